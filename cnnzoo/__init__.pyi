@@ -1,0 +1,12 @@
+from . import data as data
+from . import evaluation as evaluation
+from . import inspect as inspect
+from . import models as models
+from . import plots as plots
+from . import pretrained as pretrained
+from . import training as training
+from .models.catalog import create_model as create_model
+from .models.catalog import list_models as list_models
+from .models.catalog import model_card as model_card
+
+__version__: str

@@ -1,0 +1,53 @@
+"""Checks of plain arguments: one way to check each kind, one wording. Imports no Keras."""
+
+import math
+import numbers
+from typing import Any
+
+MAX_SEED = 2**32 - 1  # what Python, NumPy and Keras all take
+
+
+def check_integer(name: str, value: Any, *, least: int, most: int | None = None) -> int:
+    """Return ``value`` as an int of at least ``least`` and at most ``most``.
+
+    Raises:
+        ValueError: It is no integer, or out of range.
+
+    >>> check_integer("epochs", 0, least=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: `epochs` must be an integer of at least 1. Received: epochs=0
+    """
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < least or (most is not None and value > most):
+        upper = "" if most is None else f" and at most {most}"
+        raise ValueError(f"`{name}` must be an integer of at least {least}{upper}. Received: {name}={value!r}")
+    return int(value)
+
+
+def check_number(name: str, value: Any, interval: str) -> float:
+    """Return ``value`` as a float within ``interval``, which is written as in mathematics: "(0, 1]", "[0, inf)".
+
+    Raises:
+        ValueError: It is no number, or out of range.
+
+    >>> check_number("fraction", 1.5, "(0, 1]")
+    Traceback (most recent call last):
+    ...
+    ValueError: `fraction` must lie in (0, 1]. Received: fraction=1.5
+    """
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not _lies_within(value, low, high, interval):
+        raise ValueError(f"`{name}` must lie in {interval}. Received: {name}={value!r}")
+    return float(value)
+
+
+def check_seed(seed: int) -> int:
+    """Return ``seed``, or raise ``ValueError`` when it is not one that Python, NumPy and Keras all take."""
+    return check_integer("seed", seed, least=0, most=MAX_SEED)
+
+
+def _lies_within(value: Any, low: float, high: float, interval: str) -> bool:
+    above = value >= low if interval.startswith("[") else value > low
+    below = value <= high if interval.endswith("]") else value < high
+    return above and below and not math.isnan(value)

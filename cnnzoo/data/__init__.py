@@ -1,0 +1,5 @@
+"""The images: one file a source, each giving (train, test) splits."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .catalog import DataCard as DataCard
+from .catalog import data_card as data_card
+from .catalog import list_datasets as list_datasets
+from .catalog import load_dataset as load_dataset
+from .cifar10 import CIFAR10_CLASSES as CIFAR10_CLASSES
+from .cifar10 import load_cifar10 as load_cifar10
+from .digits import load_digits as load_digits
+from .mnist import load_mnist as load_mnist
+from .picture import prepare_picture as prepare_picture
+from .picture import read_picture as read_picture
+from .split import Split as Split

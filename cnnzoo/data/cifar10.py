@@ -1,0 +1,208 @@
+"""CIFAR-10 (A. Krizhevsky, 2009): 60,000 photographs of 32 x 32 pixels in ten classes."""
+
+import io
+import lzma
+import os
+import pickle
+import tarfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.arguments import check_number, check_seed
+from cnnzoo.data.download import RemoteFile, fetch
+from cnnzoo.data.resize import check_image_size, resize_into
+from cnnzoo.data.sampling import sample_indices
+from cnnzoo.data.split import Split, one_hot_labels
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+# The binary version: read without pickle. Size of the archive: 170,052,171 bytes
+CIFAR10_BINARY = RemoteFile(
+    name="cifar-10-binary.tar.gz",
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+)
+
+SIDE = 32
+PIXELS = SIDE * SIDE * 3
+RECORD = 1 + PIXELS  # binary version: a label, then the red, green and blue planes
+LARGEST_BATCH = 64 << 20  # bytes; a published batch has 31 million
+TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST_BATCHES = ("test_batch",)
+
+RawSplit = tuple[np.ndarray, np.ndarray]
+
+
+def load_cifar10(
+    fraction: float = 1.0,
+    image_size: int | tuple[int, int] | None = None,
+    seed: int = 0,
+    one_hot: bool = False,
+    path: str | os.PathLike[str] | None = None,
+) -> tuple[Split, Split]:
+    """Load CIFAR-10, sampled and resized.
+
+    Args:
+        fraction: Share of the training and of the test images, in (0, 1], drawn without replacement and stratified.
+        image_size: Side, or height and width, in pixels, to resize to (bilinear); None leaves 32 x 32.
+        seed: Seed of the draw.
+        one_hot: Whether labels are rows of shape (10,) in place of class numbers.
+        path: A local archive or unpacked folder of the binary or the Python version. None takes a verified copy from
+            the cache, or downloads the binary version (170 MB).
+
+    Returns:
+        Training and test images, float32 in [0, 1] of shape (n, height, width, 3), in the published order; labels int64
+        of shape (n,), or float32 of shape (n, 10) when ``one_hot``.
+
+    Raises:
+        FileNotFoundError: ``path`` or one of its batches does not exist.
+        ValueError: An argument is out of range, a batch is damaged or foreign, or a download has the wrong hash.
+        ConnectionError: There is no local copy and no network.
+
+    >>> load_cifar10(fraction=1.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: `fraction` must lie in (0, 1]. Received: fraction=1.5
+    """
+    fraction = check_number("fraction", fraction, "(0, 1]")
+    check_seed(seed)
+    size = check_image_size(image_size) if image_size is not None else (SIDE, SIDE)
+    train, test = read_cifar10(fetch(CIFAR10_BINARY) if path is None else path)
+    return (
+        _sampled_split(train, fraction, size, seed, one_hot),
+        _sampled_split(test, fraction, size, seed, one_hot),
+    )
+
+
+def read_cifar10(path: str | os.PathLike[str]) -> tuple[RawSplit, RawSplit]:
+    """Read all of CIFAR-10 from an archive or an unpacked folder, binary or Python version.
+
+    Returns:
+        Training and test images, uint8 of shape (n, 32, 32, 3), each with labels, uint8 of shape (n,).
+
+    Raises:
+        FileNotFoundError: ``path`` or one of its batches does not exist.
+        ValueError: A batch is damaged or foreign.
+    """
+    path = Path(path)
+    if path.is_dir():
+        batches = _read_folder(path)
+    elif path.is_file():
+        batches = _read_archive(path)
+    else:
+        raise FileNotFoundError(f"No such file: '{path}'. Give a CIFAR-10 archive or the folder it unpacks to.")
+    missing = [name for name in (*TRAIN_BATCHES, *TEST_BATCHES) if name not in batches]
+    if missing:
+        raise FileNotFoundError(f"'{path}' lacks the CIFAR-10 batches {', '.join(missing)}. Fetch it again.")
+    return _join([batches[name] for name in TRAIN_BATCHES]), _join([batches[name] for name in TEST_BATCHES])
+
+
+def _sampled_split(raw: RawSplit, fraction: float, size: tuple[int, int], seed: int, one_hot: bool) -> Split:
+    images, labels = raw
+    if fraction < 1:
+        chosen = sample_indices(labels, max(1, round(fraction * len(labels))), seed=seed)
+        images, labels = images[chosen], labels[chosen]
+    resized = np.empty((len(images), *size, 3), np.float32)
+    resize_into(resized, images)
+    return Split(resized, one_hot_labels(labels, len(CIFAR10_CLASSES)) if one_hot else labels.astype(np.int64))
+
+
+def _join(batches: list[RawSplit]) -> RawSplit:
+    return np.concatenate([images for images, _ in batches]), np.concatenate([labels for _, labels in batches])
+
+
+def _reader(file_name: str) -> tuple[str, Callable[[bytes, str], RawSplit]] | None:
+    """Tell a batch by its file's name: the batch it is, and the function that reads it."""
+    name = file_name.removesuffix(".bin")
+    if name not in TRAIN_BATCHES and name not in TEST_BATCHES:
+        return None
+    return name, _parse_binary if file_name.endswith(".bin") else _parse_pickle
+
+
+def _read_folder(folder: Path) -> dict[str, RawSplit]:
+    inner = [folder / name for name in ("cifar-10-batches-bin", "cifar-10-batches-py") if (folder / name).is_dir()]
+    batches = {}
+    for file in sorted((inner[0] if inner else folder).iterdir()):
+        if file.is_file() and (batch := _reader(file.name)):
+            name, parse = batch
+            if file.stat().st_size > LARGEST_BATCH:
+                raise ValueError(f"'{file}' is too large for a CIFAR-10 batch: {file.stat().st_size:,} bytes.")
+            batches[name] = parse(file.read_bytes(), str(file))
+    return batches
+
+
+def _read_archive(path: Path) -> dict[str, RawSplit]:
+    """Read the batches from within the archive; nothing is unpacked to disk."""
+    batches = {}
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                batch = _reader(member.name.rpartition("/")[2]) if member.isfile() else None
+                if batch is None:
+                    continue
+                if member.size > LARGEST_BATCH:
+                    raise ValueError(f"'{path}': {member.name} is too large for a CIFAR-10 batch.")
+                stream = archive.extractfile(member)
+                payload = stream.read() if stream else b""
+                name, parse = batch
+                batches[name] = parse(payload, f"{path}: {member.name}")
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise ValueError(f"'{path}' is not a readable archive ({error}). Fetch it again or give another.") from error
+    return batches
+
+
+def _parse_binary(payload: bytes, what: str) -> RawSplit:
+    if not payload or len(payload) % RECORD:
+        raise ValueError(f"'{what}' must hold records of {RECORD:,} bytes. Received: {len(payload):,} bytes.")
+    records = np.frombuffer(payload, np.uint8).reshape(-1, RECORD)
+    return _checked(records[:, 1:], records[:, 0], what)
+
+
+def _parse_pickle(payload: bytes, what: str) -> RawSplit:
+    try:
+        batch = _ArrayUnpickler(io.BytesIO(payload), encoding="bytes").load()
+        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
+    except Exception as error:  # a hostile pickle can raise anything
+        raise ValueError(f"'{what}' is not a CIFAR-10 batch ({type(error).__name__}: {error}).") from error
+    fits = pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == PIXELS
+    if not fits or labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(f"'{what}' must hold uint8 pixels of shape (n, {PIXELS}) and n integer labels.")
+    return _checked(pixels, labels, what)
+
+
+def _checked(pixels: np.ndarray, labels: np.ndarray, what: str) -> RawSplit:
+    if len(labels) < 1 or labels.min() < 0 or labels.max() >= len(CIFAR10_CLASSES):
+        raise ValueError(f"'{what}' must hold images with labels in 0 to {len(CIFAR10_CLASSES) - 1}.")
+    planes = pixels.reshape(-1, 3, SIDE, SIDE)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels.astype(np.uint8)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """An unpickler that admits NumPy arrays, bytes, numbers, lists and dicts, and can call nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        admitted = _ADMITTED.get((module, name))
+        if admitted is None:
+            raise pickle.UnpicklingError(f"a batch may not contain {module}.{name}")
+        return admitted
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Turn text into the bytes that pickle protocol 2 writes as text, and do nothing else that codecs can do."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"a batch may not encode as {encoding}")
+    return text.encode("latin1")
+
+
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # its module has changed its name
+_ADMITTED = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("_codecs", "encode"): _encode,
+}

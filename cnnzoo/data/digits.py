@@ -1,0 +1,29 @@
+"""5,000 digits of MNIST that ship with the package; DIGITS-LICENSE.md says where they are from."""
+
+from pathlib import Path
+
+from cnnzoo.data.mnist import padded_splits
+from cnnzoo.data.npz import read_npz
+from cnnzoo.data.split import Split
+
+DIGITS_NPZ = Path(__file__).with_name("digits.npz")
+
+
+def load_digits(one_hot: bool = False) -> tuple[Split, Split]:
+    """Load the embedded digits: 400 a class for training, 100 a class held out, from no network.
+
+    All 5,000 are training images of MNIST; none is among its 10,000 test images.
+
+    Args:
+        one_hot: Whether labels are rows of shape (10,) in place of class numbers.
+
+    Returns:
+        4,000 training and 1,000 held-out images, padded as by ``load_mnist``: images float32 in [0, 1] of shape
+        (n, 32, 32, 1), labels int64 of shape (n,), or float32 of shape (n, 10) when ``one_hot``. The split is fixed,
+        and both parts go round the classes: 0, 1, ... 9, 0, 1, ...
+
+    >>> train, test = load_digits()
+    >>> train.images.shape, test.images.shape
+    ((4000, 32, 32, 1), (1000, 32, 32, 1))
+    """
+    return padded_splits(read_npz(DIGITS_NPZ), one_hot)

@@ -1,0 +1,168 @@
+"""How well a network does: predictions, accuracy, and which class is taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from cnnzoo.data.split import Split, class_numbers
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of labelled images.
+
+    Attributes:
+        class_names: The classes, in the order of their numbers.
+        labels: True class numbers, of shape (n,).
+        probabilities: Float32 in [0, 1], of shape (n, classes).
+    """
+
+    class_names: tuple[str, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Predicted class numbers, of shape (n,)."""
+        predictions: np.ndarray = self.probabilities.argmax(axis=1)
+        return predictions
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images whose class is predicted, in [0, 1]."""
+        return float(np.mean(self.predictions == self.labels))
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy, in nats; probabilities are kept at least 1e-7, as Keras does."""
+        of_true_class = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return float(-np.log(np.clip(of_true_class, 1e-7, 1)).mean())
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Counts of shape (classes, classes): rows are true classes, columns predicted ones."""
+        classes = len(self.class_names)
+        pairs = self.labels * classes + self.predictions
+        return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+    @property
+    def accuracy_by_class(self) -> dict[str, float | None]:
+        """Share of each class' images that are recognised; None for a class without images."""
+        totals = self.confusion.sum(axis=1)
+        return {
+            name: float(right / total) if total else None
+            for name, right, total in zip(self.class_names, self.confusion.diagonal(), totals, strict=True)
+        }
+
+    def most_confused(self, pairs: int = 3) -> list[tuple[str, str, int]]:
+        """Return the pairs of classes most often confused: true class, predicted class, how often."""
+        counts = self.confusion
+        np.fill_diagonal(counts, 0)
+        worst = np.argsort(-counts, axis=None, kind="stable")[:pairs]
+        cells = [np.unravel_index(cell, counts.shape) for cell in worst]
+        return [
+            (self.class_names[row], self.class_names[column], int(counts[row, column]))
+            for row, column in cells
+            if counts[row, column]
+        ]
+
+    def showcase(self, mistakes: int = 5) -> np.ndarray:
+        """Return positions worth a look: the first image of each class, at most ten, then the surest mistakes."""
+        _, firsts = np.unique(self.labels, return_index=True)
+        wrong = np.flatnonzero(self.predictions != self.labels)
+        confidence = self.probabilities.max(axis=1)[wrong]
+        return np.concatenate([firsts[:10], wrong[np.argsort(-confidence, kind="stable")][:mistakes]])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network makes of one picture.
+
+    Attributes:
+        image: Name of the picture.
+        probabilities: The probability of every class, in [0, 1], most probable first.
+    """
+
+    image: str
+    probabilities: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return next(iter(self.probabilities))
+
+
+def evaluate(model: keras.Model, split: Split, *, class_names: Sequence[str] | None = None) -> Evaluation:
+    """Let ``model`` predict the images of ``split``.
+
+    Args:
+        model: A classifier that takes images like those of ``split``; probabilities or logits.
+        split: Images float32 of shape (n, height, width, channels) with labels of either form.
+        class_names: Names of the classes; None numbers them.
+
+    Returns:
+        The predictions beside the truth, with accuracy, loss and confusion matrix.
+
+    Raises:
+        ValueError: Images, labels or names do not fit the model.
+    """
+    check_split(model, split, "split")
+    names = check_class_names(model, class_names)
+    return Evaluation(names, class_numbers(split.labels), predict_probabilities(model, split.images))
+
+
+def predict_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the class probabilities that ``model`` gives ``images``: float32 of shape (n, classes).
+
+    A softmax is applied when the model gives logits.
+    """
+    outputs: np.ndarray = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    if gives_logits(model):
+        outputs = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
+    return outputs
+
+
+def gives_logits(model: keras.Model) -> bool:
+    """Tell whether the last layer of ``model`` has no activation, so that its outputs are logits."""
+    return getattr(model.layers[-1], "activation", None) in (None, keras.activations.linear)
+
+
+def check_split(model: keras.Model, split: Split, name: str) -> None:
+    """Raise ``ValueError`` unless the images and labels of ``split`` fit each other and ``model``."""
+    images, labels = split
+    expected = tuple(model.input_shape[1:])
+    if images.ndim != 4 or any(side not in (None, came) for side, came in zip(expected, images.shape[1:], strict=True)):
+        raise ValueError(f"`{name}.images` must be of shape (n, {_commas(expected)}). Received: {images.shape}")
+    if len(images) < 1 or len(images) != len(labels):
+        raise ValueError(
+            f"`{name}` must hold at least one image, and a label for each. "
+            f"Received: {len(images)} images, {len(labels)} labels"
+        )
+    num_classes = model.output_shape[-1]
+    if labels.ndim == 2 and labels.shape[1] != num_classes:
+        raise ValueError(f"`{name}.labels` must have {num_classes} columns. Received: {labels.shape[1]}")
+    numbers = class_numbers(labels)
+    if labels.ndim not in (1, 2) or numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= num_classes:
+        raise ValueError(
+            f"`{name}.labels` must be class numbers from 0 to {num_classes - 1}, or one-hot rows. "
+            f"Received: {labels.dtype} of shape {labels.shape}, from {labels.min()} to {labels.max()}"
+        )
+
+
+def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the classes of ``model``, or raise ``ValueError`` when there are too few or too many."""
+    num_classes = model.output_shape[-1]
+    names = tuple(class_names) if class_names is not None else tuple(str(number) for number in range(num_classes))
+    if len(names) != num_classes:
+        raise ValueError(f"There must be a name for each of the {num_classes} classes. Received: {len(names)} names")
+    return names
+
+
+def _commas(shape: tuple[int | None, ...]) -> str:
+    return ", ".join("any" if side is None else str(side) for side in shape)

@@ -1,0 +1,3 @@
+from .layers import LayerRow as LayerRow
+from .layers import LayerTable as LayerTable
+from .layers import layer_table as layer_table

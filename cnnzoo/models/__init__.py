@@ -1,0 +1,5 @@
+"""The networks, one file a paper, and the catalog that describes them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,83 @@
+"""What the builders share: the check of the input's shape, kernels of their own for each layer, weights from a file."""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cnnzoo.arguments import check_integer
+
+InputShape = tuple[int | None, int | None, int]
+
+WEIGHT_FILES = (".weights.h5", ".keras", ".h5")
+
+
+def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bool) -> InputShape:
+    """Return ``input_shape`` as (height, width, channels) that survive all strides and pools, or raise ``ValueError``.
+
+    Args:
+        input_shape: What the user gave. Height and width may be None without the dense layers, which need a fixed size.
+        smallest: Least height and width, in pixels, that leave at least one pixel after the last layer.
+        include_top: Whether the dense layers follow.
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "The networks are specified with images of shape (height, width, channels), but Keras is set to "
+            "'channels_first'. Call `keras.config.set_image_data_format('channels_last')` first."
+        )
+    if not isinstance(input_shape, tuple | list) or len(input_shape) != 3:
+        raise ValueError(
+            f"`input_shape` must be (height, width, channels), without the batch. Received: input_shape={input_shape!r}"
+        )
+    *size, channels = (None if side is None else check_integer("input_shape", side, least=1) for side in input_shape)
+    if channels is None:
+        raise ValueError(f"`input_shape` must end with a number of channels. Received: input_shape={input_shape!r}")
+    if include_top and None in size:
+        raise ValueError(
+            "`input_shape` must have a fixed height and width when `include_top=True`: the dense layers need one. "
+            f"Received: input_shape={input_shape!r}"
+        )
+    if any(side is not None and side < smallest for side in size):
+        raise ValueError(
+            f"`input_shape` is too small for the strides and pools of this network: the smallest that works is "
+            f"({smallest}, {smallest}, {channels}). Received: input_shape={input_shape!r}"
+        )
+    return size[0], size[1], channels
+
+
+def initializer_for_one_layer(kernel_initializer: Any) -> Any:
+    """Return ``kernel_initializer`` ready for one layer only.
+
+    A Keras initializer object draws the same numbers at every call with the same shape, so layers of equal shape that
+    shared one would start with equal kernels.
+    """
+    initializer = keras.initializers.get(kernel_initializer)
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+
+def load_local_weights(model: keras.Model, weights: str | os.PathLike[str] | None) -> None:
+    """Fill ``model`` from a local file that Keras wrote for the same network; None leaves it as initialised.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is of another kind, damaged, or belongs to a network of other shapes.
+    """
+    if weights is None:
+        return
+    path = Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"`weights` must be None or a local file. No such file: '{path}'")
+    if not path.name.endswith(WEIGHT_FILES):
+        raise ValueError(f"`weights` must be a file that ends in {', '.join(WEIGHT_FILES)}. Received: '{path}'")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise ValueError(f"'{path}' is not a Keras model file (expected a zip archive). Save it anew or give another.")
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError, IndexError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"'{path}' does not hold the weights of this {model.name} ({model.count_params():,} parameters, output "
+            f"{model.output_shape}). Build the network with the options it was saved with. Keras says: {reason}"
+        ) from error

@@ -1,0 +1,129 @@
+"""K. Simonyan, A. Zisserman, 2015: Very deep convolutional networks for large-scale image recognition.
+
+The layers follow table 1; they carry the names of ``keras.applications``, so weights move by name.
+"""
+
+import os
+
+import keras
+
+from cnnzoo.arguments import check_integer, check_number
+from cnnzoo.models.building import (
+    InputShape,
+    check_input_shape,
+    initializer_for_one_layer,
+    load_local_weights,
+)
+
+INPUT_SHAPE = (224, 224, 3)  # Section 2.1
+DROPOUT_RATE = 0.5  # Section 3.1
+WEIGHT_DECAY = 5e-4  # Section 3.1
+SMALLEST_SIZE = 32  # leaves one pixel after the five poolings
+
+# Table 1, column E: how many convolutions of how many filters make each block
+BLOCKS_E = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+
+
+def vgg19(
+    *,
+    num_classes: int = 10,
+    input_shape: InputShape = INPUT_SHAPE,
+    dropout_rate: float = DROPOUT_RATE,
+    weight_decay: float = WEIGHT_DECAY,
+    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    classifier_activation: str | None = "softmax",
+    include_top: bool = True,
+    weights: str | os.PathLike[str] | None = None,
+    name: str = "vgg19",
+) -> keras.Model:
+    """Build VGG19, the paper's network E.
+
+    Sixteen 3 x 3 convolutions in five blocks, three dense layers: 139,611,210 parameters and 19,628,007,424
+    multiply-accumulates for a 224 x 224 image and 10 classes.
+
+    **Deviations from the paper:**
+
+    - weight decay on the convolutions only
+    - He initialisation, where the paper starts from its network A
+    - 10 classes by default, where the paper has 1,000
+
+    Args:
+        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
+        input_shape: Height, width and channels of an image, in pixels; height and width at least 32, or None when
+            ``include_top=False``.
+        dropout_rate: Fraction of the inputs that the dropout after each hidden dense layer drops, in [0, 1).
+        weight_decay: Factor w of ``keras.regularizers.L2`` on the convolutions' kernels, at least 0; 0 leaves it out.
+            Keras adds w times the sum of squares to the loss, a gradient of 2 w W, where the paper means w W: so
+            5e-4 here equals 1e-3 in the paper's terms, and the paper's 5e-4 is ``weight_decay=2.5e-4``. It is not the
+            decoupled ``weight_decay`` of an optimiser.
+        kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
+        classifier_activation: Activation of the output layer; None gives logits.
+        include_top: Whether the dense layers follow the convolutions.
+        weights: Local file (``.weights.h5``, ``.keras`` or ``.h5``) saved from the same network; None initialises.
+        name: Name of the model.
+
+    Returns:
+        A ``keras.Sequential`` that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
+        class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the last pooled
+        maps when ``include_top=False``.
+
+    Raises:
+        ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
+        FileNotFoundError: ``weights`` names no file.
+
+    Reference:
+        https://arxiv.org/abs/1409.1556
+
+    >>> vgg19(include_top=False, kernel_initializer="zeros").count_params()
+    20024384
+    """
+    num_classes = check_integer("num_classes", num_classes, least=1)
+    dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
+    weight_decay = check_number("weight_decay", weight_decay, "[0, inf)")
+    input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
+
+    model = keras.Sequential([keras.Input(input_shape), *_convolutions(weight_decay, kernel_initializer)], name=name)
+    if include_top:
+        for layer in _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation):
+            model.add(layer)
+    load_local_weights(model, weights)
+    return model
+
+
+def _convolutions(weight_decay: float, kernel_initializer: str | keras.initializers.Initializer) -> list[keras.Layer]:
+    layers: list[keras.Layer] = []
+    for block, (convolutions, filters) in enumerate(BLOCKS_E, start=1):
+        for convolution in range(1, convolutions + 1):
+            layers.append(
+                keras.layers.Conv2D(
+                    filters,
+                    3,
+                    padding="same",
+                    activation="relu",
+                    kernel_initializer=initializer_for_one_layer(kernel_initializer),
+                    kernel_regularizer=keras.regularizers.L2(weight_decay) if weight_decay else None,
+                    name=f"block{block}_conv{convolution}",
+                )
+            )
+        layers.append(keras.layers.MaxPooling2D(2, name=f"block{block}_pool"))
+    return layers
+
+
+def _classifier(
+    num_classes: int,
+    dropout_rate: float,
+    kernel_initializer: str | keras.initializers.Initializer,
+    classifier_activation: str | None,
+) -> list[keras.Layer]:
+    def dense(units: int, name: str, activation: str | None, dtype: str | None = None) -> keras.Layer:
+        kernel = initializer_for_one_layer(kernel_initializer)
+        return keras.layers.Dense(units, activation=activation, kernel_initializer=kernel, dtype=dtype, name=name)
+
+    return [
+        keras.layers.Flatten(name="flatten"),  # 25,088
+        dense(4096, "fc1", "relu"),
+        keras.layers.Dropout(dropout_rate, name="dropout1"),
+        dense(4096, "fc2", "relu"),
+        keras.layers.Dropout(dropout_rate, name="dropout2"),
+        dense(num_classes, "predictions", classifier_activation, dtype="float32"),  # float32 under any policy
+    ]

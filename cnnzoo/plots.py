@@ -1,0 +1,124 @@
+"""Numbers in, Matplotlib figures out. Nothing is shown, and no global state is touched."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+# Two colours of M. Okabe, K. Ito (2008), told apart with any colour vision
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
+
+DPI = 120
+COLUMNS = 5
+TOP = 3
+
+
+def history(curves: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw accuracy and loss by epoch, on training and validation images.
+
+    Args:
+        curves: ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``, a number an epoch each.
+
+    Returns:
+        A figure of two panels.
+
+    >>> len(history({name: [1.0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}).axes)
+    2
+    """
+    figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for key, label, style in ((name, "training", "o-"), (f"val_{name}", "validation", "s--")):
+            values = curves[key]
+            color = BLUE if style == "o-" else VERMILION
+            axes.plot(range(1, len(values) + 1), values, style, color=color, markersize=4, label=label)
+        axes.set(title=name.capitalize(), xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    figure.axes[1].set_ylim(bottom=0)
+    return figure
+
+
+def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
+    """Draw a confusion matrix.
+
+    Args:
+        counts: Integers of shape (classes, classes): rows are true classes, columns predicted ones.
+        class_names: The classes.
+
+    Returns:
+        A figure of one panel; the shade is the share of the true class.
+
+    >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
+    1
+    """
+    classes = len(class_names)
+    side = max(4.0, 0.52 * classes + 1.6)
+    figure = Figure(figsize=(side, side), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts > 0):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=9)
+    long_names = max(map(len, class_names)) > 2
+    axes.set_xticks(
+        range(classes), class_names, rotation=45 if long_names else 0, ha="right" if long_names else "center"
+    )
+    axes.set_yticks(range(classes), class_names)
+    right = int(counts.diagonal().sum())
+    axes.set(xlabel="predicted class", ylabel="true class", title=f"{right:,} of {counts.sum():,} images are right")
+    return figure
+
+
+def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]) -> Figure:
+    """Draw images, each with its true class, its predicted class and the three largest probabilities.
+
+    Args:
+        images: Float32 in [0, 1] of shape (n, height, width, channels), 1 or 3 channels.
+        labels: True class numbers of shape (n,).
+        probabilities: In [0, 1], of shape (n, classes).
+        class_names: The classes.
+
+    Returns:
+        A figure of five columns; a wrong prediction is marked by colour and by the word.
+
+    >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
+    4
+    """
+    rows = -(-len(images) // COLUMNS)
+    figure = Figure(figsize=(COLUMNS * 2.1, rows * 2.9), dpi=DPI, layout="constrained")
+    cells = figure.subfigures(rows, COLUMNS, squeeze=False).ravel()
+    for cell, image, label, chances in zip(cells, images, labels, probabilities, strict=False):
+        picture, bars = cell.subplots(2, 1, height_ratios=(3, 1))
+        _draw_image(picture, image, class_names[label], class_names[chances.argmax()])
+        _draw_probabilities(bars, label, chances, class_names)
+    return figure
+
+
+def _draw_image(axes: Axes, image: np.ndarray, true_name: str, predicted_name: str) -> None:
+    is_right = true_name == predicted_name
+    axes.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+    verdict = "right" if is_right else "wrong"
+    axes.set_title(
+        f"true {true_name}\npredicted {predicted_name}: {verdict}", fontsize=9, color=BLUE if is_right else VERMILION
+    )
+
+
+def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, class_names: Sequence[str]) -> None:
+    best = np.argsort(-chances, kind="stable")[:TOP]
+    colors = [BLUE if index == label else VERMILION for index in best]
+    axes.barh(range(len(best)), chances[best], color=colors)
+    axes.set_yticks(range(len(best)), [class_names[index] for index in best], fontsize=8)
+    for position, index in enumerate(best):
+        axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
+    axes.set(xlim=(0, 1.5), xticks=[])
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)

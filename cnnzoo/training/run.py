@@ -1,0 +1,146 @@
+"""A run: a trained network, how it came about, and what it can be asked."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo import plots
+from cnnzoo.data.catalog import load_dataset
+from cnnzoo.data.picture import prepare_picture, read_picture
+from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
+from cnnzoo.training.folder import (
+    CONFUSION,
+    CURVES,
+    HISTORY,
+    MODEL,
+    RECORD,
+    SAMPLES,
+    History,
+    RunFolder,
+    read_history,
+    read_model,
+    read_record,
+    write_history,
+    write_record,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network and how it came about.
+
+    Attributes:
+        model: The network.
+        history: Loss and accuracy by epoch, on training and validation images, under Keras' names.
+        record: Model, data, recipe, seed, versions, machine and metrics, as in ``run.json``.
+        path: The run folder; None where none was written.
+    """
+
+    model: keras.Model
+    history: History
+    record: dict[str, Any]
+    path: Path | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """``test_accuracy`` in [0, 1], ``test_loss`` in nats, ``train_seconds``."""
+        metrics: dict[str, float] = self.record["metrics"]
+        return metrics
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of their numbers."""
+        return tuple(self.record["data"]["class_names"])
+
+    def evaluate(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Evaluation:
+        """Evaluate the network on the test images of a data set.
+
+        Args:
+            data: Name of the data set; None takes the one that the run was trained on, from where it was loaded.
+            data_path: A local file or folder in place of the download.
+
+        Raises:
+            ValueError: The run does not know its data set and none is given, or the data do not fit.
+            FileNotFoundError: The data are not where they were.
+            ConnectionError: The data must be downloaded and there is no network.
+        """
+        trained_on = self.record["data"]
+        if data is None and trained_on["name"] is None:
+            raise ValueError("This run does not say what data set it was trained on. Name one to evaluate it on.")
+        if data_path is None and data in (None, trained_on["name"]):
+            data_path = trained_on["path"]
+        _, test = load_dataset(data or trained_on["name"], data_path)
+        return evaluate(self.model, test, class_names=self.class_names)
+
+    def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
+        """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.
+
+        Args:
+            pictures: Image files.
+
+        Returns:
+            A prediction for each, in the same order.
+
+        Raises:
+            FileNotFoundError: One does not exist.
+            ValueError: None is given, or one is not an image or shows nothing.
+        """
+        if not pictures:
+            raise ValueError("There must be at least one picture to predict. Received none.")
+        images = np.stack([self._prepared(picture) for picture in pictures])
+        rows = predict_probabilities(self.model, images)
+        return [self._prediction(str(picture), row) for picture, row in zip(pictures, rows, strict=True)]
+
+    def _prepared(self, picture: str | os.PathLike[str]) -> np.ndarray:
+        image = read_picture(picture)
+        try:
+            return prepare_picture(image, self.model.input_shape[1:], self.record["data"]["preparation"])
+        except ValueError as error:
+            raise ValueError(f"'{picture}': {error}") from error
+
+    def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
+        best_first = np.argsort(-probabilities, kind="stable")
+        return Prediction(picture, {self.class_names[index]: float(probabilities[index]) for index in best_first})
+
+
+def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.ndarray) -> None:
+    """Write all files of ``run``, the model first; ``images`` are those of ``evaluation``."""
+    shown = evaluation.showcase()
+    figures = {
+        CURVES: plots.history(run.history),
+        CONFUSION: plots.confusion(evaluation.confusion, evaluation.class_names),
+        SAMPLES: plots.samples(
+            images[shown], evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names
+        ),
+    }
+    folder.write(MODEL, run.model.save)
+    folder.write(HISTORY, lambda path: write_history(path, run.history))
+    for name, figure in figures.items():
+        folder.write(name, figure.savefig)
+    folder.write(RECORD, lambda path: write_record(path, run.record))
+
+
+def load_run(path: str | os.PathLike[str]) -> Run:
+    """Read a run folder that ``fit`` or ``train`` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or it lacks a file.
+        ValueError: One of its files is damaged.
+
+    >>> load_run("runs/missing")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
+    for name in (MODEL, HISTORY, RECORD):
+        if not (path / name).is_file():
+            raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
+    return Run(read_model(path / MODEL), read_history(path / HISTORY), read_record(path / RECORD), path)
