@@ -107,8 +107,9 @@ def evaluate(
     evaluation = load_run(run).evaluate(data, data_path)
     right, total = int(evaluation.confusion.diagonal().sum()), len(evaluation.labels)
     print(f"{evaluation.accuracy:.2%} of {total:,} images are right ({right:,}), loss {evaluation.loss:.4f}")
+    width = max(map(len, evaluation.class_names))
     for name, accuracy in evaluation.accuracy_by_class.items():
-        print(f"  {name:>12}  {'no images' if accuracy is None else f'{accuracy:7.2%}  {_bar(accuracy)}'}")
+        print(f"  {name:>{width}}  {'no images' if accuracy is None else f'{accuracy:7.2%}  {_bar(accuracy)}'}")
     for true_name, predicted_name, count in evaluation.most_confused():
         print(f"  {true_name} taken for {predicted_name}: {count} times")
 
@@ -128,9 +129,10 @@ def predict(
         print(json.dumps([{"image": p.image, "label": p.label, "probabilities": p.probabilities} for p in predictions]))
         return
     for prediction in predictions:
+        width = max(map(len, prediction.probabilities))
         print(f"{prediction.image}: {prediction.label}")
         for name, probability in prediction.probabilities.items():
-            print(f"  {name:>12}  {probability:7.2%}  {_bar(probability)}".rstrip())
+            print(f"  {name:>{width}}  {probability:7.2%}  {_bar(probability)}".rstrip())
 
 
 @app.command("list")

@@ -66,5 +66,5 @@ def _read_header(member: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, n
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(member)
         return header
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except Exception as error:  # NumPy parses the header as Python, and raises whatever the damage happens to cause
         raise ValueError(f"{what} has no NumPy header ({error}).") from error

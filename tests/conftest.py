@@ -1,0 +1,82 @@
+import gzip
+import os
+import struct
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import cnnzoo
+
+# Example counts, not deadlines, bound the time: a first example loads TensorFlow.
+settings.register_profile("cnnzoo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("cnnzoo")
+
+DATASETS = "CNNZOO_TEST_DATASETS"
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch, tmp_path_factory):
+    """Point every cache at an empty folder and every proxy at a closed port, so that nothing leaves the machine."""
+    empty = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("KERAS_HOME", str(empty / "keras"))
+    monkeypatch.setenv("CNNZOO_HOME", str(empty / "cnnzoo"))
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    for exempt in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(exempt, "")
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """The folder with all of MNIST, named by an environment variable."""
+    folder = os.environ.get(DATASETS)
+    if not folder:
+        pytest.skip(f"real data: set {DATASETS} to a folder with mnist.npz")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """(train, test) of the embedded digits."""
+    return cnnzoo.data.load_digits()
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A LeNet-5 trained on the embedded digits, with its run folder."""
+    out = tmp_path_factory.mktemp("runs") / "lenet5"
+    return cnnzoo.training.train("lenet5", epochs=5, out=out, progress=False)
+
+
+@pytest.fixture(scope="session")
+def raw_arrays():
+    """Eight 28 x 28 training images and four test images with labels, as mnist.npz holds them."""
+    rng = np.random.default_rng(0)
+    return {
+        "x_train": rng.integers(0, 256, (8, 28, 28), dtype=np.uint8),
+        "y_train": np.arange(8, dtype=np.uint8),
+        "x_test": rng.integers(0, 256, (4, 28, 28), dtype=np.uint8),
+        "y_test": np.arange(4, dtype=np.uint8),
+    }
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """An IDX file of unsigned bytes."""
+    return bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def idx_folder(tmp_path, raw_arrays):
+    """A folder with the four IDX files, the images gzipped, the labels not."""
+    folder = tmp_path / "idx"
+    folder.mkdir()
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(raw_arrays["x_train"])))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx_bytes(raw_arrays["y_train"]))
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(raw_arrays["x_test"])))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(raw_arrays["y_test"]))
+    return folder

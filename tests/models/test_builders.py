@@ -1,0 +1,212 @@
+"""What all builders have in common."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cnnzoo
+
+SMALLEST = {"alexnet": 163, "lenet5": 32, "vgg19": 32}
+NAMES = sorted(SMALLEST)
+LABELS = np.array([0, 1, 2, 0])
+
+
+def build(name, **options):
+    """Build the network for the smallest images that it takes, three channels, quickly."""
+    side = SMALLEST[name]
+    return cnnzoo.create_model(name, **{"input_shape": (side, side, 3), "num_classes": 3, **options})
+
+
+def batch(name, size=4):
+    side = SMALLEST[name]
+    return np.random.default_rng(0).random((size, side, side, 3), dtype="float32")
+
+
+def test_every_network_is_tested_here():
+    assert cnnzoo.list_models() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arguments_are_keywords_with_the_same_defaults(name):
+    parameters = inspect.signature(getattr(cnnzoo.models, name)).parameters
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
+    defaults = {key: parameter.default for key, parameter in parameters.items()}
+    assert (
+        defaults.items()
+        >= {
+            "num_classes": 10,
+            "kernel_initializer": "he_normal",
+            "classifier_activation": "softmax",
+            "include_top": True,
+            "weights": None,
+            "name": name,
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_output_is_a_distribution_over_the_classes(name):
+    probabilities = build(name).predict(batch(name), verbose=0)
+    assert probabilities.shape == (4, 3)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert (probabilities >= 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_activation_the_output_is_logits(name):
+    model, logits_model = build(name), build(name, classifier_activation=None)
+    logits_model.set_weights(model.get_weights())
+    logits = logits_model.predict(batch(name), verbose=0)
+    np.testing.assert_allclose(keras.ops.softmax(logits), model.predict(batch(name), verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_top_the_output_is_maps(name):
+    model = build(name, include_top=False)
+    assert len(model.output_shape) == 4
+    assert not any(isinstance(layer, keras.layers.Dense | keras.layers.Flatten) for layer in model.layers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_top_the_size_may_be_open(name):
+    assert build(name, include_top=False, input_shape=(None, None, 3)).input_shape == (None, None, None, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_reaches_every_weight(name):
+    model = build(name)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(LABELS, model(batch(name))))
+    for variable, gradient in zip(
+        model.trainable_variables,
+        tape.gradient(loss, [variable.value for variable in model.trainable_variables]),
+        strict=True,
+    ):
+        assert gradient is not None, variable.path
+        assert np.any(gradient.numpy() != 0), variable.path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_few_steps_on_one_batch_lower_the_loss(name):
+    keras.utils.set_random_seed(0)
+    options = {} if name == "lenet5" else {"dropout_rate": 0.0}
+    model = build(name, **options)
+    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", jit_compile=False)
+    images, labels = batch(name), LABELS
+    before = model.evaluate(images, labels, verbose=0)
+    model.fit(images, labels, epochs=6, verbose=0)
+    assert model.evaluate(images, labels, verbose=0) < before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_model_survives_saving(name, tmp_path):
+    model = build(name)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        loaded.predict(batch(name), verbose=0), model.predict(batch(name), verbose=0), strict=True
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_under_mixed_precision_the_classifier_stays_float32(name):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build(name)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.layers[0].compute_dtype == "bfloat16"
+    assert model.layers[-1].compute_dtype == "float32"
+    assert model.output.dtype == "float32"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_layers_start_with_different_kernels_even_from_one_initializer_object(name):
+    model = build(name, kernel_initializer=keras.initializers.HeNormal())
+    kernels: dict[tuple, list] = {}
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            kernels.setdefault(tuple(layer.kernel.shape), []).append(np.asarray(layer.kernel))
+    for same_shape in kernels.values():
+        assert all(not np.array_equal(same_shape[0], other) for other in same_shape[1:])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_initializer_is_he_normal_or_the_users(name):
+    assert isinstance(build(name).layers[0].kernel_initializer, keras.initializers.HeNormal)
+    zeros = build(name, kernel_initializer="zeros")
+    assert all(not np.any(weights) for weights in zeros.get_weights())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_smallest_size_is_named_and_works(name):
+    side = SMALLEST[name]
+    assert build(name).output_shape == (None, 3)
+    for shape in ((side - 1, side, 3), (side, side - 1, 3)):
+        with pytest.raises(ValueError, match=rf"smallest that works is \({side}, {side}, 3\)"):
+            build(name, input_shape=shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_classes": 0}, r"`num_classes` must be an integer of at least 1\. Received: num_classes=0"),
+        ({"num_classes": 2.5}, "`num_classes` must be an integer"),
+        ({"input_shape": (224, 224)}, r"`input_shape` must be \(height, width, channels\)"),
+        ({"input_shape": 224}, r"`input_shape` must be \(height, width, channels\)"),
+        ({"input_shape": (224, 224, 0)}, "`input_shape` must be an integer of at least 1"),
+        ({"input_shape": (224, 224, None)}, "`input_shape` must end with a number of channels"),
+        ({"input_shape": (224, -1, 3)}, "`input_shape` must be an integer of at least 1"),
+        ({"input_shape": (None, None, 3)}, "fixed height and width"),
+    ],
+)
+def test_bad_arguments_are_refused(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        build(name, **options)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg19"])
+@pytest.mark.parametrize("rate", [-0.1, 1.0, "half", float("nan")])
+def test_dropout_rate_out_of_range_is_refused(name, rate):
+    with pytest.raises(ValueError, match=r"`dropout_rate` must lie in \[0, 1\)"):
+        build(name, dropout_rate=rate)
+
+
+@pytest.mark.parametrize("weight_decay", [-1e-4, float("inf"), None])
+def test_weight_decay_out_of_range_is_refused(weight_decay):
+    with pytest.raises(ValueError, match=r"`weight_decay` must lie in \[0, inf\)"):
+        build("vgg19", weight_decay=weight_decay)
+
+
+def test_channels_first_is_refused_with_the_way_out():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="set_image_data_format"):
+            build("lenet5")
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+@settings(max_examples=20)
+@given(height=st.integers(32, 80), width=st.integers(32, 80), channels=st.integers(1, 5), classes=st.integers(1, 30))
+def test_lenet5_builds_for_any_legal_shape(height, width, channels, classes):
+    model = cnnzoo.models.lenet5(input_shape=(height, width, channels), num_classes=classes, kernel_initializer="zeros")
+    assert model(np.zeros((1, height, width, channels), "float32")).shape == (1, classes)
+
+
+@settings(max_examples=8)
+@given(name=st.sampled_from(["alexnet", "vgg19"]), more=st.tuples(st.integers(0, 60), st.integers(0, 60)))
+def test_the_deep_networks_build_for_any_legal_shape(name, more):
+    height, width = (SMALLEST[name] + side for side in more)
+    model = build(name, input_shape=(height, width, 2), include_top=False, kernel_initializer="zeros")
+    maps = model(np.zeros((1, height, width, 2), "float32"))
+    assert maps.shape == (1, *model.output_shape[1:])
+    assert min(maps.shape[1:3]) >= 1

@@ -1,0 +1,50 @@
+"""Weights from a local file."""
+
+import numpy as np
+import pytest
+
+import cnnzoo
+
+
+@pytest.fixture(scope="module")
+def model():
+    return cnnzoo.models.lenet5()
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_weights_come_back_from_a_file(model, tmp_path, suffix):
+    path = tmp_path / f"lenet5{suffix}"
+    (model.save if suffix == ".keras" else model.save_weights)(path)
+    loaded = cnnzoo.models.lenet5(weights=path)
+    assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"No such file: .*absent\.weights\.h5"):
+        cnnzoo.models.lenet5(weights=tmp_path / "absent.weights.h5")
+
+
+def test_a_word_that_names_no_file_is_refused():
+    with pytest.raises(FileNotFoundError, match=r"`weights` must be None or a local file\. No such file: 'imagenet'"):
+        cnnzoo.models.lenet5(weights="imagenet")
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    (tmp_path / "weights.txt").write_text("0.5")
+    with pytest.raises(ValueError, match=r"ends in \.weights\.h5, \.keras, \.h5"):
+        cnnzoo.models.lenet5(weights=tmp_path / "weights.txt")
+
+
+@pytest.mark.parametrize("name", ["junk.weights.h5", "junk.keras", "junk.h5"])
+def test_a_damaged_file_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK\x03\x04 not really")
+    with pytest.raises(ValueError, match=name):
+        cnnzoo.models.lenet5(weights=tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_weights_of_another_shape_are_refused(model, tmp_path, suffix):
+    path = tmp_path / f"lenet5{suffix}"
+    (model.save if suffix == ".keras" else model.save_weights)(path)
+    with pytest.raises(ValueError, match=r"does not hold the weights of this lenet5 \(61,111 parameters"):
+        cnnzoo.models.lenet5(num_classes=3, weights=path)

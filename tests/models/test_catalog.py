@@ -1,0 +1,55 @@
+import dataclasses
+
+import pytest
+
+import cnnzoo
+from cnnzoo.inspect import layer_table
+from cnnzoo.models.catalog import MODEL_CARDS
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_card_agrees_with_the_live_model(name):
+    card = cnnzoo.model_card(name)
+    model = cnnzoo.create_model(name, kernel_initializer="zeros")
+    table = layer_table(model)
+    assert model.name == card.name
+    assert model.input_shape == (None, *card.input_shape)
+    assert model.output_shape == (None, card.num_classes)
+    assert (table.params, table.macs) == (card.params, card.macs)
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_card_agrees_with_the_docstring(name):
+    card = cnnzoo.model_card(name)
+    docstring = " ".join(getattr(cnnzoo.models, name).__doc__.split())
+    assert f"{card.params:,} parameters" in docstring
+    assert f"{card.macs:,} multiply-accumulates" in docstring
+    assert card.reference in docstring
+    listed = docstring.partition("**Deviations from the paper:** - ")[2].partition(" Args:")[0]
+    assert tuple(listed.split(" - ")) == card.deviations
+
+
+@pytest.mark.parametrize("card", MODEL_CARDS.values(), ids=MODEL_CARDS)
+def test_card_is_complete(card):
+    assert all(getattr(card, field.name) for field in dataclasses.fields(card))
+
+
+def test_options_reach_the_builder():
+    assert cnnzoo.create_model("lenet5", num_classes=7).output_shape == (None, 7)
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(TypeError, match="weight_decay"):
+        cnnzoo.create_model("lenet5", weight_decay=1e-4)
+
+
+@pytest.mark.parametrize("call", [cnnzoo.create_model, cnnzoo.model_card])
+@pytest.mark.parametrize(("name", "nearest"), [("vgg91", "vgg19"), ("LeNet", "lenet5"), ("alex", "alexnet")])
+def test_an_unknown_name_suggests_the_nearest(call, name, nearest):
+    with pytest.raises(ValueError, match=f"There is no model '{name}'. Did you mean '{nearest}'"):
+        call(name)
+
+
+def test_a_name_like_none_lists_what_there_is():
+    with pytest.raises(ValueError, match=r"There is no model 'zzz'\. Available: alexnet, lenet5, vgg19"):
+        cnnzoo.model_card("zzz")
