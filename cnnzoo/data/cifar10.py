@@ -139,7 +139,7 @@ def _read_archive(path: Path) -> dict[str, RawSplit]:
     """Read the batches from within the archive; nothing is unpacked to disk."""
     batches = {}
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 batch = _reader(member.name.rpartition("/")[2]) if member.isfile() else None
                 if batch is None:

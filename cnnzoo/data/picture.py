@@ -1,10 +1,11 @@
 """A user's own picture, made like the images that a network was trained on."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 DIGIT_BOX = 20  # MNIST: the digit fills a 20 x 20 box ...
 DIGIT_FIELD = 28  # ... centred by its mass in a 28 x 28 field,
@@ -37,16 +38,14 @@ def read_picture(path: str | os.PathLike[str]) -> Image.Image:
     if not path.is_file():
         raise FileNotFoundError(f"No such image: '{path}'")
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
-                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return _over_white(ImageOps.exif_transpose(image))
+    except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
         raise ValueError(
             f"'{path}' is not a readable image. Expected PNG, JPEG or another that Pillow reads."
         ) from error
-    return _over_white(upright)
 
 
 def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], preparation: str) -> np.ndarray:

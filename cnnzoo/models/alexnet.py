@@ -10,6 +10,7 @@ import keras
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.models.building import (
     InputShape,
+    chain,
     check_input_shape,
     initializer_for_one_layer,
     load_local_weights,
@@ -57,7 +58,7 @@ def alexnet(
         name: Name of the model.
 
     Returns:
-        A ``keras.Sequential`` that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
+        A functional model that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
         class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the last pooled
         maps when ``include_top=False``.
 
@@ -75,10 +76,10 @@ def alexnet(
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
 
-    model = keras.Sequential([keras.Input(input_shape), *_convolutions(kernel_initializer)], name=name)
+    layers = _convolutions(kernel_initializer)
     if include_top:
-        for layer in _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation):
-            model.add(layer)
+        layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
+    model = chain(input_shape, layers, name)
     load_local_weights(model, weights)
     return model
 

@@ -1,7 +1,8 @@
-"""What the builders share: the check of the input's shape, kernels of their own for each layer, weights from a file."""
+"""What the builders share: the check of the input's shape, the chain of layers, weights from a file."""
 
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,14 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bo
             f"({smallest}, {smallest}, {channels}). Received: input_shape={input_shape!r}"
         )
     return size[0], size[1], channels
+
+
+def chain(input_shape: InputShape, layers: Iterable[keras.Layer], name: str) -> keras.Model:
+    """Return the functional model in which the images go through ``layers`` in turn."""
+    inputs = outputs = keras.Input(input_shape, name="input")
+    for layer in layers:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs, name=name)
 
 
 def initializer_for_one_layer(kernel_initializer: Any) -> Any:

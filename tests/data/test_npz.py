@@ -28,7 +28,7 @@ def test_what_was_written_is_read(tmp_path, valid, raw_arrays):
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        ("x_train", np.zeros((8, 32, 32), np.uint8), r"'x_train' must be \(n, 28, 28\) uint8\. Received: \(8, 32, 32\)"),
+        ("x_train", np.zeros((8, 32, 32), np.uint8), r"must be \(n, 28, 28\) uint8\. Received: \(8, 32, 32\) uint8"),
         ("x_test", np.zeros((4, 28, 28), np.float32), "'x_test' must be .* Received: .* float32"),
         ("y_train", np.zeros((8, 1), np.uint8), r"'y_train' must be \(n,\) uint8"),
         ("y_test", np.zeros((0,), np.uint8), r"'y_test' must be \(n,\) uint8"),

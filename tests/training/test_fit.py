@@ -1,0 +1,143 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.data import Split
+from cnnzoo.data.sampling import subset
+from cnnzoo.training import Recipe, fit
+from cnnzoo.training.fit import _compile
+
+QUICK = Recipe(epochs=2, batch_size=50)
+
+
+@pytest.fixture(scope="module")
+def small(digits):
+    """200 digits to train on, 100 to test on."""
+    return tuple(subset(split, size) for split, size in zip(digits, (200, 100), strict=True))
+
+
+def quick_fit(small, seed=0, **options):
+    keras.utils.set_random_seed(seed)
+    return fit(cnnzoo.models.lenet5(), *small, recipe=QUICK, seed=seed, progress=False, **options)
+
+
+def test_the_same_seed_gives_the_same_history_and_weights_bit_for_bit(small):
+    first, second = quick_fit(small), quick_fit(small)
+    assert first.history == second.history
+    assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
+
+
+def test_another_seed_gives_another_history(small):
+    assert quick_fit(small).history != quick_fit(small, seed=1).history
+
+
+def test_dropout_obeys_the_seed_too(small):
+    def fit_with_dropout():
+        keras.utils.set_random_seed(0)
+        layers = [keras.Input((32, 32, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5)]
+        model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
+        return fit(model, *small, recipe=QUICK, progress=False).history
+
+    assert fit_with_dropout() == fit_with_dropout()
+
+
+def test_history_has_a_number_an_epoch(small):
+    history = quick_fit(small).history
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert all(len(values) == 2 for values in history.values())
+
+
+def test_metrics_are_those_of_the_last_epoch(small):
+    run = quick_fit(small)
+    assert run.metrics["test_accuracy"] == pytest.approx(run.history["val_accuracy"][-1])
+    assert run.metrics["test_loss"] == pytest.approx(run.history["val_loss"][-1], rel=1e-4)
+
+
+def test_one_hot_labels_and_logits_train_alike(small):
+    one_hot = [Split(split.images, keras.utils.to_categorical(split.labels, 10)) for split in small]
+    keras.utils.set_random_seed(0)
+    model = cnnzoo.models.lenet5(classifier_activation=None)
+    run = fit(model, *one_hot, recipe=QUICK, progress=False)
+    assert run.history["loss"] == pytest.approx(quick_fit(small).history["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.5])
+def test_learning_rate_rises_to_its_peak_and_falls_to_zero(small, warmup):
+    model = cnnzoo.models.lenet5()
+    _compile(model, small[0], Recipe(epochs=5, batch_size=20, learning_rate=0.01, warmup=warmup))
+    schedule = model.optimizer._learning_rate
+    rates = [float(schedule(step)) for step in range(51)]
+    assert np.argmax(rates) == warmup * 50
+    assert max(rates) == pytest.approx(0.01)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rates[0] == pytest.approx(0 if warmup else 0.01)
+
+
+def test_without_out_nothing_is_written(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert quick_fit(small).path is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_refused_before_training(small, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="exists and is left as it is"):
+        quick_fit(small, out=tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_training_that_fails_leaves_no_folder(small, tmp_path, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        quick_fit(small, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_fails_leaves_the_trained_model(small, tmp_path, monkeypatch):
+    def fail(*args, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        quick_fit(small, out=tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["history.csv", "model.keras"]
+
+
+def test_record_says_what_was_done(small, tmp_path):
+    run = quick_fit(small, out=tmp_path / "run", data="digits")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record == run.record
+    assert record["model"] == {"name": "lenet5", "params": 61706, "input_shape": [32, 32, 1], "num_classes": 10}
+    assert record["data"]["name"] == "digits"
+    assert (record["data"]["train_size"], record["data"]["test_size"]) == (200, 100)
+    assert record["recipe"] == {"epochs": 2, "batch_size": 50, "learning_rate": 0.005, "warmup": 0.25}
+    assert record["seed"] == 0
+    assert record["versions"]["keras"] == keras.__version__
+    assert record["machine"]["cpus"] >= 1
+
+
+def test_progress_prints_a_line_an_epoch(small, capsys):
+    keras.utils.set_random_seed(0)
+    fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("training: loss" in line and "validation: loss" in line for line in lines)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True])
+def test_a_seed_out_of_range_is_refused(small, seed):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        fit(cnnzoo.models.lenet5(), *small, seed=seed)
+
+
+def test_images_that_do_not_fit_are_refused(small):
+    train, test = small
+    with pytest.raises(ValueError, match=r"`train\.images` must be of shape \(n, 32, 32, 3\)"):
+        fit(cnnzoo.models.lenet5(input_shape=(32, 32, 3)), train, test)

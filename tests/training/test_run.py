@@ -1,0 +1,152 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo.data.sampling import subset
+from cnnzoo.training import Recipe, fit, load_run
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    """A copy of a finished run's folder, to spoil."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for file in run.path.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def pictures(digits, tmp_path):
+    """Twenty held-out digits as a person might draw them: dark on light, large, off the centre."""
+    _, test = digits
+    paths = []
+    for number, image in enumerate(test.images[:20]):
+        paper = Image.new("L", (300, 200), 255)
+        digit = Image.fromarray((255 - image[2:30, 2:30, 0] * 255).astype(np.uint8)).resize((140, 140))
+        paper.paste(digit, (90, 20))
+        paths.append(tmp_path / f"{number}.jpg")
+        paper.convert("RGB").save(paths[-1])
+    return paths
+
+
+def test_run_folder_is_complete(run):
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        "confusion.png",
+        "curves.png",
+        "history.csv",
+        "model.keras",
+        "run.json",
+        "samples.png",
+    ]
+
+
+def test_what_was_written_is_read(run):
+    loaded = load_run(run.path)
+    assert loaded.history == run.history
+    assert loaded.record == run.record
+    assert loaded.class_names == tuple("0123456789")
+    assert all(map(np.array_equal, loaded.model.get_weights(), run.model.get_weights()))
+
+
+@pytest.mark.parametrize("name", ["curves.png", "confusion.png", "samples.png"])
+def test_pictures_are_pictures(run, name):
+    with Image.open(run.path / name) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 300
+
+
+def test_evaluation_of_a_loaded_run_repeats_its_metrics(run):
+    evaluation = load_run(run.path).evaluate()
+    assert evaluation.accuracy == run.metrics["test_accuracy"]
+    assert evaluation.loss == pytest.approx(run.metrics["test_loss"])
+
+
+def test_evaluation_on_other_data(run, idx_folder):
+    assert len(run.evaluate("mnist", idx_folder).labels) == 4
+
+
+def test_a_run_on_the_users_own_images_asks_for_data(digits, tmp_path):
+    small = [subset(split, 50) for split in digits]
+    run = fit(cnnzoo.models.lenet5(), *small, recipe=Recipe(epochs=1), out=tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match="does not say what data set"):
+        run.evaluate()
+    assert run.evaluate("digits").class_names == tuple("0123456789")
+
+
+def test_prediction_recognises_drawn_digits(run, pictures, digits):
+    predictions = run.predict(pictures)
+    right = sum(p.label == str(label) for p, label in zip(predictions, digits[1].labels, strict=False))
+    assert right >= 18
+
+
+def test_prediction_gives_every_class_best_first(run, pictures):
+    for path, prediction in zip(pictures[:3], run.predict(pictures[:3]), strict=True):
+        values = list(prediction.probabilities.values())
+        assert prediction.image == str(path)
+        assert sorted(prediction.probabilities) == list("0123456789")
+        assert values == sorted(values, reverse=True)
+        assert sum(values) == pytest.approx(1, abs=1e-5)
+        assert prediction.label == next(iter(prediction.probabilities))
+
+
+def test_nothing_to_predict_is_refused(run):
+    with pytest.raises(ValueError, match="at least one picture"):
+        run.predict([])
+
+
+def test_a_flat_picture_is_named(run, tmp_path):
+    Image.new("L", (60, 60)).save(tmp_path / "flat.png")
+    with pytest.raises(ValueError, match=r"flat\.png': The picture shows no digit"):
+        run.predict([tmp_path / "flat.png"])
+
+
+@pytest.mark.parametrize("name", ["model.keras", "history.csv", "run.json"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"is not a finished run: it has no {name}"):
+        load_run(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("model.keras", b"not a zip"),
+        ("model.keras", None),
+        ("history.csv", b"epoch,loss\n1,low\n"),
+        ("history.csv", b""),
+        ("history.csv", b"epoch,loss\n1\n"),
+        ("run.json", b"{"),
+        ("run.json", b"[]"),
+        ("run.json", b'{"data": 3}'),
+        ("run.json", b'{"data": {}, "metrics": {}}'),
+        ("run.json", b"\xff\xfe"),
+    ],
+)
+def test_a_damaged_file_is_named(copy, name, payload):
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[: len(content) // 2] if payload is None else payload)
+    with pytest.raises(ValueError, match=name):
+        load_run(copy)
+
+
+def test_a_model_that_holds_code_is_not_run(copy):
+    """Keras' safe mode stays on: a Lambda layer in a run folder is refused."""
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)])
+    model.save(copy / "model.keras")
+    with pytest.raises(ValueError, match=r"model\.keras' cannot be read as a Keras model"):
+        load_run(copy)
+
+
+def test_the_record_names_the_path_of_its_data(idx_folder, tmp_path):
+    run = cnnzoo.training.train(
+        "lenet5", data="mnist", data_path=idx_folder, epochs=1, out=tmp_path / "run", progress=False
+    )
+    record = json.loads((run.path / "run.json").read_text())
+    assert record["data"]["path"] == str(idx_folder)
+    assert len(load_run(run.path).evaluate().labels) == 4
