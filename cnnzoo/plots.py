@@ -86,14 +86,15 @@ def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, c
         class_names: The classes.
 
     Returns:
-        A figure of five columns; a wrong prediction is marked by colour and by the word.
+        A figure of at most five columns; a wrong prediction is marked by colour and by the word.
 
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
-    rows = -(-len(images) // COLUMNS)
-    figure = Figure(figsize=(COLUMNS * 2.1, rows * 2.9), dpi=DPI, layout="constrained")
-    cells = figure.subfigures(rows, COLUMNS, squeeze=False).ravel()
+    columns = min(len(images), COLUMNS)
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(columns * 2.1, rows * 2.9), dpi=DPI, layout="constrained")
+    cells = figure.subfigures(rows, columns, squeeze=False).ravel()
     for cell, image, label, chances in zip(cells, images, labels, probabilities, strict=False):
         picture, bars = cell.subplots(2, 1, height_ratios=(3, 1))
         _draw_image(picture, image, class_names[label], class_names[chances.argmax()])

@@ -15,11 +15,6 @@ def test_import_and_list_models_load_no_framework():
     assert in_new_interpreter(code) == "[]"
 
 
-def test_import_and_list_models_take_at_most_100_ms():
-    code = "import time; t = time.perf_counter(); import cnnzoo; cnnzoo.list_models(); print(time.perf_counter() - t)"
-    assert min(float(in_new_interpreter(code)) for _ in range(5)) <= 0.1
-
-
 def test_completion_sees_the_public_names():
     assert set(dir(cnnzoo)) >= {"create_model", "data", "list_models", "model_card", "models", "pretrained", "training"}
     assert set(dir(cnnzoo.models)) >= {"alexnet", "lenet5", "vgg19"}

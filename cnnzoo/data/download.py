@@ -29,6 +29,7 @@ def fetch(file: RemoteFile) -> Path:
     if in_keras_cache.is_file() and pooch.file_hash(str(in_keras_cache)) == file.sha256:
         return in_keras_cache
     cache = cache_folder()
+    pooch.get_logger().setLevel("WARNING")  # the errors below say all that a user needs
     try:
         return Path(pooch.retrieve(file.url, known_hash=f"sha256:{file.sha256}", fname=file.name, path=cache))
     except ValueError as error:

@@ -1,6 +1,7 @@
 """What the builders share: the check of the input's shape, the chain of layers, weights from a file."""
 
 import os
+import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -83,10 +84,20 @@ def load_local_weights(model: keras.Model, weights: str | os.PathLike[str] | Non
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ValueError(f"'{path}' is not a Keras model file (expected a zip archive). Save it anew or give another.")
     try:
-        model.load_weights(path)
+        _load_all(model, path)
     except (ValueError, OSError, KeyError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"'{path}' does not hold the weights of this {model.name} ({model.count_params():,} parameters, output "
             f"{model.output_shape}). Build the network with the options it was saved with. Keras says: {reason}"
         ) from error
+
+
+def _load_all(model: keras.Model, path: Path) -> None:
+    """Load every weight of ``model``: where Keras only warns that it left some as initialised, raise ``ValueError``."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.load_weights(path)
+    for warning in caught:
+        if "freshly-initialized" in str(warning.message):
+            raise ValueError(str(warning.message))

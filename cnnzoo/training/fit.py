@@ -33,6 +33,7 @@ def fit(
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
     """Train ``model`` on ``train`` and evaluate it on ``test``.
 
@@ -51,6 +52,7 @@ def fit(
         seed: Sets the global seeds of Python, NumPy and Keras: order of the images, dropout.
         out: Run folder to write; it must not exist yet. None writes nothing.
         progress: Whether to print a progress bar and a line for each epoch.
+        callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``.
 
     Returns:
         The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
@@ -70,9 +72,11 @@ def fit(
     with RunFolder(out) if out is not None else nullcontext() as folder:
         keras.utils.set_random_seed(seed)
         _compile(model, train, recipe)
-        start = time.perf_counter()
-        history = _train(model, train, test, recipe, progress)
-        seconds = time.perf_counter() - start
+        headline = _headline(model, train, test, recipe, seed)
+        with EpochProgress(headline, recipe.batch_size) if progress else nullcontext() as bar:
+            start = time.perf_counter()
+            history = _train(model, train, test, recipe, [*callbacks, bar] if bar else list(callbacks))
+            seconds = time.perf_counter() - start
         evaluation = evaluate(model, test, class_names=names)
         record = describe(
             model, train, test, data=data, data_path=data_path, class_names=names, recipe=recipe, seed=seed
@@ -108,21 +112,27 @@ def _compile(model: keras.Model, train: Split, recipe: Recipe) -> None:
     )
 
 
-def _train(model: keras.Model, train: Split, test: Split, recipe: Recipe, progress: bool) -> dict[str, list[float]]:
-    callbacks = [EpochProgress(recipe.batch_size)] if progress else []
-    try:
-        history = model.fit(
-            train.images,
-            train.labels,
-            validation_data=tuple(test),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            callbacks=callbacks,
-            verbose=0,
-        )
-    finally:
-        for callback in callbacks:
-            callback.close()
+def _headline(model: keras.Model, train: Split, test: Split, recipe: Recipe, seed: int) -> str:
+    return (
+        f"{model.name}: {model.count_params():,} parameters; "
+        f"{len(train.images):,} images to train on, {len(test.images):,} held out\n"
+        f"{recipe.epochs} epochs, batches of {recipe.batch_size}, "
+        f"learning rate up to {recipe.learning_rate:g}, seed {seed}"
+    )
+
+
+def _train(
+    model: keras.Model, train: Split, test: Split, recipe: Recipe, callbacks: list[keras.callbacks.Callback]
+) -> dict[str, list[float]]:
+    history = model.fit(
+        train.images,
+        train.labels,
+        validation_data=tuple(test),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        callbacks=callbacks,
+        verbose=0,
+    )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 

@@ -1,5 +1,7 @@
 """What training prints: a live bar in a terminal, and a line an epoch there and in a log."""
 
+from __future__ import annotations
+
 import time
 from typing import Any
 
@@ -11,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Shows the steps of the running epoch as a bar where there is a terminal, and prints a line for each epoch."""
 
-    def __init__(self, batch_size: int) -> None:
-        """Count ``batch_size`` images a step."""
+    def __init__(self, headline: str, batch_size: int) -> None:
+        """Begin with ``headline``; count ``batch_size`` images a step."""
         super().__init__()
+        self._headline = headline
         self._batch_size = batch_size
         self._console = Console(highlight=False)
         self._bar = Progress(
@@ -29,7 +32,8 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         )
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start the bar."""
+        """Say what is about to be done; start the bar."""
+        self._console.print(self._headline, soft_wrap=True)
         self._bar.start()
         self._task = self._bar.add_task("", total=self.params["steps"], speed=0.0)
 
@@ -53,11 +57,11 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
             soft_wrap=True,
         )
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Take the bar away."""
-        self._bar.stop()
+    def __enter__(self) -> EpochProgress:
+        """Take the terminal for as long as training lasts."""
+        return self
 
-    def close(self) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Give the terminal back, also when training was cut short."""
         self._bar.stop()
 

@@ -37,13 +37,13 @@ class Recipe:
 
 _DEFAULTS = {
     "alexnet": Recipe(batch_size=64, learning_rate=4e-4),
-    "lenet5": Recipe(),
+    "lenet5": Recipe(batch_size=64),
     "vgg19": Recipe(batch_size=64, learning_rate=2e-4),
 }
 
 
 def default_recipe(name: str) -> Recipe:
-    """Return the recipe for the network called ``name``; LeNet-5's for a network that has none of its own.
+    """Return the recipe for the network called ``name``; ``Recipe()`` for a network that has none of its own.
 
     >>> default_recipe("alexnet").learning_rate
     0.0004

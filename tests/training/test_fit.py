@@ -123,10 +123,11 @@ def test_record_says_what_was_done(small, tmp_path):
     assert record["machine"]["cpus"] >= 1
 
 
-def test_progress_prints_a_line_an_epoch(small, capsys):
-    keras.utils.set_random_seed(0)
+def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
-    lines = capsys.readouterr().out.splitlines()
+    what, how, *lines = capsys.readouterr().out.splitlines()
+    assert what == "lenet5: 61,706 parameters; 200 images to train on, 100 held out"
+    assert how == "2 epochs, batches of 50, learning rate up to 0.005, seed 0"
     assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all("training: loss" in line and "validation: loss" in line for line in lines)
 

@@ -6,6 +6,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.data.sampling import subset
+from cnnzoo.evaluation import predict_probabilities
 from cnnzoo.training import Recipe, fit, load_run
 
 
@@ -21,10 +22,10 @@ def copy(run, tmp_path):
 
 @pytest.fixture
 def pictures(digits, tmp_path):
-    """Twenty held-out digits as a person might draw them: dark on light, large, off the centre."""
+    """Two hundred held-out digits as a person might draw them: dark on light, large, off the centre."""
     _, test = digits
     paths = []
-    for number, image in enumerate(test.images[:20]):
+    for number, image in enumerate(test.images[:200]):
         paper = Image.new("L", (300, 200), 255)
         digit = Image.fromarray((255 - image[2:30, 2:30, 0] * 255).astype(np.uint8)).resize((140, 140))
         paper.paste(digit, (90, 20))
@@ -78,9 +79,11 @@ def test_a_run_on_the_users_own_images_asks_for_data(digits, tmp_path):
 
 
 def test_prediction_recognises_drawn_digits(run, pictures, digits):
-    predictions = run.predict(pictures)
-    right = sum(p.label == str(label) for p, label in zip(predictions, digits[1].labels, strict=False))
-    assert right >= 18
+    """Drawn on paper and photographed, the digits are recognised about as often as MNIST's own pixels."""
+    labels = digits[1].labels[: len(pictures)]
+    own_pixels = predict_probabilities(run.model, digits[1].images[: len(pictures)]).argmax(axis=1)
+    drawn = [int(prediction.label) for prediction in run.predict(pictures)]
+    assert np.mean(drawn == labels) >= np.mean(own_pixels == labels) - 0.03
 
 
 def test_prediction_gives_every_class_best_first(run, pictures):

@@ -1,0 +1,69 @@
+"""Sphinx: the pages beside this file, and those that are generated from the package itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cnnzoo
+
+HERE = Path(__file__).parent
+GENERATED = HERE / "_generated"
+COMMANDS = ("train", "evaluate", "predict", "list", "show")
+
+project = "cnnzoo"
+author = "The cnnzoo authors"
+copyright = "2026, The cnnzoo authors"
+version = release = cnnzoo.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "_generated"]
+html_theme = "furo"
+html_title = "cnnzoo"
+myst_heading_anchors = 3
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+add_module_names = False
+
+
+def _models_page() -> str:
+    rows = ["| name | network | year | input | parameters | MACs |", "|---|---|---|---|---:|---:|"]
+    parts = []
+    for name in cnnzoo.list_models():
+        card = cnnzoo.model_card(name)
+        size = " x ".join(map(str, card.input_shape))
+        rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {card.params:,} | {card.macs:,} |")
+        parts += [
+            f"## {card.title}",
+            f"{', '.join(card.authors)}, {card.year}: [{card.paper}]({card.reference}). "
+            f"The paper reports on {', '.join(card.datasets)}.",
+            "Where it differs from the paper:",
+            "\n".join(f"- {deviation}" for deviation in card.deviations),
+            _block(("show", name)),
+        ]
+    return "\n".join(rows) + "\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _block(words: tuple[str, ...]) -> str:
+    """Return what a command prints, under the command, as a code block."""
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    finished = subprocess.run(
+        [sys.executable, "-m", "cnnzoo", *words], check=True, capture_output=True, text=True, env=environment
+    )
+    return f"```console\n$ cnnzoo {' '.join(words)}\n{finished.stdout.strip()}\n```"
+
+
+def _generate(app: object) -> None:
+    GENERATED.mkdir(exist_ok=True)
+    pages = {
+        "models.md": _models_page(),
+        "commands.md": "\n\n".join(f"## {name}\n\n{_block((name, '--help'))}" for name in COMMANDS) + "\n",
+    }
+    for name, text in pages.items():
+        (GENERATED / name).write_text(text, encoding="utf-8")
+
+
+def setup(app: object) -> None:
+    app.connect("builder-inited", _generate)
