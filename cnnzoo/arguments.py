@@ -5,6 +5,7 @@ import numbers
 from typing import Any
 
 MAX_SEED = 2**32 - 1  # what Python, NumPy and Keras all take
+LARGEST_NUMBER = 1e300  # an integer beyond it may be no float
 
 
 def check_integer(name: str, value: Any, *, least: int, most: int | None = None) -> int:
@@ -50,4 +51,4 @@ def check_seed(seed: int) -> int:
 def _lies_within(value: Any, low: float, high: float, interval: str) -> bool:
     above = value >= low if interval.startswith("[") else value > low
     below = value <= high if interval.endswith("]") else value < high
-    return above and below and not math.isnan(value)
+    return above and below and abs(value) <= LARGEST_NUMBER and not math.isnan(value)

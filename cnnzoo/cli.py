@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,9 +18,10 @@ import cnnzoo
 FAILURE = 2
 BAR_WIDTH = 30
 
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releases of Typer bring under another name
+
 app = typer.Typer(
     help="The classic convolutional networks, exactly as specified, that really learn, on the machine you have.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="A network; `cnnzoo list` names them.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `cnnzoo train` wrote.")]
+Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
 
 
@@ -35,10 +37,17 @@ def main() -> None:
     """Run the command line; what the user can mend is told in one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        app()
+        code = app(standalone_mode=False)
+    except USAGE_ERROR as error:
+        _fail(f"{error.format_message()} Add --help to see what there is.")
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(FAILURE)
+        _fail(str(error))
+    sys.exit(code)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(FAILURE)
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,20 +56,28 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
 def train(
     name: Name,
-    data: Annotated[str, typer.Option(help="digits (ships with the package) or mnist.")] = "digits",
+    data: Annotated[
+        str, typer.Option(help="digits (ship with the package), mnist, cifar10, or a folder of images.")
+    ] = "digits",
     data_path: DataPath = None,
+    fraction: Annotated[float, typer.Option(help="Share of the training and of the test images to use.")] = 1.0,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images that the network sees, in pixels.")] = None,
+    augment: Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate.")] = None,
+    skip_broken: Annotated[bool, typer.Option(help="Leave out files of a folder that are no images.")] = False,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the learning rate.")] = None,
@@ -76,6 +93,10 @@ def train(
         name,
         data=data,
         data_path=data_path,
+        fraction=fraction,
+        image_size=image_size,
+        augment=augment,
+        skip_broken=skip_broken,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -97,7 +118,7 @@ def train(
 @app.command()
 def evaluate(
     run: RunPath,
-    data: Annotated[str | None, typer.Option(help="digits or mnist.  [default: what the run was trained on]")] = None,
+    data: Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")] = None,
     data_path: DataPath = None,
 ) -> None:
     """Evaluate a trained network on the test images of a data set."""
@@ -169,6 +190,71 @@ def show(name: Name) -> None:
     print("\nDeviations from the paper:")
     for deviation in card.deviations:
         print(f"  - {deviation}")
+
+
+data_app = typer.Typer(help="The data sets: what there is, what lies here, and how it looks.", no_args_is_help=False)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """List the data sets."""
+    from cnnzoo.data import data_card, list_datasets
+
+    table = Table("name", "data set", box=None, pad_edge=False)
+    for heading in ("training", "test", "classes", "download"):
+        table.add_column(heading, justify="right")
+    table.add_column("licence")
+    for card in map(data_card, list_datasets()):
+        size = f"{card.file.size / 1e6:,.0f} MB" if card.file else "in the package"
+        counts = (f"{card.train_size:,}", f"{card.test_size:,}", str(len(card.class_names)))
+        table.add_row(card.name, card.title, *counts, size, card.licence)
+    _print_table(table)
+
+
+@data_app.command("fetch")
+def fetch_data(name: Data) -> None:
+    """Download a data set, unless a verified copy lies here, and say where it lies."""
+    from cnnzoo.data import fetch_dataset
+
+    print(fetch_dataset(name))
+
+
+@data_app.command("verify")
+def verify_data() -> None:
+    """Check the size and the hash of every copy that lies here."""
+    from cnnzoo.data import list_datasets, local_copies
+
+    found = [copy for name in list_datasets() for copy in local_copies(name) if copy.state != "absent"]
+    for copy in found:
+        print(f"{copy.name}: {copy.state}: {copy.path}")
+    if not found:
+        print("no copy of a data set lies here")
+    damaged = [copy for copy in found if copy.state == "damaged"]
+    if damaged:
+        _fail(f"{len(damaged)} damaged: delete '{damaged[0].path}' and run `cnnzoo data fetch {damaged[0].name}`.")
+
+
+@data_app.command("where")
+def where_data() -> None:
+    """Print the folder that downloads go to; CNNZOO_HOME moves it."""
+    from cnnzoo.data.download import cache_folder
+
+    print(cache_folder())
+
+
+@data_app.command("show")
+def show_data(
+    data: Annotated[str, typer.Argument(metavar="NAME", help="A data set, or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="The picture to write (PNG).")],
+    data_path: DataPath = None,
+) -> None:
+    """Draw training images of every class into a picture."""
+    from cnnzoo.data import find_source, load_dataset
+    from cnnzoo.plots import class_grid, save
+
+    save(class_grid(load_dataset(find_source(data, data_path))), out)
+    print(out)
 
 
 def _print_table(table: Table) -> None:

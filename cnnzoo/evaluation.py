@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from cnnzoo.data.split import Split, class_numbers
+from cnnzoo.data.stream import stream
 
-BATCH_SIZE = 256
+BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,20 @@ class Prediction:
         return next(iter(self.probabilities))
 
 
-def evaluate(model: keras.Model, split: Split, *, class_names: Sequence[str] | None = None) -> Evaluation:
+def evaluate(
+    model: keras.Model,
+    split: Split,
+    *,
+    class_names: Sequence[str] | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> Evaluation:
     """Let ``model`` predict the images of ``split``.
 
     Args:
         model: A classifier that takes images like those of ``split``; probabilities or logits.
-        split: Images float32 of shape (n, height, width, channels) with labels of either form.
+        split: Images of shape (n, height, width, channels) with labels of either form.
         class_names: Names of the classes; None numbers them.
+        image_size: Height and width that the images are resized to, batch by batch; None leaves their own.
 
     Returns:
         The predictions beside the truth, with accuracy, loss and confusion matrix.
@@ -112,32 +120,49 @@ def evaluate(model: keras.Model, split: Split, *, class_names: Sequence[str] | N
     Raises:
         ValueError: Images, labels or names do not fit the model.
     """
-    check_split(model, split, "split")
+    check_split(model, split, "split", image_size)
     names = check_class_names(model, class_names)
-    return Evaluation(names, class_numbers(split.labels), predict_probabilities(model, split.images))
+    return Evaluation(names, class_numbers(split.labels), predict_probabilities(model, split.images, image_size))
 
 
-def predict_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def predict_probabilities(
+    model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None = None
+) -> np.ndarray:
     """Return the class probabilities that ``model`` gives ``images``: float32 of shape (n, classes).
 
-    A softmax is applied when the model gives logits.
+    A softmax is applied when the model gives logits. The images are taken, and resized, batch by batch.
     """
-    outputs: np.ndarray = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    unlabelled = Split(images, np.zeros(len(images), np.int64))
+    batches = stream(unlabelled, batch_size=BATCH_SIZE, image_size=image_size)
+    outputs: np.ndarray = model.predict(batches, verbose=0)
     if gives_logits(model):
         outputs = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
     return outputs
 
 
 def gives_logits(model: keras.Model) -> bool:
-    """Tell whether the last layer of ``model`` has no activation, so that its outputs are logits."""
-    return getattr(model.layers[-1], "activation", None) in (None, keras.activations.linear)
+    """Tell whether the outputs of ``model`` are logits: no activation follows the last layer that can have one."""
+    for layer in reversed(model.layers):
+        if isinstance(layer, keras.Model):
+            return gives_logits(layer)
+        if isinstance(layer, keras.layers.Softmax):
+            return False
+        if hasattr(layer, "activation"):
+            return layer.activation in (None, keras.activations.linear)
+    return True
 
 
-def check_split(model: keras.Model, split: Split, name: str) -> None:
-    """Raise ``ValueError`` unless the images and labels of ``split`` fit each other and ``model``."""
+def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[int, int] | None = None) -> None:
+    """Raise ``ValueError`` unless the images, resized, and the labels of ``split`` fit each other and ``model``."""
     images, labels = split
     expected = tuple(model.input_shape[1:])
-    if images.ndim != 4 or any(side not in (None, came) for side, came in zip(expected, images.shape[1:], strict=True)):
+    if len(expected) != 3 or len(model.output_shape) != 2:
+        raise ValueError(
+            "`model` must take images of shape (n, height, width, channels) and give outputs of shape (n, classes). "
+            f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
+        )
+    shape = images.shape[1:] if image_size is None or images.ndim != 4 else (*image_size, images.shape[3])
+    if images.ndim != 4 or any(side not in (None, came) for side, came in zip(expected, shape, strict=True)):
         raise ValueError(f"`{name}.images` must be of shape (n, {_commas(expected)}). Received: {images.shape}")
     if len(images) < 1 or len(images) != len(labels):
         raise ValueError(
@@ -148,7 +173,8 @@ def check_split(model: keras.Model, split: Split, name: str) -> None:
     if labels.ndim == 2 and labels.shape[1] != num_classes:
         raise ValueError(f"`{name}.labels` must have {num_classes} columns. Received: {labels.shape[1]}")
     numbers = class_numbers(labels)
-    if labels.ndim not in (1, 2) or numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= num_classes:
+    is_form = labels.ndim == 1 or (labels.ndim == 2 and bool(((labels == 0) | (labels == 1)).all()))
+    if not is_form or numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= num_classes:
         raise ValueError(
             f"`{name}.labels` must be class numbers from 0 to {num_classes - 1}, or one-hot rows. "
             f"Received: {labels.dtype} of shape {labels.shape}, from {labels.min()} to {labels.max()}"
@@ -159,6 +185,8 @@ def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> 
     """Return the names of the classes of ``model``, or raise ``ValueError`` when there are too few or too many."""
     num_classes = model.output_shape[-1]
     names = tuple(class_names) if class_names is not None else tuple(str(number) for number in range(num_classes))
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"The names of the classes must be strings. Received: {names}")
     if len(names) != num_classes:
         raise ValueError(f"There must be a name for each of the {num_classes} classes. Received: {len(names)} names")
     return names

@@ -1,11 +1,15 @@
 """Numbers in, Matplotlib figures out. Nothing is shown, and no global state is touched."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from cnnzoo.data.split import Dataset, as_float, class_numbers
 
 # Two colours of M. Okabe, K. Ito (2008), told apart with any colour vision
 BLUE = "#0072b2"
@@ -14,6 +18,7 @@ VERMILION = "#d55e00"
 DPI = 120
 COLUMNS = 5
 TOP = 3
+LONGEST_NAME = 16  # characters of a class' name that fit under an image
 
 
 def history(curves: Mapping[str, Sequence[float]]) -> Figure:
@@ -80,7 +85,7 @@ def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, c
     """Draw images, each with its true class, its predicted class and the three largest probabilities.
 
     Args:
-        images: Float32 in [0, 1] of shape (n, height, width, channels), 1 or 3 channels.
+        images: Float32 in [0, 1] of shape (n, height, width, channels); unless there are 3, the first is shown.
         labels: True class numbers of shape (n,).
         probabilities: In [0, 1], of shape (n, classes).
         class_names: The classes.
@@ -93,7 +98,7 @@ def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, c
     """
     columns = min(len(images), COLUMNS)
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(columns * 2.1, rows * 2.9), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(columns * 2.2, rows * 3.1), dpi=DPI, layout="constrained")
     cells = figure.subfigures(rows, columns, squeeze=False).ravel()
     for cell, image, label, chances in zip(cells, images, labels, probabilities, strict=False):
         picture, bars = cell.subplots(2, 1, height_ratios=(3, 1))
@@ -102,13 +107,63 @@ def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, c
     return figure
 
 
+def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
+    """Draw the first training images of each class, a row a class.
+
+    Args:
+        dataset: Images of either type, with labels of either form.
+        columns: Images a class, at least 1.
+
+    Returns:
+        A figure of a row a class, named at its left.
+
+    >>> from cnnzoo.data import load_dataset
+    >>> len(class_grid(load_dataset("digits"), columns=2).axes)
+    20
+    """
+    labels = class_numbers(dataset.train.labels)
+    rows = len(dataset.class_names)
+    figure = Figure(figsize=(columns + 1.5, rows), dpi=DPI, layout="constrained")
+    for number, row in enumerate(figure.subplots(rows, columns, squeeze=False)):
+        for axes in row:
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        row[0].set_ylabel(dataset.class_names[number], rotation=0, ha="right", va="center")
+        for axes, position in zip(row, np.flatnonzero(labels == number)[:columns], strict=False):
+            image = as_float(dataset.train.images[position])
+            axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write ``figure`` as a PNG, under a temporary name first.
+
+    Raises:
+        FileExistsError: There is something of that name; it is left as it is.
+        OSError: The file cannot be written.
+    """
+    path = Path(path)
+    if os.path.lexists(path):
+        raise FileExistsError(f"'{path}' exists and is left as it is. Give a new name.")
+    temporary = path.with_name(f".partial-{path.name}")
+    try:
+        figure.savefig(temporary, format="png")
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(f"'{path}' cannot be written ({error.strerror}). Give another.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _draw_image(axes: Axes, image: np.ndarray, true_name: str, predicted_name: str) -> None:
     is_right = true_name == predicted_name
-    axes.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
+    axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
     axes.set_axis_off()
     verdict = "right" if is_right else "wrong"
     axes.set_title(
-        f"true {true_name}\npredicted {predicted_name}: {verdict}", fontsize=9, color=BLUE if is_right else VERMILION
+        f"true {_short(true_name)}\npredicted {_short(predicted_name)}\n{verdict}",
+        fontsize=9,
+        color=BLUE if is_right else VERMILION,
     )
 
 
@@ -116,10 +171,16 @@ def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, class_names
     best = np.argsort(-chances, kind="stable")[:TOP]
     colors = [BLUE if index == label else VERMILION for index in best]
     axes.barh(range(len(best)), chances[best], color=colors)
-    axes.set_yticks(range(len(best)), [class_names[index] for index in best], fontsize=8)
+    longest = max(len(_short(name)) for name in class_names)
     for position, index in enumerate(best):
-        axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
-    axes.set(xlim=(0, 1.5), xticks=[])
+        name = axes.text(-0.05, position, _short(class_names[index]), ha="right", va="center", fontsize=8)
+        share = axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
+        for text in (name, share):
+            text.set_in_layout(False)  # else the images of a row would differ in size with the names below them
+    axes.set(xlim=(-0.15 - 0.11 * longest, 1.5), xticks=[], yticks=[])
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

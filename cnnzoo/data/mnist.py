@@ -13,11 +13,16 @@ from cnnzoo.data.split import Split, one_hot_labels
 NUM_CLASSES = 10
 PADDING = 2  # pixels a side: 28 + 2 + 2 = 32
 
-# The file and the hash of keras.datasets.mnist
+# The file of keras.datasets.mnist, with its hash; the second address is where Keras fetched it until 2018
 MNIST_NPZ = RemoteFile(
     name="mnist.npz",
-    url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    urls=(
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+        "https://s3.amazonaws.com/img-datasets/mnist.npz",
+    ),
+    size=11_490_434,
     sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    keras_name="mnist.npz",
 )
 
 # The names of the IDX files as published; some copies have a dot before `idx`
@@ -43,8 +48,9 @@ def load_mnist(one_hot: bool = False, path: str | os.PathLike[str] | None = None
 
     Raises:
         FileNotFoundError: ``path`` or one of its files does not exist.
-        ValueError: A file is damaged or foreign, or a download has the wrong hash.
-        ConnectionError: There is no local copy and no network.
+        ValueError: A file is damaged or foreign.
+        ConnectionError: There is no local copy, and none can be downloaded.
+        OSError: The cache cannot be written, or the disk is full.
 
     >>> load_mnist(path="missing.npz")
     Traceback (most recent call last):
@@ -52,9 +58,16 @@ def load_mnist(one_hot: bool = False, path: str | os.PathLike[str] | None = None
     FileNotFoundError: No such file: 'missing.npz'. Give the path of an mnist.npz.
     """
     if path is None:
-        return padded_splits(read_npz(fetch(MNIST_NPZ)), one_hot)
+        path = fetch(MNIST_NPZ)
     path = Path(path)
-    return padded_splits(_read_idx_folder(path) if path.is_dir() else read_npz(path), one_hot)
+    try:
+        return padded_splits(_read_idx_folder(path) if path.is_dir() else read_npz(path), one_hot)
+    except _MismatchError as error:
+        raise ValueError(f"'{path}' is damaged or foreign: {error} Fetch it again or give another.") from error
+
+
+class _MismatchError(ValueError):
+    """Images and labels do not fit each other; the file is not named yet."""
 
 
 def padded_splits(arrays: dict[str, np.ndarray], one_hot: bool) -> tuple[Split, Split]:
@@ -67,9 +80,11 @@ def padded_splits(arrays: dict[str, np.ndarray], one_hot: bool) -> tuple[Split, 
 
 def _padded_split(images: np.ndarray, labels: np.ndarray, one_hot: bool) -> Split:
     if len(images) != len(labels):
-        raise ValueError(f"There must be a label for each image. Received: {len(images)} images, {len(labels)} labels")
+        raise _MismatchError(
+            f"there must be a label for each image. Received: {len(images)} images, {len(labels)} labels."
+        )
     if labels.max() >= NUM_CLASSES:
-        raise ValueError(f"Labels must lie in 0 to {NUM_CLASSES - 1}. Received: {labels.max()}")
+        raise _MismatchError(f"labels must lie in 0 to {NUM_CLASSES - 1}. Received: {labels.max()}.")
     height, width = images.shape[1] + 2 * PADDING, images.shape[2] + 2 * PADDING
     padded = np.zeros((len(images), height, width, 1), np.float32)
     np.divide(images, 255, out=padded[:, PADDING:-PADDING, PADDING:-PADDING, 0], dtype=np.float32)

@@ -9,6 +9,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from cnnzoo.data.idx import LARGEST
+
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -52,6 +54,8 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
         if not fits or dtype != np.uint8 or fortran_order:
             raise ValueError(f"'{path}': array '{name}' must be {expected}. Received: {shape} {dtype}.")
         length = int(np.prod(shape, dtype=object))
+        if length > LARGEST:
+            raise ValueError(f"'{path}': array '{name}' must have at most {LARGEST:,} bytes. Received: {length:,}.")
         if info.file_size - member.tell() != length:
             raise ValueError(
                 f"'{path}': array '{name}' of shape {shape} needs {length:,} bytes. "

@@ -1,15 +1,17 @@
 """A user's own picture, made like the images that a network was trained on."""
 
 import os
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from cnnzoo.data.mnist import PADDING
+
 DIGIT_BOX = 20  # MNIST: the digit fills a 20 x 20 box ...
 DIGIT_FIELD = 28  # ... centred by its mass in a 28 x 28 field,
-PADDING = 2  # which LeNet-5 takes padded to 32 x 32
 LARGEST_SIDE = 256  # pixels: a photograph is reduced to this, which also removes noise
 GRAIN = 0.1  # contrast, as a share of the strongest, that counts as paper
 STROKE = 0.3  # ink from which a pixel belongs to the stroke
@@ -17,7 +19,7 @@ LEAST_CONTRAST = 0.1  # of black to white; below this a picture shows no digit
 
 
 def read_picture(path: str | os.PathLike[str]) -> Image.Image:
-    """Read an image file, turned upright, transparency laid over white.
+    """Read an image file, turned upright, transparency laid over white, or over black where what is drawn is light.
 
     Args:
         path: A PNG, a JPEG, or whatever else Pillow reads.
@@ -38,14 +40,36 @@ def read_picture(path: str | os.PathLike[str]) -> Image.Image:
     if not path.is_file():
         raise FileNotFoundError(f"No such image: '{path}'")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return _over_white(ImageOps.exif_transpose(image))
+        with _open(path) as image:
+            return _without_transparency(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ValueError(f"'{path}' is too large: {error} Give a smaller one.") from error
     except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
         raise ValueError(
             f"'{path}' is not a readable image. Expected PNG, JPEG or another that Pillow reads."
         ) from error
+
+
+def picture_mode(path: str | os.PathLike[str]) -> str | None:
+    """Return Pillow's mode of an image file ("L" is grey) after decoding all of it, or None when it cannot be read."""
+    try:
+        with _open(Path(path)) as image:
+            mode: str = image.mode
+            image.draft(None, (1, 1))  # a JPEG needs not be decoded at its full size to be found whole
+            image.load()
+            return mode
+    except Exception:  # Pillow's many readers raise whatever the damage happens to cause
+        return None
+
+
+_OPENING = threading.Lock()  # the filter of warnings belongs to the process, not to the thread
+
+
+def _open(path: Path) -> Image.Image:
+    """Open an image, and take Pillow's warning that it would unpack to gigabytes for an error."""
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(path)
 
 
 def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], preparation: str) -> np.ndarray:
@@ -62,21 +86,30 @@ def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], pre
         Float32 in [0, 1] of shape ``input_shape``.
 
     Raises:
-        ValueError: ``preparation`` is unknown, or the picture is of one flat colour and shows no digit.
+        ValueError: ``preparation`` is unknown, ``input_shape`` has not 1 or 3 channels, or the picture is of one flat
+            colour and shows no digit.
 
     >>> prepare_picture(Image.new("RGB", (40, 30)), (32, 32, 3), "resize").shape
     (32, 32, 3)
     """
+    if len(input_shape) != 3 or input_shape[2] not in (1, 3):
+        raise ValueError(
+            f"`input_shape` must be (height, width, channels) with 1 or 3 channels. Received: input_shape={input_shape}"
+        )
     if preparation == "digit":
         return _digit(picture, input_shape)
     if preparation == "resize":
-        height, width, channels = input_shape
-        resized = picture.convert(_MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(resized, np.float32).reshape(input_shape) / 255
+        return resized_pixels(picture, input_shape).astype(np.float32) / 255
     raise ValueError(f"`preparation` must be 'digit' or 'resize'. Received: {preparation!r}")
 
 
-_MODES = {1: "L", 3: "RGB"}
+def resized_pixels(picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """Resize ``picture`` to ``shape`` (height, width, 1 or 3 channels), bilinear, smoothed where it shrinks; uint8."""
+    height, width, channels = shape
+    converted = picture.convert("L" if channels == 1 else "RGB")
+    if converted.size != (width, height):
+        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(converted).reshape(shape)
 
 
 def _digit(picture: Image.Image, input_shape: tuple[int, int, int]) -> np.ndarray:
@@ -94,8 +127,10 @@ def _digit(picture: Image.Image, input_shape: tuple[int, int, int]) -> np.ndarra
         field = 1 - pixels if dark_on_light else pixels
     else:
         field = _centred(_ink(background - pixels if dark_on_light else pixels - background))
-    padded: np.ndarray = np.pad(field, PADDING).reshape(input_shape)
-    return padded
+    padded = Image.fromarray(np.pad(field, PADDING).astype(np.float32))
+    if padded.size != (input_shape[1], input_shape[0]):
+        padded = padded.resize((input_shape[1], input_shape[0]), Image.Resampling.BILINEAR)
+    return np.repeat(np.asarray(padded)[:, :, np.newaxis], input_shape[2], axis=2)
 
 
 def _ink(contrast: np.ndarray) -> np.ndarray:
@@ -124,8 +159,12 @@ def _offset(profile: np.ndarray) -> int:
     return int(np.clip(round(DIGIT_FIELD / 2 - centre), 0, DIGIT_FIELD - len(profile)))
 
 
-def _over_white(image: Image.Image) -> Image.Image:
+def _without_transparency(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
         image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image.convert("RGB")
     rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    drawn = np.asarray(rgba.convert("L"))[np.asarray(rgba)[..., 3] > 127]
+    ground = "black" if drawn.size and drawn.mean() > 127 else "white"
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, ground), rgba).convert("RGB")

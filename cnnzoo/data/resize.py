@@ -2,10 +2,13 @@
 
 import operator
 
-import keras
 import numpy as np
 
-CHUNK = 128  # images resized at a time: bounds the memory beyond the result
+from cnnzoo.data.split import as_float
+
+CHUNK_BYTES = (
+    4 << 20
+)  # of images resized at a time: fits the processor's cache, and bounds the memory beyond the result
 
 
 def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
@@ -29,9 +32,14 @@ def resize_into(resized: np.ndarray, images: np.ndarray) -> None:
         resized: Result, float32 of shape (n, height, width, channels); filled in place.
         images: uint8 of shape (n, any height, any width, channels).
     """
+    import keras  # here, so that listing and fetching data sets load no framework
+
     size = resized.shape[1:3]
-    for start in range(0, len(images), CHUNK):
-        scaled = images[start : start + CHUNK].astype(np.float32) / 255
+    chunk = max(1, CHUNK_BYTES // max(1, resized[:1].nbytes))
+    for start in range(0, len(images), chunk):
+        scaled = as_float(images[start : start + chunk])
         if scaled.shape[1:3] != size:
-            scaled = keras.ops.convert_to_numpy(keras.ops.image.resize(scaled, size, interpolation="bilinear"))
-        resized[start : start + CHUNK] = scaled
+            scaled = keras.ops.convert_to_numpy(
+                keras.ops.image.resize(scaled, size, interpolation="bilinear", data_format="channels_last")
+            )
+        resized[start : start + chunk] = scaled

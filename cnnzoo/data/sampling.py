@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnnzoo.arguments import check_integer, check_seed
-from cnnzoo.data.split import Split, class_numbers
+from cnnzoo.data.split import Split, class_numbers, take
 
 
 def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: bool = True) -> np.ndarray:
@@ -37,8 +37,17 @@ def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: 
 
 def subset(split: Split, size: int, *, seed: int = 0) -> Split:
     """Return ``size`` images of ``split`` with their labels, stratified; see ``sample_indices``."""
-    indices = sample_indices(class_numbers(split.labels), size, seed=seed)
-    return Split(split.images[indices], split.labels[indices])
+    return take(split, sample_indices(class_numbers(split.labels), size, seed=seed))
+
+
+def sample_fraction(split: Split, fraction: float, *, seed: int = 0, stratified: bool = True) -> Split:
+    """Return a share of ``split``, at least one image; stratified, the same share of each class, rounded."""
+    if fraction == 1:
+        return split
+    labels = class_numbers(split.labels)
+    counts = np.unique(labels, return_counts=True)[1] if stratified else [len(labels)]
+    size = max(1, sum(round(fraction * int(count)) for count in counts))
+    return take(split, sample_indices(labels, size, seed=seed, stratified=stratified))
 
 
 def _quotas(counts: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

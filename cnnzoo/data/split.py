@@ -1,6 +1,8 @@
 """What every loader returns two of."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -9,12 +11,49 @@ class Split(NamedTuple):
     """Images and their labels; unpacks like Keras' tuples.
 
     Attributes:
-        images: Float32 in [0, 1], of shape (n, height, width, channels).
+        images: Float32 in [0, 1], or uint8 from 0 to 255, of shape (n, height, width, channels). ``load_folder`` gives
+            ``ImageFiles``, which stay on disk until they are indexed.
         labels: Class numbers, int64 of shape (n,); float32 of shape (n, classes) when one-hot.
     """
 
     images: np.ndarray
     labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Splits with what they need to be understood; unpacks into (train, test).
+
+    Attributes:
+        train: The images to train on.
+        test: The images held out.
+        class_names: The classes, in the order of their numbers.
+        preparation: How a user's own picture is made like these images, see ``prepare_picture``.
+        skipped: Files that were left out because they are no readable images.
+    """
+
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    preparation: Literal["digit", "resize"] = "resize"
+    skipped: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Split]:
+        """Give the training and the test split."""
+        return iter((self.train, self.test))
+
+
+def take(split: Split, positions: np.ndarray) -> Split:
+    """Return the images at ``positions`` with their labels; images on disk stay there."""
+    images = split.images
+    return Split(
+        images[positions] if isinstance(images, np.ndarray) else images.select(positions), split.labels[positions]
+    )
+
+
+def as_float(images: np.ndarray) -> np.ndarray:
+    """Return images of either type as float32 in [0, 1]."""
+    return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
 
 
 def one_hot_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:

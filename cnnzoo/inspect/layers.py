@@ -37,7 +37,7 @@ class LayerTable:
 def layer_table(model: keras.Model) -> LayerTable:
     """List the layers of ``model`` with their shapes, parameters and multiply-accumulates (MACs).
 
-    MACs count the multiplications of convolutions and dense layers; biases, activations and pools count zero.
+    MACs count the multiplications of `Conv2D` and `Dense` layers; biases, activations, pools and all others count zero.
 
     Args:
         model: A built Keras model with a fixed input size.

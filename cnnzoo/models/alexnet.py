@@ -12,6 +12,7 @@ from cnnzoo.models.building import (
     InputShape,
     chain,
     check_input_shape,
+    dense,
     initializer_for_one_layer,
     load_local_weights,
 )
@@ -42,8 +43,9 @@ def alexnet(
     - one tower, where the paper splits the maps over two GPUs
     - no local response normalisation
     - no padding in any convolution
-    - no pooling after the first convolution
+    - no pooling after the first convolution, but one after the third
     - 1,024 values enter the first dense layer, where the paper has 9,216
+    - He initialisation and zero biases, where the paper has N(0, 0.01), and ones for some biases
     - 10 classes by default, where the paper has 1,000
 
     Args:
@@ -112,15 +114,11 @@ def _classifier(
     kernel_initializer: str | keras.initializers.Initializer,
     classifier_activation: str | None,
 ) -> list[keras.Layer]:
-    def dense(units: int, name: str, activation: str | None, dtype: str | None = None) -> keras.Layer:
-        kernel = initializer_for_one_layer(kernel_initializer)
-        return keras.layers.Dense(units, activation=activation, kernel_initializer=kernel, dtype=dtype, name=name)
-
     return [
         keras.layers.Flatten(name="flatten"),  # 1,024
-        dense(4096, "fc1", "relu"),
+        dense(4096, "fc1", "relu", kernel_initializer),
         keras.layers.Dropout(dropout_rate, name="dropout1"),
-        dense(4096, "fc2", "relu"),
+        dense(4096, "fc2", "relu", kernel_initializer),
         keras.layers.Dropout(dropout_rate, name="dropout2"),
-        dense(num_classes, "predictions", classifier_activation, dtype="float32"),  # float32 under any policy
+        dense(num_classes, "predictions", classifier_activation, kernel_initializer, dtype="float32"),
     ]

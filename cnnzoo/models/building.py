@@ -67,6 +67,19 @@ def initializer_for_one_layer(kernel_initializer: Any) -> Any:
     return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
+def dense(
+    units: int, name: str, activation: str | None, kernel_initializer: Any, dtype: str | None = None
+) -> keras.layers.Dense:
+    """Return a dense layer with an initializer of its own."""
+    return keras.layers.Dense(
+        units,
+        activation=activation,
+        kernel_initializer=initializer_for_one_layer(kernel_initializer),
+        dtype=dtype,
+        name=name,
+    )
+
+
 def load_local_weights(model: keras.Model, weights: str | os.PathLike[str] | None) -> None:
     """Fill ``model`` from a local file that Keras wrote for the same network; None leaves it as initialised.
 
@@ -85,7 +98,7 @@ def load_local_weights(model: keras.Model, weights: str | os.PathLike[str] | Non
         raise ValueError(f"'{path}' is not a Keras model file (expected a zip archive). Save it anew or give another.")
     try:
         _load_all(model, path)
-    except (ValueError, OSError, KeyError, IndexError, AttributeError) as error:
+    except Exception as error:  # Keras and h5py raise whatever the damage happens to cause
         reason = " ".join(str(error).split())
         raise ValueError(
             f"'{path}' does not hold the weights of this {model.name} ({model.count_params():,} parameters, output "

@@ -24,6 +24,7 @@ class ModelCard:
         year: Year of publication.
         reference: Address of the paper.
         input_shape: Height, width and channels by default.
+        smallest_size: Least height and width that survive the strides and pools.
         num_classes: Classes by default.
         params: Parameters of the default network.
         macs: Multiply-accumulates of one default image.
@@ -38,6 +39,7 @@ class ModelCard:
     year: int
     reference: str
     input_shape: tuple[int, int, int]
+    smallest_size: int
     num_classes: int
     params: int
     macs: int
@@ -54,6 +56,7 @@ _CARDS = (
         year=2012,
         reference="https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
         input_shape=(224, 224, 3),
+        smallest_size=163,
         num_classes=10,
         params=24_767_882,
         macs=2_203_626_624,
@@ -61,8 +64,9 @@ _CARDS = (
             "one tower, where the paper splits the maps over two GPUs",
             "no local response normalisation",
             "no padding in any convolution",
-            "no pooling after the first convolution",
+            "no pooling after the first convolution, but one after the third",
             "1,024 values enter the first dense layer, where the paper has 9,216",
+            "He initialisation and zero biases, where the paper has N(0, 0.01), and ones for some biases",
             "10 classes by default, where the paper has 1,000",
         ),
         datasets=("ILSVRC-2010", "ILSVRC-2012", "ImageNet Fall 2009"),
@@ -75,6 +79,7 @@ _CARDS = (
         year=1998,
         reference="https://doi.org/10.1109/5.726791",
         input_shape=(32, 32, 1),
+        smallest_size=32,
         num_classes=10,
         params=61_706,
         macs=416_520,
@@ -83,6 +88,7 @@ _CARDS = (
             "C3 sees all six maps of S2, where the paper connects them by a table",
             "S2 and S4 average, without the trainable coefficient and bias of the paper",
             "a dense softmax output where the paper has Euclidean radial basis functions",
+            "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
         ),
         datasets=("MNIST",),
     ),
@@ -94,11 +100,12 @@ _CARDS = (
         year=2015,
         reference="https://arxiv.org/abs/1409.1556",
         input_shape=(224, 224, 3),
+        smallest_size=32,
         num_classes=10,
         params=139_611_210,
         macs=19_628_007_424,
         deviations=(
-            "weight decay on the convolutions only",
+            "weight decay on the convolutions only, by default twice as strong as the paper's: see `weight_decay`",
             "He initialisation, where the paper starts from its network A",
             "10 classes by default, where the paper has 1,000",
         ),

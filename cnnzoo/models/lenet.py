@@ -12,6 +12,7 @@ from cnnzoo.models.building import (
     InputShape,
     chain,
     check_input_shape,
+    dense,
     initializer_for_one_layer,
     load_local_weights,
 )
@@ -41,6 +42,7 @@ def lenet5(
     - C3 sees all six maps of S2, where the paper connects them by a table
     - S2 and S4 average, without the trainable coefficient and bias of the paper
     - a dense softmax output where the paper has Euclidean radial basis functions
+    - He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero
 
     Args:
         num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
@@ -95,12 +97,8 @@ def _convolutions(kernel_initializer: str | keras.initializers.Initializer) -> l
 def _classifier(
     num_classes: int, kernel_initializer: str | keras.initializers.Initializer, classifier_activation: str | None
 ) -> list[keras.Layer]:
-    def dense(units: int, name: str, activation: str | None, dtype: str | None = None) -> keras.Layer:
-        kernel = initializer_for_one_layer(kernel_initializer)
-        return keras.layers.Dense(units, activation=activation, kernel_initializer=kernel, dtype=dtype, name=name)
-
     return [
         keras.layers.Flatten(name="flatten"),
-        dense(84, "f6", "relu"),
-        dense(num_classes, "output", classifier_activation, dtype="float32"),  # float32 under any policy
+        dense(84, "f6", "relu", kernel_initializer),
+        dense(num_classes, "output", classifier_activation, kernel_initializer, dtype="float32"),
     ]

@@ -12,6 +12,7 @@ from cnnzoo.models.building import (
     InputShape,
     chain,
     check_input_shape,
+    dense,
     initializer_for_one_layer,
     load_local_weights,
 )
@@ -44,7 +45,7 @@ def vgg19(
 
     **Deviations from the paper:**
 
-    - weight decay on the convolutions only
+    - weight decay on the convolutions only, by default twice as strong as the paper's: see `weight_decay`
     - He initialisation, where the paper starts from its network A
     - 10 classes by default, where the paper has 1,000
 
@@ -116,15 +117,11 @@ def _classifier(
     kernel_initializer: str | keras.initializers.Initializer,
     classifier_activation: str | None,
 ) -> list[keras.Layer]:
-    def dense(units: int, name: str, activation: str | None, dtype: str | None = None) -> keras.Layer:
-        kernel = initializer_for_one_layer(kernel_initializer)
-        return keras.layers.Dense(units, activation=activation, kernel_initializer=kernel, dtype=dtype, name=name)
-
     return [
         keras.layers.Flatten(name="flatten"),  # 25,088
-        dense(4096, "fc1", "relu"),
+        dense(4096, "fc1", "relu", kernel_initializer),
         keras.layers.Dropout(dropout_rate, name="dropout1"),
-        dense(4096, "fc2", "relu"),
+        dense(4096, "fc2", "relu", kernel_initializer),
         keras.layers.Dropout(dropout_rate, name="dropout2"),
-        dense(num_classes, "predictions", classifier_activation, dtype="float32"),  # float32 under any policy
+        dense(num_classes, "predictions", classifier_activation, kernel_initializer, dtype="float32"),
     ]

@@ -9,9 +9,8 @@ import keras
 from cnnzoo.arguments import check_integer
 from cnnzoo.data.download import keras_home
 from cnnzoo.models.building import InputShape, check_input_shape, load_local_weights
+from cnnzoo.models.vgg import INPUT_SHAPE, SMALLEST_SIZE
 
-INPUT_SHAPE = (224, 224, 3)
-SMALLEST_SIZE = 32
 IMAGENET_CLASSES = 1000
 WEIGHTS_WITH_TOP = "vgg19_weights_tf_dim_ordering_tf_kernels.h5"
 WEIGHTS_NO_TOP = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -6,14 +6,15 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import keras
 
 from cnnzoo.arguments import check_seed
-from cnnzoo.data.catalog import data_card
-from cnnzoo.data.split import Split
-from cnnzoo.evaluation import check_class_names, check_split, evaluate, gives_logits
+from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
+from cnnzoo.data.split import Split, class_numbers
+from cnnzoo.data.stream import stream
+from cnnzoo.evaluation import BATCH_SIZE, check_class_names, check_split, evaluate, gives_logits
 from cnnzoo.training.folder import RunFolder
 from cnnzoo.training.progress import EpochProgress
 from cnnzoo.training.recipe import Recipe, default_recipe
@@ -27,11 +28,11 @@ def fit(
     test: Split,
     *,
     recipe: Recipe | None = None,
-    data: str | None = None,
-    data_path: str | os.PathLike[str] | None = None,
+    image_size: tuple[int, int] | None = None,
+    data: str | DataSource | None = None,
     class_names: Sequence[str] | None = None,
     seed: int = 0,
-    out: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | RunFolder | None = None,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
@@ -42,15 +43,17 @@ def fit(
 
     Args:
         model: A Keras classifier; its last layer gives probabilities or, without an activation, logits.
-        train: Images float32 in [0, 1] of shape (n, height, width, channels) with labels of either form.
+        train: Images float32 in [0, 1] or uint8 of shape (n, height, width, channels) with labels of either form, as
+            the loaders give them. They are streamed: augmented and resized batch by batch.
         test: Images held out, likewise.
         recipe: How to train; None takes the default of the network that ``model.name`` names.
-        data: Name of the data set that the images are from, one of ``cnnzoo.data.list_datasets()``; None for others. A
-            run that knows it can evaluate itself again and prepare pictures as that data set's.
-        data_path: The local file or folder that the data set was loaded from.
-        class_names: Names of the classes; None takes those of ``data``, or numbers.
+        image_size: Height and width that the images are resized to; None leaves their own.
+        data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
+            it can evaluate itself again and prepare pictures as that data set's.
+        class_names: Names of the classes; None takes those of the data set, or numbers.
         seed: Sets the global seeds of Python, NumPy and Keras: order of the images, dropout.
-        out: Run folder to write; it must not exist yet. None writes nothing.
+        out: Run folder to write; it must not exist yet. None writes nothing. When training fails, it is removed again;
+            when a picture fails later, what is complete stays.
         progress: Whether to print a progress bar and a line for each epoch.
         callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``.
 
@@ -62,38 +65,59 @@ def fit(
         FileExistsError: ``out`` exists already.
     """
     recipe = recipe or default_recipe(model.name)
-    check_split(model, train, "train")
-    check_split(model, test, "test")
-    check_seed(seed)
-    if class_names is None and data is not None:
-        class_names = data_card(data).class_names
+    seed = check_seed(seed)
+    source = None if data is None else find_source(data)
+    if class_names is None and source and source.name in DATA_CARDS:
+        class_names = data_card(source.name).class_names
     names = check_class_names(model, class_names)
+    check_split(model, train, "train", image_size)
+    check_split(model, test, "test", image_size)
+    train, test = (Split(split.images, class_numbers(split.labels)) for split in (train, test))
 
-    with RunFolder(out) if out is not None else nullcontext() as folder:
+    with _folder(out) as folder:
         keras.utils.set_random_seed(seed)
-        _compile(model, train, recipe)
+        _compile(model, len(train.labels), recipe)
         headline = _headline(model, train, test, recipe, seed)
         with EpochProgress(headline, recipe.batch_size) if progress else nullcontext() as bar:
             start = time.perf_counter()
-            history = _train(model, train, test, recipe, [*callbacks, bar] if bar else list(callbacks))
+            history = model.fit(
+                stream(
+                    train,
+                    batch_size=recipe.batch_size,
+                    image_size=image_size,
+                    shuffle=True,
+                    augment=recipe.augment,
+                    seed=seed,
+                ),
+                validation_data=stream(test, batch_size=BATCH_SIZE, image_size=image_size),
+                epochs=recipe.epochs,
+                shuffle=False,  # the stream shuffles
+                callbacks=[*callbacks, *([bar] if bar else [])],
+                verbose=0,
+            ).history
             seconds = time.perf_counter() - start
-        evaluation = evaluate(model, test, class_names=names)
-        record = describe(
-            model, train, test, data=data, data_path=data_path, class_names=names, recipe=recipe, seed=seed
-        )
+        evaluation = evaluate(model, test, class_names=names, image_size=image_size)
+        record = describe(model, train, test, source=source, class_names=names, recipe=recipe, seed=seed)
         record["metrics"] = {
             "test_accuracy": evaluation.accuracy,
             "test_loss": evaluation.loss,
             "train_seconds": round(seconds, 2),
         }
-        run = Run(model, history, record, folder.path if folder else None)
+        curves = {name: [float(value) for value in values] for name, values in history.items()}
+        run = Run(model, curves, record, folder.path if folder else None)
         if folder:
             write_run(folder, run, evaluation, test.images)
     return run
 
 
-def _compile(model: keras.Model, train: Split, recipe: Recipe) -> None:
-    steps = recipe.epochs * math.ceil(len(train.images) / recipe.batch_size)
+def _folder(out: str | os.PathLike[str] | RunFolder | None) -> AbstractContextManager[RunFolder | None]:
+    if out is None:
+        return nullcontext()
+    return out if isinstance(out, RunFolder) else RunFolder(out)
+
+
+def _compile(model: keras.Model, images: int, recipe: Recipe) -> None:
+    steps = recipe.epochs * math.ceil(images / recipe.batch_size)
     warmup_steps = int(recipe.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup_steps else recipe.learning_rate,
@@ -101,13 +125,10 @@ def _compile(model: keras.Model, train: Split, recipe: Recipe) -> None:
         warmup_target=recipe.learning_rate if warmup_steps else None,
         warmup_steps=warmup_steps,
     )
-    one_hot = train.labels.ndim == 2
-    loss = keras.losses.CategoricalCrossentropy if one_hot else keras.losses.SparseCategoricalCrossentropy
-    accuracy = keras.metrics.CategoricalAccuracy if one_hot else keras.metrics.SparseCategoricalAccuracy
     model.compile(
         optimizer=keras.optimizers.Adam(schedule),
-        loss=loss(from_logits=gives_logits(model)),
-        metrics=[accuracy(name="accuracy")],
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(model)),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=False if _runs_on_tensorflow_cpu() else "auto",
     )
 
@@ -119,21 +140,6 @@ def _headline(model: keras.Model, train: Split, test: Split, recipe: Recipe, see
         f"{recipe.epochs} epochs, batches of {recipe.batch_size}, "
         f"learning rate up to {recipe.learning_rate:g}, seed {seed}"
     )
-
-
-def _train(
-    model: keras.Model, train: Split, test: Split, recipe: Recipe, callbacks: list[keras.callbacks.Callback]
-) -> dict[str, list[float]]:
-    history = model.fit(
-        train.images,
-        train.labels,
-        validation_data=tuple(test),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        callbacks=callbacks,
-        verbose=0,
-    )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
 def _runs_on_tensorflow_cpu() -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
+import math
 import os
 import shutil
 import zipfile
@@ -14,6 +16,8 @@ from types import TracebackType
 from typing import Any
 
 import keras
+
+from cnnzoo.data.catalog import DataSource
 
 MODEL = "model.keras"
 HISTORY = "history.csv"
@@ -28,30 +32,50 @@ History = dict[str, list[float]]
 class RunFolder:
     """The folder of a run that is under way.
 
-    Entering makes the folder, so that no other run can take its name. Leaving by an exception removes it again, unless
-    the trained model lies in it already. Each file gets its name only when it is complete.
+    Entering makes the folder, so that no other run can take its name. Leaving by an exception removes it again, with
+    the parents that it needed, unless the trained model lies in it already. Each file gets its name only when it is
+    complete.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Stand for the folder at ``path``."""
         self.path = Path(path)
+        self._made: list[Path] = []
 
-    def __enter__(self) -> RunFolder:
-        """Make the folder.
+    def make(self) -> None:
+        """Make the folder, and its parents where they are missing.
 
         Raises:
             FileExistsError: There is something of that name.
+            OSError: It cannot be made there.
         """
-        check_new(self.path)
-        self.path.mkdir(parents=True)
+        if os.path.lexists(self.path):
+            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name.")
+        missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
+        try:
+            self.path.mkdir(parents=True)
+        except FileExistsError as error:  # another run was faster
+            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name.") from error
+        except OSError as error:
+            raise OSError(f"The run folder '{self.path}' cannot be made ({error.strerror}). Give another.") from error
+        self._made = missing
+
+    def __enter__(self) -> RunFolder:
+        """Make the folder, unless it has been made already; see ``make``."""
+        if not self._made:
+            self.make()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Remove the folder when the run failed before its model was written."""
-        if error is not None and not (self.path / MODEL).exists():
-            shutil.rmtree(self.path)
+        if error is None or (self.path / MODEL).exists():
+            return
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # a parent that something else lies in by now stays
+            for parent in self._made[1:]:
+                parent.rmdir()
 
     def write(self, name: str, write: Callable[[Path], Any]) -> None:
         """Let ``write`` write the file called ``name``: under a temporary name first, renamed when it is complete."""
@@ -63,17 +87,14 @@ class RunFolder:
             temporary.unlink(missing_ok=True)
 
 
-def check_new(path: str | os.PathLike[str]) -> Path:
-    """Return ``path``, or raise ``FileExistsError`` when there is something of that name."""
-    if os.path.lexists(path):
-        raise FileExistsError(f"'{path}' exists and is left as it is. Give a new name.")
-    return Path(path)
-
-
-def new_run_path(name: str, parent: str | os.PathLike[str] = "runs") -> Path:
-    """Return the first of ``parent/name``, ``parent/name-2``, ``parent/name-3`` ... that does not exist."""
-    candidates = (Path(parent, name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
-    return next(path for path in candidates if not os.path.lexists(path))
+def new_run_folder(name: str, parent: str | os.PathLike[str] = "runs") -> RunFolder:
+    """Make the first of ``parent/name``, ``parent/name-2``, ``parent/name-3`` ... that does not exist."""
+    for number in itertools.count(1):
+        folder = RunFolder(Path(parent, name if number == 1 else f"{name}-{number}"))
+        with contextlib.suppress(FileExistsError):
+            folder.make()
+            break
+    return folder
 
 
 def write_history(path: Path, history: History) -> None:
@@ -85,8 +106,15 @@ def write_history(path: Path, history: History) -> None:
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write the record as JSON."""
-    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write the record as JSON, a number that is none (a loss that diverged) as null."""
+    text = json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_history(path: Path) -> History:
@@ -110,15 +138,32 @@ def read_record(path: Path) -> dict[str, Any]:
         ValueError: The file is damaged.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        data = record["data"]
-        complete = data.keys() >= {"name", "path", "class_names", "preparation"} and "metrics" in record
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        complete = _is_record(record)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"'{path}' is damaged: expected the record of a run as JSON. Train again.") from error
     if not complete:
         raise ValueError(f"'{path}' lacks entries that the record of a run has. Train again.")
-    checked: dict[str, Any] = record
-    return checked
+    return record
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    data = record["data"]
+    names = data["class_names"]
+    if data["source"] is not None:
+        source_from(data["source"])
+    return (
+        isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+        and data["preparation"] in ("digit", "resize")
+        and record["metrics"].keys() >= {"test_accuracy", "test_loss", "train_seconds"}
+    )
+
+
+def source_from(recorded: dict[str, Any]) -> DataSource:
+    """Return the source of the images that a record names."""
+    size = recorded["image_size"]
+    return DataSource(**{**recorded, "image_size": None if size is None else tuple(size)})
 
 
 def read_model(path: Path) -> keras.Model:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from cnnzoo.arguments import check_integer, check_number
+from cnnzoo.data.augment import check_augment
+
+MOST = 2**31 - 1  # what TensorFlow takes as a count
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class Recipe:
         batch_size: Images a step, at least 1.
         learning_rate: Peak of the learning rate, above 0.
         warmup: Share of all steps over which the learning rate rises, in [0, 1).
+        augment: Names of ``cnnzoo.data.AUGMENTATIONS``, applied to the training images in this order.
 
     Raises:
         ValueError: A value is out of range.
@@ -26,13 +30,19 @@ class Recipe:
     batch_size: int = 128
     learning_rate: float = 5e-3
     warmup: float = 0.25
+    augment: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        check_integer("epochs", self.epochs, least=1)
-        check_integer("batch_size", self.batch_size, least=1)
-        check_number("learning_rate", self.learning_rate, "(0, inf)")
-        check_number("warmup", self.warmup, "[0, 1)")
+        """Check the values, and keep them as plain Python's."""
+        checked = {
+            "epochs": check_integer("epochs", self.epochs, least=1, most=MOST),
+            "batch_size": check_integer("batch_size", self.batch_size, least=1, most=MOST),
+            "learning_rate": check_number("learning_rate", self.learning_rate, "(0, inf)"),
+            "warmup": check_number("warmup", self.warmup, "[0, 1)"),
+            "augment": check_augment(self.augment),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 _DEFAULTS = {

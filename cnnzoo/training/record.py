@@ -1,5 +1,6 @@
 """The record of a run: what was trained, on what, how, with which versions, on which machine."""
 
+import json
 import os
 import platform
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Any
 
 import keras
 
-from cnnzoo.data.catalog import data_card
+from cnnzoo.data.catalog import DATA_CARDS, DataSource
 from cnnzoo.data.split import Split
 from cnnzoo.training.recipe import Recipe
 
@@ -22,14 +23,13 @@ def describe(
     train: Split,
     test: Split,
     *,
-    data: str | None,
-    data_path: str | os.PathLike[str] | None,
+    source: DataSource | None,
     class_names: tuple[str, ...],
     recipe: Recipe,
     seed: int,
 ) -> dict[str, Any]:
     """Return the record of a run, all but its metrics, of types that JSON takes."""
-    return {
+    record = {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "model": {
             "name": model.name,
@@ -38,18 +38,19 @@ def describe(
             "num_classes": model.output_shape[-1],
         },
         "data": {
-            "name": data,
-            "path": None if data_path is None else str(Path(data_path).absolute()),
+            "source": None if source is None else asdict(source),
             "train_size": len(train.images),
             "test_size": len(test.images),
             "class_names": list(class_names),
-            "preparation": "resize" if data is None else data_card(data).preparation,
+            "preparation": DATA_CARDS[source.name].preparation if source and source.name in DATA_CARDS else "resize",
         },
         "recipe": asdict(recipe),
         "seed": seed,
         "versions": {"python": platform.python_version(), "backend": keras.config.backend(), **_versions()},
         "machine": {"platform": platform.platform(), "processor": _processor(), "cpus": os.cpu_count()},
     }
+    plain: dict[str, Any] = json.loads(json.dumps(record))  # as it will be read again: lists, no tuples
+    return plain
 
 
 def _versions() -> dict[str, str]:

@@ -1,17 +1,19 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from cnnzoo import plots
-from cnnzoo.data.catalog import load_dataset
+from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.picture import prepare_picture, read_picture
+from cnnzoo.data.split import as_float
 from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
 from cnnzoo.training.folder import (
     CONFUSION,
@@ -25,6 +27,7 @@ from cnnzoo.training.folder import (
     read_history,
     read_model,
     read_record,
+    source_from,
     write_history,
     write_record,
 )
@@ -61,7 +64,7 @@ class Run:
         """Evaluate the network on the test images of a data set.
 
         Args:
-            data: Name of the data set; None takes the one that the run was trained on, from where it was loaded.
+            data: A data set, or a folder of images; None takes what the run was trained on, from where it was loaded.
             data_path: A local file or folder in place of the download.
 
         Raises:
@@ -69,13 +72,20 @@ class Run:
             FileNotFoundError: The data are not where they were.
             ConnectionError: The data must be downloaded and there is no network.
         """
-        trained_on = self.record["data"]
-        if data is None and trained_on["name"] is None:
+        trained_on = self.record["data"]["source"]
+        if data is None and trained_on is None:
             raise ValueError("This run does not say what data set it was trained on. Name one to evaluate it on.")
-        if data_path is None and data in (None, trained_on["name"]):
-            data_path = trained_on["path"]
-        _, test = load_dataset(data or trained_on["name"], data_path)
-        return evaluate(self.model, test, class_names=self.class_names)
+        source = source_from(trained_on) if data is None else find_source(data, data_path)
+        if data is None and data_path is not None:
+            source = replace(source, path=str(Path(data_path).absolute()))
+        size = self.model.input_shape[1:3]
+        dataset = load_dataset(replace(source, image_size=size))
+        if dataset.class_names != self.class_names:
+            raise ValueError(
+                f"The run knows the classes {', '.join(self.class_names)}. "
+                f"Received data with: {', '.join(dataset.class_names)}"
+            )
+        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size)
 
     def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
         """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.
@@ -111,18 +121,18 @@ class Run:
 def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.ndarray) -> None:
     """Write all files of ``run``, the model first; ``images`` are those of ``evaluation``."""
     shown = evaluation.showcase()
-    figures = {
-        CURVES: plots.history(run.history),
-        CONFUSION: plots.confusion(evaluation.confusion, evaluation.class_names),
-        SAMPLES: plots.samples(
-            images[shown], evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names
+    figures: dict[str, Callable[[], Figure]] = {
+        CURVES: lambda: plots.history(run.history),
+        CONFUSION: lambda: plots.confusion(evaluation.confusion, evaluation.class_names),
+        SAMPLES: lambda: plots.samples(
+            as_float(images[shown]), evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names
         ),
     }
     folder.write(MODEL, run.model.save)
     folder.write(HISTORY, lambda path: write_history(path, run.history))
-    for name, figure in figures.items():
-        folder.write(name, figure.savefig)
     folder.write(RECORD, lambda path: write_record(path, run.record))
+    for name, draw in figures.items():
+        folder.write(name, draw().savefig)
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -143,4 +153,10 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     for name in (MODEL, HISTORY, RECORD):
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
-    return Run(read_model(path / MODEL), read_history(path / HISTORY), read_record(path / RECORD), path)
+    run = Run(read_model(path / MODEL), read_history(path / HISTORY), read_record(path / RECORD), path)
+    classes = run.model.output_shape[-1]
+    if len(run.class_names) != classes:
+        raise ValueError(
+            f"'{path / RECORD}' must name the {classes} classes of the network. Received: {len(run.class_names)} names."
+        )
+    return run

@@ -67,7 +67,7 @@ def test_one_hot_labels_and_logits_train_alike(small):
 @pytest.mark.parametrize("warmup", [0.0, 0.5])
 def test_learning_rate_rises_to_its_peak_and_falls_to_zero(small, warmup):
     model = cnnzoo.models.lenet5()
-    _compile(model, small[0], Recipe(epochs=5, batch_size=20, learning_rate=0.01, warmup=warmup))
+    _compile(model, 200, Recipe(epochs=5, batch_size=20, learning_rate=0.01, warmup=warmup))
     schedule = model.optimizer._learning_rate
     rates = [float(schedule(step)) for step in range(51)]
     assert np.argmax(rates) == warmup * 50
@@ -100,14 +100,20 @@ def test_training_that_fails_leaves_no_folder(small, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_that_fails_leaves_the_trained_model(small, tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["matplotlib.figure.Figure.savefig", "cnnzoo.plots.samples", "cnnzoo.plots.history"])
+def test_a_picture_that_fails_leaves_the_trained_model(small, tmp_path, monkeypatch, step):
     def fail(*args, **options):
         raise OSError("disk full")
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    monkeypatch.setattr(step, fail)
     with pytest.raises(OSError, match="disk full"):
         quick_fit(small, out=tmp_path / "run")
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["history.csv", "model.keras"]
+    pictures = {"curves.png", "confusion.png"}
+    assert sorted(path.name for path in (tmp_path / "run").iterdir() if path.name not in pictures) == [
+        "history.csv",
+        "model.keras",
+        "run.json",
+    ]
 
 
 def test_record_says_what_was_done(small, tmp_path):
@@ -115,9 +121,9 @@ def test_record_says_what_was_done(small, tmp_path):
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record == run.record
     assert record["model"] == {"name": "lenet5", "params": 61706, "input_shape": [32, 32, 1], "num_classes": 10}
-    assert record["data"]["name"] == "digits"
+    assert record["data"]["source"]["name"] == "digits"
     assert (record["data"]["train_size"], record["data"]["test_size"]) == (200, 100)
-    assert record["recipe"] == {"epochs": 2, "batch_size": 50, "learning_rate": 0.005, "warmup": 0.25}
+    assert record["recipe"] == {"epochs": 2, "batch_size": 50, "learning_rate": 0.005, "warmup": 0.25, "augment": []}
     assert record["seed"] == 0
     assert record["versions"]["keras"] == keras.__version__
     assert record["machine"]["cpus"] >= 1

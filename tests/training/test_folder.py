@@ -1,8 +1,10 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnzoo.training.folder import RunFolder, new_run_path, read_history, write_history
+from cnnzoo.training.folder import RunFolder, new_run_folder, read_history, write_history, write_record
 
 FLOATS = st.floats(allow_nan=False)
 
@@ -18,9 +20,7 @@ def test_history_comes_back_bit_for_bit(tmp_path, rows):
 def test_new_names_are_counted_on(tmp_path):
     names = []
     for _ in range(3):
-        path = new_run_path("lenet5", tmp_path)
-        path.mkdir()
-        names.append(path.name)
+        names.append(new_run_folder("lenet5", tmp_path).path.name)
     assert names == ["lenet5", "lenet5-2", "lenet5-3"]
 
 
@@ -47,7 +47,25 @@ def test_what_exists_is_left_as_it_is(tmp_path, kind):
     assert path.is_symlink() or path.exists()
 
 
+def test_parents_that_were_made_go_with_a_run_that_failed(tmp_path):
+    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "a" / "b" / "run"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parents_that_hold_something_else_stay(tmp_path):
+    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "a" / "run"):
+        (tmp_path / "a" / "mine.txt").touch()
+        raise KeyboardInterrupt
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["mine.txt"]
+
+
+def test_a_number_that_is_none_becomes_null(tmp_path):
+    write_record(tmp_path / "run.json", {"metrics": {"test_loss": float("nan"), "train_seconds": 1.5}})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"metrics": {"test_loss": None, "train_seconds": 1.5}}
+
+
 def test_a_path_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"), RunFolder(tmp_path / "file" / "run"):
+    with pytest.raises(OSError, match=r"run' cannot be made \(Not a directory\)"), RunFolder(tmp_path / "file" / "run"):
         pytest.fail("entered")

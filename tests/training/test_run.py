@@ -151,5 +151,5 @@ def test_the_record_names_the_path_of_its_data(idx_folder, tmp_path):
         "lenet5", data="mnist", data_path=idx_folder, epochs=1, out=tmp_path / "run", progress=False
     )
     record = json.loads((run.path / "run.json").read_text())
-    assert record["data"]["path"] == str(idx_folder)
+    assert record["data"]["source"]["path"] == str(idx_folder)
     assert len(load_run(run.path).evaluate().labels) == 4

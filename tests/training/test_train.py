@@ -14,7 +14,7 @@ def test_options_reach_the_recipe_and_the_data(tmp_path):
     run = train(
         "lenet5", epochs=1, batch_size=30, learning_rate=1e-3, seed=3, limit=60, out=tmp_path / "run", progress=False
     )
-    assert run.record["recipe"] == {"epochs": 1, "batch_size": 30, "learning_rate": 1e-3, "warmup": 0.25}
+    assert run.record["recipe"] == {"epochs": 1, "batch_size": 30, "learning_rate": 1e-3, "warmup": 0.25, "augment": []}
     assert (run.record["seed"], run.record["data"]["train_size"], run.record["data"]["test_size"]) == (3, 60, 1000)
 
 
@@ -44,7 +44,11 @@ def test_the_default_folder_is_never_overwritten(tmp_path, monkeypatch):
         ("lenet5", {"data_path": "somewhere"}, ValueError, "takes no path"),
         ("lenet5", {"data": "mnist"}, ConnectionError, "could not be downloaded"),
         ("lenet5", {"data": "mnist", "data_path": "absent.npz"}, FileNotFoundError, "absent"),
-        ("alexnet", {}, ValueError, r"'alexnet' cannot be trained on 'digits'.* \(163, 163, 1\)"),
+        ("alexnet", {"image_size": 100}, ValueError, r"'alexnet' cannot be trained on 'digits'.* \(163, 163, 1\)"),
+        ("lenet5", {"image_size": 0}, ValueError, "`image_size` must be"),
+        ("lenet5", {"fraction": 1.5}, ValueError, "`fraction` must lie in"),
+        ("lenet5", {"augment": "flop"}, ValueError, "There is no augmentation 'flop'. Did you mean 'flip'"),
+        ("lenet5", {"data": "./photos"}, FileNotFoundError, "There is no folder './photos'"),
     ],
 )
 def test_bad_input_is_refused_and_leaves_nothing(tmp_path, monkeypatch, name, options, error, message):

@@ -1,0 +1,62 @@
+"""The random changes that these networks' papers make to training images, by name. Imports no TensorFlow."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from cnnzoo.data.split import Split
+from cnnzoo.lookup import look_up
+
+# What each does; the reach is a share of the image's side
+AUGMENTATIONS = {
+    "flip": "mirrors half of the images, left to right (AlexNet, section 4.1; VGG, section 3.1)",
+    "crop": "pads by an eighth of the side and crops at random (He et al. 2015, section 4.2: 4 of 32 pixels)",
+    "color": "shifts the colours along their principal components (AlexNet, section 4.1)",
+    "shift": "moves digits by up to a sixteenth of the side (LeNet-5, section III.A: distorted patterns)",
+    "rotate": "turns digits by up to 10 degrees about the centre (LeNet-5, section III.A: distorted patterns)",
+}
+
+CROP_REACH = 1 / 8
+SHIFT_REACH = 1 / 16
+LARGEST_ANGLE = np.deg2rad(10)
+COLOR_SIGMA = 0.1  # AlexNet, section 4.1
+COLOR_SAMPLE = 1_000  # images that the principal components are computed from
+
+
+def check_augment(augment: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names in ``augment``, which may be one string with commas.
+
+    Raises:
+        ValueError: One names no augmentation; the message suggests the nearest.
+
+    >>> check_augment("flip,crop")
+    ('flip', 'crop')
+    """
+    names = augment.split(",") if isinstance(augment, str) else augment
+    stripped = tuple(str(name).strip() for name in names if str(name).strip())
+    for name in stripped:
+        look_up(AUGMENTATIONS, name, "augmentation")
+    return stripped
+
+
+def color_components(split: Split) -> np.ndarray:
+    """Return the principal components of the colours of ``split``, each as long as the colours' standard deviation.
+
+    AlexNet's text multiplies by the eigenvalues of the covariance; with pixels in [0, 1] the reference implementations,
+    and this one, multiply by their roots.
+
+    Returns:
+        Float32 of shape (3, 3): a row a component.
+
+    Raises:
+        ValueError: The images have no three channels.
+    """
+    images = split.images
+    if images.shape[-1] != 3:
+        raise ValueError(f"The augmentation 'color' needs images of 3 channels. Received: {images.shape[-1]}")
+    step = -(-len(images) // COLOR_SAMPLE)
+    sample = np.asarray(images[::step], np.float64).reshape(-1, 3)
+    sample = sample / 255 if images.dtype == np.uint8 else sample
+    variances, vectors = np.linalg.eigh(np.cov(sample, rowvar=False))
+    components: np.ndarray = (vectors * np.sqrt(np.maximum(variances, 0))).T.astype(np.float32)
+    return components

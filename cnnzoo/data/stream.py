@@ -1,0 +1,203 @@
+"""Images batch by batch, at constant memory: read, augmented, resized and scaled as they are needed."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+# TensorFlow's pooling allocator keeps the memory of one batch for the next, where the system's maps it anew, page by
+# page (see benchmarks/README.md). Read when TensorFlow first allocates.
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+
+import tensorflow as tf
+
+from cnnzoo.arguments import check_integer, check_seed
+from cnnzoo.data import augment as augmentation
+from cnnzoo.data.resize import check_image_size
+from cnnzoo.data.split import Split
+
+IN_FLIGHT = 128 << 20  # bytes of finished images that wait or are being made, where a batch is not larger
+
+Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def stream(
+    split: Split,
+    *,
+    batch_size: int,
+    image_size: int | tuple[int, int] | None = None,
+    shuffle: bool = False,
+    augment: str | Iterable[str] = (),
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """Stream ``split`` in batches.
+
+    The pixels stay as they are, at their own size, in memory or on disk; a batch is scaled to [0, 1], augmented and
+    resized (bilinear) ahead of its turn, several in parallel. The memory needed does not depend on the number of
+    images. Where nothing is random, the batches equal what the loaders give at that ``image_size``, bit for bit.
+
+    Args:
+        split: Images float32 in [0, 1] or uint8, in an array or as ``ImageFiles``, with labels of either form.
+        batch_size: Images a batch, at least 1; the last batch of an epoch has what is left.
+        image_size: Side, or height and width, in pixels; None leaves the images' own.
+        shuffle: Whether each epoch has an order of its own; without it the order is the split's.
+        augment: Names of ``AUGMENTATIONS``, or one string of them with commas, applied in this order.
+        seed: Seed of the orders and the augmentations: the same seed gives the same batches, epoch by epoch.
+
+    Returns:
+        A dataset of (images, labels): float32 in [0, 1] of shape (batch, height, width, channels), and the labels.
+        Every iteration is an epoch.
+
+    Raises:
+        ValueError: An argument is out of range, or the split does not hold images with a label each.
+
+    >>> from cnnzoo.data import load_digits
+    >>> train, _ = load_digits()
+    >>> images, labels = next(iter(stream(train, batch_size=8, image_size=64)))
+    >>> images.shape, labels.shape
+    (TensorShape([8, 64, 64, 1]), TensorShape([8]))
+    """
+    check_integer("batch_size", batch_size, least=1)
+    check_seed(seed)
+    names = augmentation.check_augment(augment)
+    images, labels = split
+    if len(images.shape) != 4 or len(images) < 1 or len(images) != len(labels):
+        raise ValueError(
+            "`split` must hold images of shape (n, height, width, channels), at least one, and a label for each. "
+            f"Received: images of shape {tuple(images.shape)}, {len(labels)} labels"
+        )
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise ValueError(f"`split.images` must be float in [0, 1] or uint8. Received: {images.dtype}")
+    size = check_image_size(image_size) if image_size is not None else tuple(images.shape[1:3])
+    changes = [_AUGMENTATIONS[name](split) for name in names]
+
+    parallel = _parallel_calls(batch_size, size, images.shape[3])
+    batches = tf.data.Dataset.from_generator(_epochs(), output_signature=tf.TensorSpec((), tf.int32))
+    batches = batches.flat_map(_order(len(labels), batch_size, shuffle, seed))
+    batches = batches.map(_maker(split, changes, size), num_parallel_calls=parallel)
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size)))
+
+
+def _epochs() -> Callable[[], Iterator[int]]:
+    """Return a function that gives one number at each call: how often it was called before."""
+    count = itertools.count()
+    return lambda: iter([next(count)])
+
+
+def _order(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Return a function from an epoch's number to its batches: positions, and a seed for each."""
+    number = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)  # TensorFlow's seeds are int32
+
+    def order(epoch: tf.Tensor) -> tf.data.Dataset:
+        positions = tf.range(count, dtype=tf.int64)
+        if shuffle:
+            positions = tf.random.experimental.stateless_shuffle(positions, seed=[number, epoch])
+        batches = tf.data.Dataset.from_tensor_slices(positions).batch(batch_size)
+        return batches.enumerate().map(lambda batch, chosen: (chosen, _fold_in(number, epoch, batch)))
+
+    return order
+
+
+def _fold_in(number: int, epoch: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in([number, epoch], tf.cast(batch, tf.int32))
+
+
+def _parallel_calls(batch_size: int, size: tuple[int, ...], channels: int) -> int:
+    batch_bytes = batch_size * size[0] * size[1] * channels * 4
+    return int(np.clip(IN_FLIGHT // batch_bytes, 1, os.cpu_count() or 1))
+
+
+def _maker(split: Split, changes: list[Augmentation], size: tuple[int, ...]) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Return a function from (positions, seed) to a batch of (images, labels)."""
+    images, labels = split
+    pixel_type = tf.uint8 if images.dtype == np.uint8 else tf.float32
+
+    def gather(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(images[positions], pixel_type.as_numpy_dtype), labels[positions]
+
+    def make(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        pixels, batch_labels = tf.numpy_function(gather, [positions], (pixel_type, tf.as_dtype(labels.dtype)))
+        pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
+        batch = pixels if pixel_type == tf.float32 else tf.cast(pixels, tf.float32) / 255
+        for number, change in enumerate(changes):
+            batch = change(batch, tf.random.experimental.stateless_fold_in(seed, number))
+        if tuple(images.shape[1:3]) != size:
+            batch = tf.image.resize(batch, size)
+        return batch, tf.ensure_shape(batch_labels, (None, *labels.shape[1:]))
+
+    return make
+
+
+def _flip(split: Split) -> Augmentation:
+    return tf.image.stateless_random_flip_left_right  # type: ignore[no-any-return]
+
+
+def _crop(split: Split) -> Augmentation:
+    return _moved(split, augmentation.CROP_REACH, whole_pixels=True)
+
+
+def _shift(split: Split) -> Augmentation:
+    return _moved(split, augmentation.SHIFT_REACH, whole_pixels=False)
+
+
+def _moved(split: Split, reach: float, whole_pixels: bool) -> Augmentation:
+    """Return a function that moves each image by up to ``reach`` of its side, with zeros where it came from."""
+    limits = tf.constant([side * reach for side in reversed(split.images.shape[1:3])])  # across, down
+
+    def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        offsets = tf.random.stateless_uniform((tf.shape(images)[0], 2), seed, -1, 1) * limits
+        if whole_pixels:
+            offsets = tf.round(offsets)
+        one, zero = tf.ones_like(offsets[:, 0]), tf.zeros_like(offsets[:, 0])
+        return _transform(images, [one, zero, offsets[:, 0], zero, one, offsets[:, 1]])
+
+    return change
+
+
+def _rotate(split: Split) -> Augmentation:
+    height, width = split.images.shape[1:3]
+    across, down = (width - 1) / 2, (height - 1) / 2
+
+    def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        largest = augmentation.LARGEST_ANGLE
+        angles = tf.random.stateless_uniform((tf.shape(images)[0],), seed, -largest, largest)
+        cos, sin = tf.cos(angles), tf.sin(angles)
+        right = across - cos * across + sin * down
+        lower = down - sin * across - cos * down
+        return _transform(images, [cos, -sin, right, sin, cos, lower])
+
+    return change
+
+
+def _transform(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
+    """Give each pixel (x, y) the value at (a x + b y + c, d x + e y + f), bilinear, zero outside."""
+    zero = tf.zeros_like(rows[0])
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([*rows, zero, zero], axis=1),
+        output_shape=tf.shape(images)[1:3],
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+        fill_value=0.0,
+    )
+
+
+def _color(split: Split) -> Augmentation:
+    components = tf.constant(augmentation.color_components(split))
+
+    def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        strengths = tf.random.stateless_normal((tf.shape(images)[0], 3), seed, stddev=augmentation.COLOR_SIGMA)
+        shifts = tf.matmul(strengths, components)
+        return tf.clip_by_value(images + shifts[:, tf.newaxis, tf.newaxis, :], 0, 1)
+
+    return change
+
+
+_AUGMENTATIONS: dict[str, Callable[[Split], Augmentation]] = {
+    "flip": _flip,
+    "crop": _crop,
+    "color": _color,
+    "shift": _shift,
+    "rotate": _rotate,
+}
