@@ -147,8 +147,9 @@ def gives_logits(model: keras.Model) -> bool:
             return gives_logits(layer)
         if isinstance(layer, keras.layers.Softmax):
             return False
-        if hasattr(layer, "activation"):
-            return layer.activation in (None, keras.activations.linear)
+        is_linear = getattr(layer, "activation", None) in (None, keras.activations.linear)
+        if not is_linear or layer.weights:
+            return is_linear
     return True
 
 

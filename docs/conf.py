@@ -11,7 +11,8 @@ import cnnzoo
 
 HERE = Path(__file__).parent
 GENERATED = HERE / "_generated"
-COMMANDS = ("train", "evaluate", "predict", "list", "show")
+DATA_COMMANDS = ("data list", "data fetch", "data verify", "data where", "data show")
+COMMANDS = ("train", "evaluate", "predict", "list", "show", *DATA_COMMANDS)
 
 project = "cnnzoo"
 author = "The cnnzoo authors"
@@ -59,7 +60,7 @@ def _generate(app: object) -> None:
     GENERATED.mkdir(exist_ok=True)
     pages = {
         "models.md": _models_page(),
-        "commands.md": "\n\n".join(f"## {name}\n\n{_block((name, '--help'))}" for name in COMMANDS) + "\n",
+        "commands.md": "\n\n".join(f"## {name}\n\n{_block((*name.split(), '--help'))}" for name in COMMANDS) + "\n",
     }
     for name, text in pages.items():
         (GENERATED / name).write_text(text, encoding="utf-8")

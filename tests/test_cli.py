@@ -1,14 +1,17 @@
 """The command line as users call it: in a process of its own, from an empty folder."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import cnnzoo
+from cnnzoo.cli import main
 
 
 def cnnzoo_command(*words, cwd=None):
@@ -70,6 +73,53 @@ def test_show_prints_layers_and_totals():
         assert cell in printed
 
 
+def test_without_words_it_prints_help():
+    finished = cnnzoo_command()
+    assert finished.returncode == 0
+    assert "train" in finished.stdout
+
+
+def test_data_commands_say_what_there_is(tmp_path):
+    assert "CIFAR-10" in cnnzoo_command("data", "list").stdout
+    assert cnnzoo_command("data", "where").stdout.strip() == os.environ["CNNZOO_HOME"]
+    assert cnnzoo_command("data", "verify").stdout == "no copy of a data set lies here\n"
+    assert cnnzoo_command("data", "show", "digits", "--out", "grid.png", cwd=tmp_path).stdout == "grid.png\n"
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert min(picture.size) > 500
+
+
+def test_a_damaged_copy_is_reported_by_verify():
+    copy = Path(os.environ["CNNZOO_HOME"], "mnist.npz")
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"broken off")
+    finished = cnnzoo_command("data", "verify")
+    assert finished.returncode == 2
+    assert finished.stdout == f"mnist: damaged: {copy}\n"
+    assert finished.stderr == f"error: 1 damaged: delete '{copy}' and run `cnnzoo data fetch mnist`.\n"
+
+
+def test_train_on_a_folder_and_ask_about_one_of_its_images(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, color in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.clip(np.array(color) + rng.integers(-50, 50, (20, 30, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    (tmp_path / "photos" / "red" / "broken.png").write_text("no image")
+    words = ["train", "lenet5", "--data", "./photos", "--image-size", 32, "--augment", "flip,crop", "--epochs", 4]
+    refused = cnnzoo_command(*words, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "broken.png' is not a readable image" in refused.stderr
+    assert not (tmp_path / "runs").exists()
+    finished = cnnzoo_command(*words, "--batch-size", 4, "--skip-broken", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    assert "skipped, no readable image: " in finished.stdout
+    asked = cnnzoo_command("predict", "runs/lenet5", "photos/blue/3.png", cwd=tmp_path)
+    assert asked.stdout.startswith("photos/blue/3.png: blue\n")
+    assert "of 4 images are right" in cnnzoo_command("evaluate", "runs/lenet5", cwd=tmp_path).stdout
+
+
 def test_version():
     assert cnnzoo_command("--version").stdout == f"cnnzoo {cnnzoo.__version__}\n"
 
@@ -79,21 +129,35 @@ def test_version():
     [
         (["train", "lenet"], "error: There is no model 'lenet'. Did you mean 'lenet5'?"),
         (["show", "vgg91"], "error: There is no model 'vgg91'. Did you mean 'vgg19'?"),
-        (["train", "lenet5", "--epochs", "0"], "error: `epochs` must be an integer of at least 1. Received: epochs=0"),
+        (["train", "lenet5", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["train", "lenet5", "--data", "mnist"], "error: mnist.npz could not be downloaded"),
         (["train", "lenet5", "--out", "taken"], "error: 'taken' exists and is left as it is. Give a new name."),
+        (["train", "lenet5", "--epochs", "many"], "error: Invalid value for '--epochs'"),
+        (["train", "lenet5", "--batch-size", "99999999999999999999"], "error: `batch_size` must be an integer"),
+        (["train", "lenet5", "--out", "text.png/run"], "error: The run folder 'text.png/run' cannot be made"),
+        (["train", "lenet5", "--data", "./photos"], "error: There is no folder './photos'."),
+        (["train", "lenet5", "--augment", "flop"], "error: There is no augmentation 'flop'. Did you mean 'flip'?"),
+        (["train"], "error: Missing argument"),
+        (["trian"], "error: No such command 'trian'"),
+        (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
+        (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
+        (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["predict", "RUN", "absent.png"], "error: No such image: 'absent.png'"),
         (["predict", "RUN", "text.png"], "error: 'text.png' is not a readable image."),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, run, words, message):
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, run, words, message):
+    """In this process, where TensorFlow is loaded: there are many."""
     (tmp_path / "taken").mkdir()
     (tmp_path / "text.png").write_text("no image")
-    finished = cnnzoo_command(*(run.path if word == "RUN" else word for word in words), cwd=tmp_path)
-    assert finished.returncode == 2
-    assert finished.stdout == ""
-    assert finished.stderr.startswith(message)
-    assert finished.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cnnzoo", *(str(run.path) if word == "RUN" else word for word in words)])
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    printed, complaint = capfd.readouterr()
+    assert (exit_info.value.code, printed) == (2, "")
+    assert complaint.startswith(message)
+    assert complaint.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "text.png"]

@@ -9,6 +9,7 @@ from cnnzoo.data import Split
 from cnnzoo.evaluation import Evaluation, evaluate, gives_logits, predict_probabilities
 
 NAMES = ("cat", "dog", "owl")
+IMAGES = np.zeros((2, 32, 32, 1), np.float32)
 
 
 def evaluation(labels, predictions):
@@ -56,6 +57,49 @@ def test_probabilities_from_either_head(activation):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_probabilities_and_logits_are_told_apart_whatever_follows():
+    inputs = keras.Input((32, 32, 1))
+    flat = keras.layers.Flatten()(inputs)
+    logits = keras.Model(inputs, keras.layers.Dense(3)(flat))
+    softmax = keras.Model(inputs, keras.layers.Softmax()(logits(inputs)))
+    activation = keras.Model(inputs, keras.layers.Activation("softmax")(logits(inputs)))
+    nested = keras.Sequential([inputs, cnnzoo.models.lenet5()])
+    float32 = keras.Model(inputs, keras.layers.Activation("linear", dtype="float32")(nested(inputs)))
+    assert [gives_logits(model) for model in (logits, softmax, activation, nested)] == [True, False, False, False]
+    assert gives_logits(float32) is False
+    for model in (softmax, activation, nested):
+        images = np.zeros((2, 32, 32, 1), np.float32)
+        np.testing.assert_allclose(predict_probabilities(model, images), model.predict(images, verbose=0), atol=1e-6)
+
+
+def test_images_may_be_resized_and_raw():
+    model = cnnzoo.models.lenet5()
+    raw = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1), dtype=np.uint8)
+    resized = keras.ops.image.resize(raw.astype(np.float32) / 255, (32, 32), interpolation="bilinear")
+    np.testing.assert_allclose(
+        predict_probabilities(model, raw, (32, 32)), model.predict(np.asarray(resized), verbose=0), atol=1e-6
+    )
+    evaluate(model, Split(raw, np.arange(5)), image_size=(32, 32))
+    with pytest.raises(ValueError, match=r"must be of shape \(n, 32, 32, 1\)"):
+        evaluate(model, Split(raw, np.arange(5)))
+
+
+@pytest.mark.parametrize("options", [{"include_top": False}, {"include_top": False, "input_shape": (None, None, 1)}])
+def test_a_model_that_is_no_classifier_is_refused(options):
+    with pytest.raises(ValueError, match=r"give outputs of shape \(n, classes\)"):
+        evaluate(cnnzoo.models.lenet5(**options), Split(IMAGES, np.array([0, 1])))
+
+
+def test_soft_labels_are_refused():
+    with pytest.raises(ValueError, match="or one-hot rows"):
+        evaluate(cnnzoo.models.lenet5(), Split(IMAGES, np.full((2, 10), 0.1)))
+
+
+def test_class_names_must_be_strings():
+    with pytest.raises(ValueError, match="must be strings"):
+        evaluate(cnnzoo.models.lenet5(), Split(IMAGES, np.array([0, 1])), class_names=range(10))
+
+
 def test_evaluation_agrees_with_keras(run, digits):
     _, test = digits
     model = run.model
@@ -69,9 +113,6 @@ def test_one_hot_labels_give_the_same(run, digits):
     _, test = digits
     one_hot = Split(test.images, keras.utils.to_categorical(test.labels, 10))
     assert evaluate(run.model, one_hot).accuracy == evaluate(run.model, test).accuracy
-
-
-IMAGES = np.zeros((2, 32, 32, 1), np.float32)
 
 
 @pytest.mark.parametrize(

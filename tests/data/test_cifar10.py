@@ -1,3 +1,5 @@
+import dataclasses
+import hashlib
 import io
 import os
 import pickle
@@ -10,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnzoo
+from cnnzoo.data import Split, cifar10
 from cnnzoo.data.cifar10 import CIFAR10_CLASSES, TEST_BATCHES, TRAIN_BATCHES, read_cifar10
+from cnnzoo.data.download import keras_home
+from cnnzoo.data.sampling import sample_fraction
 
 BATCHES = (*TRAIN_BATCHES, *TEST_BATCHES)
 PER_BATCH = 20
@@ -176,3 +181,93 @@ def test_links_in_an_archive_are_passed_over(tmp_path):
             tar.addfile(link, io.BytesIO())
     with pytest.raises(FileNotFoundError, match="lacks the CIFAR-10 batches"):
         read_cifar10(tmp_path / "links.tar.gz")
+
+
+def test_raw_pixels_are_kept_on_request(folder, batches):
+    train, test = cnnzoo.data.load_cifar10(path=folder, dtype="uint8")
+    assert (train.images.dtype, train.labels.dtype) == (np.uint8, np.int64)
+    np.testing.assert_array_equal(test.images, batches["test_batch"][0])
+
+
+def test_raw_pixels_are_not_resized(folder):
+    with pytest.raises(ValueError, match="Give `image_size` to `stream` instead"):
+        cnnzoo.data.load_cifar10(path=folder, dtype="uint8", image_size=64)
+    with pytest.raises(ValueError, match="`dtype` must be 'float32' or 'uint8'"):
+        cnnzoo.data.load_cifar10(path=folder, dtype="float64")
+
+
+def test_a_draw_need_not_be_stratified(folder):
+    train, _ = cnnzoo.data.load_cifar10(fraction=0.5, stratified=False, seed=1, path=folder)
+    assert len(train.labels) == 50
+    assert np.bincount(train.labels, minlength=10).tolist() != [5] * 10
+
+
+@settings(max_examples=30)
+@given(fraction=st.floats(0.01, 1), seed=st.integers(0, 2**32 - 1), per_class=st.integers(1, 30))
+def test_a_stratified_fraction_is_exactly_balanced_and_in_order(fraction, seed, per_class):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(10), per_class))
+    split = Split(np.arange(len(labels)), labels)
+    part = sample_fraction(split, fraction, seed=seed)
+    counts = np.bincount(part.labels, minlength=10)
+    assert counts.max() - counts.min() <= (1 if len(part.labels) < 10 else 0)
+    assert (np.diff(part.images) > 0).all()
+    np.testing.assert_array_equal(part.labels, labels[part.images])
+
+
+def in_archive(path, members, mode="w:gz"):
+    with tarfile.open(path, mode) as tar:
+        for name, payload in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(payload)
+            tar.addfile(member, io.BytesIO(payload))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_every_compression_is_read(tmp_path, batches, mode):
+    path = in_archive(tmp_path / "cifar", files(batches, "bin").items(), mode)
+    np.testing.assert_array_equal(read_cifar10(path)[1][0], batches["test_batch"][0])
+
+
+def test_names_that_climb_out_of_the_archive_write_nothing(tmp_path, batches):
+    climbing = [(f"../../{name}", payload) for name, payload in files(batches, "bin").items()]
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    read_cifar10(in_archive(inner / "cifar.tar.gz", [*climbing, ("/tmp/../absolute", b"x")]))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "cifar.tar.gz"]
+
+
+def test_an_archive_that_unfolds_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("cnnzoo.data.cifar10.LARGEST_ARCHIVE", 1 << 20)
+    bomb = in_archive(tmp_path / "bomb.tar.gz", [("padding", bytes(4 << 20))])
+    assert bomb.stat().st_size < 10_000
+    with pytest.raises(ValueError, match="it unpacks to more than 1,048,576 bytes"):
+        read_cifar10(bomb)
+
+
+def test_a_batch_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("cnnzoo.data.cifar10.LARGEST_BATCH", 1 << 20)
+    with pytest.raises(ValueError, match=r"data_batch_1\.bin is too large"):
+        read_cifar10(in_archive(tmp_path / "bomb.tar.gz", [("data_batch_1.bin", bytes(2 << 20))]))
+    (tmp_path / "data_batch_1.bin").write_bytes(bytes(2 << 20))
+    with pytest.raises(ValueError, match="is too large for a CIFAR-10 batch"):
+        read_cifar10(tmp_path)
+
+
+@pytest.mark.parametrize("labels", [[[0] * 10] * 20, ["cat"] * 20, [[]] * 20, [2.5] * 20, None, {}])
+def test_labels_in_a_pickle_must_be_a_flat_list_of_numbers(tmp_path, batches, labels):
+    payload = pickle.dumps({b"data": planes(batches["data_batch_1"][0]), b"labels": labels}, protocol=2)
+    with pytest.raises(ValueError, match="data_batch_1"):
+        read_cifar10(batch_folder(tmp_path, batches, payload))
+
+
+def test_a_copy_in_the_keras_cache_is_read(tmp_path, batches, monkeypatch):
+    """Keras keeps the Python version under a name of its own."""
+    path = in_archive(tmp_path / "cifar.tar.gz", files(batches, "py").items())
+    payload = path.read_bytes()
+    file = dataclasses.replace(cifar10.CIFAR10_PYTHON, size=len(payload), sha256=hashlib.sha256(payload).hexdigest())
+    monkeypatch.setattr(cifar10, "CIFAR10_PYTHON", file)
+    cached = keras_home() / "datasets" / "cifar-10-batches-py-target_archive"
+    cached.parent.mkdir(parents=True)
+    path.rename(cached)
+    assert len(cnnzoo.data.load_cifar10()[0].labels) == 100

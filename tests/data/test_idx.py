@@ -53,9 +53,13 @@ def test_another_magic_number_is_refused(tmp_path, magic):
         read_idx(tmp_path / "file", dimensions=1)
 
 
-def test_a_header_that_promises_too_much_reserves_no_memory(tmp_path):
-    (tmp_path / "liar").write_bytes(bytes((0, 0, 8, 3)) + struct.pack(">3I", *[2**32 - 1] * 3) + b"\0" * 100)
-    with pytest.raises(ValueError, match="Received: 100"):
+@pytest.mark.parametrize(
+    ("sides", "message"),
+    [((1000, 1000, 1000), "Received: 100"), ((2**32 - 1,) * 3, "must hold at most 1,073,741,824 bytes")],
+)
+def test_a_header_that_promises_too_much_reserves_no_memory(tmp_path, sides, message):
+    (tmp_path / "liar").write_bytes(bytes((0, 0, 8, 3)) + struct.pack(">3I", *sides) + b"\0" * 100)
+    with pytest.raises(ValueError, match=message):
         read_idx(tmp_path / "liar", dimensions=3)
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import hashlib
 import os
@@ -7,7 +8,6 @@ import pytest
 
 import cnnzoo
 from cnnzoo.data import mnist
-from cnnzoo.data.download import RemoteFile
 from tests.conftest import idx_bytes
 
 
@@ -62,7 +62,7 @@ def test_a_label_must_belong_to_each_image(idx_folder):
 
 def test_a_label_beyond_nine_is_refused(idx_folder):
     (idx_folder / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.full(8, 10, np.uint8)))
-    with pytest.raises(ValueError, match=r"Labels must lie in 0 to 9\. Received: 10"):
+    with pytest.raises(ValueError, match=r"idx' is damaged or foreign: labels must lie in 0 to 9\. Received: 10"):
         cnnzoo.data.load_mnist(path=idx_folder)
 
 
@@ -76,9 +76,10 @@ def test_without_path_a_verified_copy_in_the_keras_cache_is_used(tmp_path, raw_a
     folder = tmp_path / "keras" / "datasets"
     folder.mkdir(parents=True)
     np.savez(folder / "mnist.npz", **raw_arrays)
-    digest = hashlib.sha256((folder / "mnist.npz").read_bytes()).hexdigest()
+    payload = (folder / "mnist.npz").read_bytes()
+    file = dataclasses.replace(mnist.MNIST_NPZ, size=len(payload), sha256=hashlib.sha256(payload).hexdigest())
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(mnist, "MNIST_NPZ", RemoteFile("mnist.npz", "http://127.0.0.1:9/mnist.npz", digest))
+    monkeypatch.setattr(mnist, "MNIST_NPZ", file)
     train, _ = cnnzoo.data.load_mnist()
     assert_is_padded(train, raw_arrays["x_train"], raw_arrays["y_train"])
 

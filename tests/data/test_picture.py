@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from cnnzoo.data import prepare_picture, read_picture
+from cnnzoo.data.picture import picture_mode
 
 SHAPE = (32, 32, 1)
 
@@ -33,6 +34,14 @@ def test_every_mode_is_read_as_rgb(tmp_path, suffix, mode):
 def test_16_bits_a_pixel_keep_their_shades(tmp_path):
     Image.fromarray(np.array([[0, 32768, 65535]], np.uint16)).save(tmp_path / "deep.png")
     assert np.asarray(read_picture(tmp_path / "deep.png"))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_light_ink_on_a_transparent_ground_stays_visible(tmp_path):
+    picture = Image.new("RGBA", (20, 20), (255, 255, 255, 0))
+    ImageDraw.Draw(picture).rectangle((8, 4, 11, 15), fill=(255, 255, 255, 255))
+    picture.save(tmp_path / "light.png")
+    pixels = np.asarray(read_picture(tmp_path / "light.png"))
+    assert (pixels[0, 0, 0], pixels[10, 10, 0]) == (0, 255)
 
 
 def test_transparency_lies_over_white(tmp_path):
@@ -64,8 +73,9 @@ def test_a_truncated_image_is_refused(tmp_path):
 def test_an_image_that_would_unpack_to_gigabytes_is_refused(tmp_path, monkeypatch):
     Image.new("1", (400, 400)).save(tmp_path / "bomb.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
-    with pytest.raises(ValueError, match="is not a readable image"):
+    with pytest.raises(ValueError, match=r"bomb\.png' is too large: .* Give a smaller one"):
         read_picture(tmp_path / "bomb.png")
+    assert picture_mode(tmp_path / "bomb.png") is None
 
 
 @settings(max_examples=60)
@@ -114,6 +124,21 @@ def test_resizing_keeps_range_and_channels(shape):
     prepared = prepare_picture(stroke(), shape, "resize")
     assert (prepared.shape, prepared.dtype) == (shape, np.float32)
     assert (prepared.min(), prepared.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(64, 48, 1), (32, 32, 3)])
+def test_a_digit_is_made_for_any_input(shape):
+    prepared = prepare_picture(stroke(), shape, "digit")
+    assert (prepared.shape, prepared.dtype) == (shape, np.float32)
+    assert prepared.max() > 0.9
+    assert (prepared == prepared[..., :1]).all()
+
+
+@pytest.mark.parametrize("preparation", ["digit", "resize"])
+@pytest.mark.parametrize("shape", [(32, 32, 4), (32, 32), (32, 32, None)])
+def test_other_channels_are_refused(preparation, shape):
+    with pytest.raises(ValueError, match="with 1 or 3 channels"):
+        prepare_picture(stroke(), shape, preparation)
 
 
 def test_an_unknown_preparation_is_refused():

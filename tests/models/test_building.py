@@ -1,7 +1,12 @@
 """Weights from a local file."""
 
+import contextlib
+import warnings
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import cnnzoo
 
@@ -11,10 +16,10 @@ def model():
     return cnnzoo.models.lenet5()
 
 
-@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras", ".h5"])
 def test_weights_come_back_from_a_file(model, tmp_path, suffix):
     path = tmp_path / f"lenet5{suffix}"
-    (model.save if suffix == ".keras" else model.save_weights)(path)
+    (model.save_weights if suffix == ".weights.h5" else model.save)(path)
     loaded = cnnzoo.models.lenet5(weights=path)
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True))
 
@@ -48,3 +53,29 @@ def test_weights_of_another_shape_are_refused(model, tmp_path, suffix):
     (model.save if suffix == ".keras" else model.save_weights)(path)
     with pytest.raises(ValueError, match=r"does not hold the weights of this lenet5 \(61,111 parameters"):
         cnnzoo.models.lenet5(num_classes=3, weights=path)
+
+
+def test_weights_that_keras_would_leave_as_initialised_are_refused(model, tmp_path, monkeypatch):
+    path = tmp_path / "lenet5.weights.h5"
+    model.save_weights(path)
+
+    def load_some(*args, **options):
+        warnings.warn("Affected layers will retain their freshly-initialized weights.", stacklevel=2)
+
+    monkeypatch.setattr("keras.Model.load_weights", load_some)
+    with pytest.raises(ValueError, match="does not hold the weights of this lenet5"):
+        cnnzoo.models.lenet5(weights=path)
+
+
+@settings(max_examples=40)
+@given(position=st.integers(0, 200_000), cut=st.booleans(), suffix=st.sampled_from([".weights.h5", ".keras", ".h5"]))
+def test_a_spoiled_file_is_read_or_refused(model, tmp_path, position, cut, suffix):
+    path = tmp_path / f"spoiled{suffix}"
+    if not (tmp_path / f"whole{suffix}").exists():
+        (model.save_weights if suffix == ".weights.h5" else model.save)(tmp_path / f"whole{suffix}")
+    payload = bytearray((tmp_path / f"whole{suffix}").read_bytes())
+    position %= len(payload)
+    payload[position:] = b"" if cut else bytes([payload[position] ^ 0xFF]) + payload[position + 1 :]
+    path.write_bytes(payload)
+    with contextlib.suppress(ValueError):
+        cnnzoo.models.lenet5(weights=path)

@@ -54,9 +54,10 @@ def test_parents_that_were_made_go_with_a_run_that_failed(tmp_path):
 
 
 def test_parents_that_hold_something_else_stay(tmp_path):
-    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "a" / "run"):
-        (tmp_path / "a" / "mine.txt").touch()
-        raise KeyboardInterrupt
+    folder = RunFolder(tmp_path / "a" / "run")
+    folder.make()
+    (tmp_path / "a" / "mine.txt").touch()
+    folder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["mine.txt"]
 
 
