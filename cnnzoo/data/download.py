@@ -14,11 +14,11 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-ATTEMPTS = 4  # at one address, each going on where the last broke off
+ATTEMPTS = 4  # at one address without getting further, each going on where the last broke off
 BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one
 CONNECT_TIMEOUT = 10.0  # seconds until an address that does not answer is given up
 READ_TIMEOUT = 30.0  # seconds without a byte until a download counts as stalled
-CHUNK = 1 << 18
+CHUNK = 1 << 16  # bytes written at a time, and what must have come for an attempt to count as getting further
 SPARE_DISK = 32 << 20  # bytes that must stay free beside the file
 PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # HTTP statuses that another attempt may cure
 
@@ -59,12 +59,13 @@ def fetch(file: RemoteFile) -> Path:
     cache = cache_folder()
     work = cache / f".{file.name}.partial"
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(cache / f".{file.name}.lock").acquire()
     except OSError as error:
         raise OSError(
             f"The cache '{cache}' cannot be written ({error.strerror}). Set CNNZOO_HOME to another."
         ) from error
-    with filelock.FileLock(cache / f".{file.name}.lock"):
+    with lock:
         if copy := find_copy(file):  # another process has fetched it meanwhile
             return copy
         work.mkdir(exist_ok=True)
@@ -94,7 +95,7 @@ def check_copy(path: Path, file: RemoteFile) -> Literal["absent", "damaged", "ve
 
 def cache_folder() -> Path:
     """Return the folder of our own downloads: ``CNNZOO_HOME``, or the system's cache folder."""
-    return Path(os.environ.get("CNNZOO_HOME") or pooch.os_cache("cnnzoo"))
+    return Path(os.environ.get("CNNZOO_HOME") or pooch.os_cache("cnnzoo")).expanduser()
 
 
 def keras_home() -> Path:
@@ -108,10 +109,10 @@ def _download(file: RemoteFile, work: Path) -> None:
     _check_disk(file, part)
     reasons = []
     for url in file.urls:
-        begun = part.exists()
-        reason = _try_address(file, url, work, part)
-        if reason and begun and not part.exists():  # what had been begun elsewhere may have been at fault
-            reason = _try_address(file, url, work, part)
+        downloader = _ResumingDownloader(file, part)
+        reason = _try_address(url, work, downloader)
+        if reason and downloader.resumed and not part.exists():  # what it went on with may have been at fault
+            reason = _try_address(url, work, downloader)
         if reason is None:
             return
         reasons.append(f"{url}: {reason}")
@@ -133,8 +134,9 @@ def _check_disk(file: RemoteFile, part: Path) -> None:
         )
 
 
-def _try_address(file: RemoteFile, url: str, work: Path, part: Path) -> str | None:
-    """Fetch ``file`` from ``url`` into ``work``; return None, or why it did not work."""
+def _try_address(url: str, work: Path, downloader: "_ResumingDownloader") -> str | None:
+    """Fetch the downloader's file from ``url`` into ``work``; return None, or why it did not work."""
+    file = downloader.file
     pooch.get_logger().setLevel("WARNING")  # pooch would announce every attempt
     try:
         pooch.retrieve(
@@ -142,7 +144,7 @@ def _try_address(file: RemoteFile, url: str, work: Path, part: Path) -> str | No
             known_hash=f"sha256:{file.sha256}",
             fname=file.name,
             path=work,
-            downloader=_ResumingDownloader(file, part),
+            downloader=downloader,
         )
     except _WrongFileError as error:
         return str(error)
@@ -167,26 +169,32 @@ class _ResumingDownloader:
     def __init__(self, file: RemoteFile, part: Path) -> None:
         self.file = file
         self.part = part
+        self.resumed = False  # whether any attempt went on with what was there
 
     def __call__(self, url: str, output_file: str | Path, _pooch: Any) -> None:
-        for attempt in range(ATTEMPTS):
+        furthest, failures = _length(self.part), 0
+        while True:
             try:
                 self._go_on(url)
                 break
             except requests.RequestException as error:
-                if attempt == ATTEMPTS - 1 or not _may_pass(error):
+                if _length(self.part) >= furthest + CHUNK:
+                    furthest, failures = _length(self.part), 0
+                failures += 1
+                if failures == ATTEMPTS or not _may_pass(error):
                     raise
-                time.sleep(BACK_OFF * 2**attempt)
+                time.sleep(BACK_OFF * 2 ** (failures - 1))
         self.part.replace(output_file)
 
     def _go_on(self, url: str) -> None:
         have = _length(self.part)
+        self.resumed |= have > 0
         if have == self.file.size:
             return
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
         with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
-                self.part.unlink()
+                self.part.unlink(missing_ok=True)
                 raise _BrokenOffError("the server cannot go on where the download broke off")
             response.raise_for_status()
             if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
@@ -224,7 +232,7 @@ def _may_pass(error: requests.RequestException) -> bool:
         return error.response.status_code in PASSING_STATUS
     cause = getattr(error.args[0], "reason", None) if error.args else None
     unreachable = isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError)
-    return not unreachable and not isinstance(error, requests.ConnectTimeout | requests.TooManyRedirects)
+    return not unreachable and not isinstance(error, requests.ConnectTimeout)
 
 
 def _reason(error: requests.RequestException) -> str:
@@ -232,7 +240,10 @@ def _reason(error: requests.RequestException) -> str:
         return f"the server answers {error.response.status_code}"
     if isinstance(error, _BrokenOffError):
         return str(error)
-    return "no answer in time" if isinstance(error, requests.Timeout) else "it cannot be reached"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    stalled = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ReadTimeoutError)
+    return "no answer in time" if stalled or isinstance(error, requests.Timeout) else "it cannot be reached"
 
 
 def _progress_bar() -> Progress:

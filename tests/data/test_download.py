@@ -251,7 +251,8 @@ def test_half_a_file_is_gone_on_with_by_range(server):
 
 def test_half_a_file_is_gone_on_with_at_the_next_mirror(server):
     assert fetch(server.file("breaks-off", "good")).read_bytes() == PAYLOAD
-    assert server.names == ["breaks-off"] * ATTEMPTS + ["good"]
+    assert server.names[-2:] == ["breaks-off", "good"]
+    assert server.names.count("breaks-off") > ATTEMPTS  # as long as it gets further
     assert HALF < server.asked[-1].start == SIZE - server.asked[-1].sent
 
 
@@ -335,11 +336,16 @@ def test_a_stalled_download_is_gone_on_with(server, monkeypatch):
     assert HALF - CHUNK <= server.asked[1].start == SIZE - server.asked[1].sent
 
 
-@pytest.mark.parametrize("name", ["silent", "stalls"])
-def test_a_mirror_that_keeps_stalling_is_given_up(server, monkeypatch, name):
+def test_a_silent_mirror_is_given_up(server, monkeypatch):
     monkeypatch.setattr(download, "READ_TIMEOUT", 0.3)
-    assert fetch(server.file(name, "good")).read_bytes() == PAYLOAD
-    assert server.names == [name] * ATTEMPTS + ["good"]
+    assert fetch(server.file("silent", "good")).read_bytes() == PAYLOAD
+    assert server.names == ["silent"] * ATTEMPTS + ["good"]
+
+
+def test_a_mirror_that_keeps_stalling_is_given_up_when_it_gets_no_further(server, monkeypatch):
+    monkeypatch.setattr(download, "READ_TIMEOUT", 0.3)
+    assert fetch(server.file("stalls", "good")).read_bytes() == PAYLOAD
+    assert server.names[-2:] == ["stalls", "good"]
 
 
 @pytest.mark.parametrize(
