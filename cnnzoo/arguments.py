@@ -5,7 +5,6 @@ import numbers
 from typing import Any
 
 MAX_SEED = 2**32 - 1  # what Python, NumPy and Keras all take
-LARGEST_NUMBER = 1e300  # an integer beyond it may be no float
 
 
 def check_integer(name: str, value: Any, *, least: int, most: int | None = None) -> int:
@@ -38,9 +37,12 @@ def check_number(name: str, value: Any, interval: str) -> float:
     ValueError: `fraction` must lie in (0, 1]. Received: fraction=1.5
     """
     low, high = (float(bound) for bound in interval[1:-1].split(","))
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not _lies_within(value, low, high, interval):
+    number = _as_float(value)
+    above = number >= low if interval.startswith("[") else number > low
+    below = number <= high if interval.endswith("]") else number < high
+    if not (above and below):
         raise ValueError(f"`{name}` must lie in {interval}. Received: {name}={value!r}")
-    return float(value)
+    return number
 
 
 def check_seed(seed: int) -> int:
@@ -48,7 +50,11 @@ def check_seed(seed: int) -> int:
     return check_integer("seed", seed, least=0, most=MAX_SEED)
 
 
-def _lies_within(value: Any, low: float, high: float, interval: str) -> bool:
-    above = value >= low if interval.startswith("[") else value > low
-    below = value <= high if interval.endswith("]") else value < high
-    return above and below and abs(value) <= LARGEST_NUMBER and not math.isnan(value)
+def _as_float(value: Any) -> float:
+    """Return ``value`` as a float, NaN when it is no number, infinity when it is too large for one."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

@@ -106,18 +106,15 @@ def test_train_on_a_folder_and_ask_about_one_of_its_images(tmp_path):
             pixels = np.clip(np.array(color) + rng.integers(-50, 50, (20, 30, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
     (tmp_path / "photos" / "red" / "broken.png").write_text("no image")
-    words = ["train", "lenet5", "--data", "./photos", "--image-size", 32, "--augment", "flip,crop", "--epochs", 4]
-    refused = cnnzoo_command(*words, cwd=tmp_path)
-    assert refused.returncode == 2
-    assert "broken.png' is not a readable image" in refused.stderr
-    assert not (tmp_path / "runs").exists()
+    words = ["train", "lenet5", "--data", "./photos", "--image-size", 32, "--augment", "flip,crop", "--epochs", 2]
     finished = cnnzoo_command(*words, "--batch-size", 4, "--skip-broken", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
-    assert "skipped, no readable image: " in finished.stdout
+    assert finished.stdout.startswith("left out 1 files that are no readable images:\n")
+    assert "photos/red/broken.png\n" in finished.stdout
     asked = cnnzoo_command("predict", "runs/lenet5", "photos/blue/3.png", cwd=tmp_path)
     assert asked.stdout.startswith("photos/blue/3.png: blue\n")
-    assert "of 4 images are right" in cnnzoo_command("evaluate", "runs/lenet5", cwd=tmp_path).stdout
+    assert len(cnnzoo.training.load_run(tmp_path / "runs" / "lenet5").evaluate().labels) == 4
 
 
 def test_version():

@@ -1,6 +1,8 @@
 """Bilinear resizing of uint8 images into an array that is already there."""
 
 import operator
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -36,10 +38,13 @@ def resize_into(resized: np.ndarray, images: np.ndarray) -> None:
 
     size = resized.shape[1:3]
     chunk = max(1, CHUNK_BYTES // max(1, resized[:1].nbytes))
-    for start in range(0, len(images), chunk):
-        scaled = as_float(images[start : start + chunk])
-        if scaled.shape[1:3] != size:
-            scaled = keras.ops.convert_to_numpy(
-                keras.ops.image.resize(scaled, size, interpolation="bilinear", data_format="channels_last")
-            )
-        resized[start : start + chunk] = scaled
+
+    def fill(start: int) -> None:
+        part = as_float(images[start : start + chunk])
+        if part.shape[1:3] != size:
+            image = keras.ops.image.resize(part, size, interpolation="bilinear", data_format="channels_last")
+            part = keras.ops.convert_to_numpy(image)
+        resized[start : start + chunk] = part
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # one resizes while another copies
+        list(pool.map(fill, range(0, len(images), chunk)))

@@ -17,7 +17,7 @@ from cnnzoo.data import augment as augmentation
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 
-IN_FLIGHT = 128 << 20  # bytes of finished images that wait or are being made, where a batch is not larger
+IN_FLIGHT = 192 << 20  # bytes of finished images that wait or are being made, where a batch is not larger
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

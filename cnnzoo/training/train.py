@@ -92,9 +92,9 @@ def train(
             model = create_model(name, input_shape=shape, num_classes=len(dataset.class_names))
         except ValueError as error:
             raise ValueError(f"'{name}' cannot be trained on '{data}'. {error}") from error
-        if progress:
-            for file in dataset.skipped:
-                print(f"skipped, no readable image: {file}")
+        if progress and dataset.skipped:
+            print(f"left out {len(dataset.skipped):,} files that are no readable images:")
+            print("\n".join(dataset.skipped))
         return fit(
             model,
             train_split,

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -164,6 +165,23 @@ def test_a_codec_other_than_the_one_pickle_writes_is_refused(tmp_path, batches):
 def test_arbitrary_bytes_as_a_pickle_are_refused(tmp_path, batches, payload):
     with pytest.raises(ValueError, match="data_batch_1"):
         read_cifar10(batch_folder(tmp_path, batches, payload))
+
+
+@settings(max_examples=60)
+@given(payload=st.binary(max_size=200), size=st.sampled_from([200, 3072, 3073, 6146]))
+def test_arbitrary_bytes_as_a_binary_batch_are_read_or_refused(tmp_path, batches, payload, size):
+    for name, intact in files(batches, "bin").items():
+        (tmp_path / name).write_bytes(payload.ljust(size, b"\0") if name == "data_batch_2.bin" else intact)
+    with contextlib.suppress(ValueError):
+        read_cifar10(tmp_path)
+
+
+@settings(max_examples=60)
+@given(payload=st.binary(max_size=300), head=st.sampled_from([b"", b"\x1f\x8b\x08", b"BZh9", b"\xfd7zXZ\0"]))
+def test_arbitrary_bytes_as_an_archive_are_refused(tmp_path, payload, head):
+    (tmp_path / "cifar.tar.gz").write_bytes(head + payload)
+    with pytest.raises((ValueError, FileNotFoundError), match=r"cifar\.tar\.gz"):
+        read_cifar10(tmp_path / "cifar.tar.gz")
 
 
 def test_a_truncated_archive_is_refused(folder, tmp_path):

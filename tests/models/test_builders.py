@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import cnnzoo
 
-SMALLEST = {"alexnet": 163, "lenet5": 32, "vgg19": 32}
-NAMES = sorted(SMALLEST)
+NAMES = cnnzoo.list_models()
+SMALLEST = {name: cnnzoo.model_card(name).smallest_size for name in NAMES}
 LABELS = np.array([0, 1, 2, 0])
 
 
@@ -25,10 +25,6 @@ def build(name, **options):
 def batch(name, size=4):
     side = SMALLEST[name]
     return np.random.default_rng(0).random((size, side, side, 3), dtype="float32")
-
-
-def test_every_network_is_tested_here():
-    assert cnnzoo.list_models() == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -148,3 +148,48 @@ def test_images_that_do_not_fit_are_refused(small):
     train, test = small
     with pytest.raises(ValueError, match=r"`train\.images` must be of shape \(n, 32, 32, 3\)"):
         fit(cnnzoo.models.lenet5(input_shape=(32, 32, 3)), train, test)
+
+
+def test_an_unknown_data_set_is_refused_before_training(small, tmp_path):
+    with pytest.raises(ValueError, match="There is no data set 'bogus'"):
+        quick_fit(small, data="bogus", class_names=list("0123456789"), out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
+    split = Split(np.random.default_rng(0).random((20, 32, 32, 2), dtype="float32"), np.arange(20) % 10)
+    model = cnnzoo.models.lenet5(input_shape=(32, 32, 2))
+    fit(model, split, split, recipe=QUICK, out=tmp_path / "run", progress=False)
+    assert len(list((tmp_path / "run").iterdir())) == 6
+
+
+def test_raw_images_of_another_size_are_resized(tmp_path):
+    raw = Split(np.random.default_rng(0).integers(0, 256, (20, 16, 20, 1), dtype=np.uint8), np.arange(20) % 10)
+    recipe = Recipe(epochs=1, batch_size=8, augment="shift,rotate")
+    run = fit(
+        cnnzoo.models.lenet5(), raw, raw, recipe=recipe, image_size=(32, 32), out=tmp_path / "run", progress=False
+    )
+    assert run.record["recipe"]["augment"] == ["shift", "rotate"]
+    assert cnnzoo.training.load_run(run.path).record == run.record
+
+
+def test_a_run_that_diverges_leaves_a_record_that_can_be_read(small, tmp_path):
+    recipe = Recipe(epochs=1, batch_size=50, learning_rate=1e30)
+    run = fit(cnnzoo.models.lenet5(), *small, recipe=recipe, out=tmp_path / "run", progress=False)
+    assert np.isnan(run.metrics["test_loss"])
+    assert cnnzoo.training.load_run(run.path).metrics["test_loss"] is None
+
+
+def test_label_forms_may_be_mixed(small):
+    train, test = small
+    one_hot = Split(train.images, keras.utils.to_categorical(train.labels, 10))
+    keras.utils.set_random_seed(0)
+    mixed = fit(cnnzoo.models.lenet5(), one_hot, test, recipe=QUICK, progress=False)
+    assert mixed.history == quick_fit(small).history
+
+
+def test_callbacks_are_called(small):
+    epochs = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    quick_fit(small, callbacks=[callback])
+    assert epochs == [0, 1]

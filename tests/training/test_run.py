@@ -126,6 +126,9 @@ def test_a_missing_file_is_named(copy, name):
         ("run.json", b"[]"),
         ("run.json", b'{"data": 3}'),
         ("run.json", b'{"data": {}, "metrics": {}}'),
+        ("run.json", b'{"data": {"source": null, "class_names": 7, "preparation": "digit"}, "metrics": {}}'),
+        ("run.json", b'{"data": {"source": 3, "class_names": ["a"], "preparation": "digit"}, "metrics": {}}'),
+        ("run.json", b'{"data": {"source": null, "class_names": ["a"], "preparation": "digit"}, "metrics": []}'),
         ("run.json", b"\xff\xfe"),
     ],
 )
@@ -134,6 +137,23 @@ def test_a_damaged_file_is_named(copy, name, payload):
     (copy / name).write_bytes(content[: len(content) // 2] if payload is None else payload)
     with pytest.raises(ValueError, match=name):
         load_run(copy)
+
+
+def test_a_record_must_name_every_class(copy):
+    record = json.loads((copy / "run.json").read_text())
+    record["data"]["class_names"].pop()
+    (copy / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=r"run\.json' must name the 10 classes of the network. Received: 9 names"):
+        load_run(copy)
+
+
+def test_data_with_other_classes_are_refused(run, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            Image.new("L", (8, 8), 50 * number).save(tmp_path / name / f"{number}.png")
+    with pytest.raises(ValueError, match=r"The run knows the classes 0, 1, .*\. Received data with: cat, dog"):
+        run.evaluate(tmp_path)
 
 
 def test_a_model_that_holds_code_is_not_run(copy):

@@ -1,8 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import cnnzoo
 from cnnzoo.training import train
+from cnnzoo.training.folder import new_run_folder
+from cnnzoo.training.train import _input_size
 
 
 def test_the_main_job_reaches_its_bar(tmp_path):
@@ -28,6 +32,26 @@ def test_the_default_folder_is_never_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = [train("lenet5", epochs=1, limit=20, progress=False).path for _ in range(2)]
     assert [str(name) for name in names] == ["runs/lenet5", "runs/lenet5-2"]
+
+
+def test_two_runs_at_once_take_two_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor() as pool:
+        folders = list(pool.map(lambda _: new_run_folder("lenet5").path, range(8)))
+    assert len(set(folders)) == 8
+
+
+def test_a_network_of_another_size_gets_the_images_resized(tmp_path):
+    run = train("lenet5", epochs=1, limit=10, image_size=(40, 36), out=tmp_path / "run", progress=False)
+    assert run.record["model"]["input_shape"] == [40, 36, 1]
+    assert len(run.evaluate().labels) == 1000
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [((9, 32, 32, 1), (224, 224)), ((9, 163, 200, 1), (163, 200)), ((9, 300, 100, 1), (224, 224))]
+)
+def test_the_images_size_is_kept_where_the_network_can_take_it(own, expected):
+    assert _input_size(cnnzoo.model_card("alexnet"), own) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,8 +82,11 @@ def test_bad_input_is_refused_and_leaves_nothing(tmp_path, monkeypatch, name, op
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_network_can_be_made_for_its_data(tmp_path):
-    """VGG19 takes the 32 x 32 digits, too."""
-    run = train("vgg19", epochs=1, limit=10, batch_size=10, out=tmp_path / "run", progress=False)
-    assert run.record["model"]["input_shape"] == [32, 32, 1]
-    assert cnnzoo.training.load_run(run.path).model.count_params() == run.record["model"]["params"]
+def test_a_broken_image_is_named_and_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("red", "blue"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "broken.png").write_text("no image")
+    with pytest.raises(ValueError, match=r"broken\.png' is not a readable image"):
+        train("lenet5", data="./photos")
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
