@@ -44,9 +44,9 @@ def lecture(train: Split, test: Split, seed: int) -> tuple[list[float], list[flo
         [
             keras.Input((32, 32, 1)),
             keras.layers.Conv2D(6, 5, activation="relu"),
-            keras.layers.AveragePooling2D(),
+            keras.layers.AveragePooling2D(2),
             keras.layers.Conv2D(16, 5, activation="relu"),
-            keras.layers.AveragePooling2D(),
+            keras.layers.AveragePooling2D(2),
             keras.layers.Conv2D(120, 5, activation="relu"),
             keras.layers.Flatten(),
             keras.layers.Dense(84, activation="relu"),

@@ -37,7 +37,7 @@ def main() -> None:
     """Run the command line; what the user can mend is told in one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
         _fail(f"{error.format_message()} Add --help to see what there is.")
     except (ValueError, OSError) as error:
@@ -77,7 +77,9 @@ def train(
     fraction: Annotated[float, typer.Option(help="Share of the training and of the test images to use.")] = 1.0,
     image_size: Annotated[int | None, typer.Option(help="Side of the images that the network sees, in pixels.")] = None,
     augment: Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate.")] = None,
-    skip_broken: Annotated[bool, typer.Option(help="Leave out files of a folder that are no images.")] = False,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
+    ] = False,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the learning rate.")] = None,

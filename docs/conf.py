@@ -42,7 +42,7 @@ def _models_page() -> str:
             f"The paper reports on {', '.join(card.datasets)}.",
             "Where it differs from the paper:",
             "\n".join(f"- {deviation}" for deviation in card.deviations),
-            _block(("show", name)),
+            _block(("show", name)).partition("\n\nDeviations")[0] + "\n```",
         ]
     return "\n".join(rows) + "\n\n" + "\n\n".join(parts) + "\n"
 

@@ -46,8 +46,8 @@ def stream(
         seed: Seed of the orders and the augmentations: the same seed gives the same batches, epoch by epoch.
 
     Returns:
-        A dataset of (images, labels): float32 in [0, 1] of shape (batch, height, width, channels), and the labels.
-        Every iteration is an epoch.
+        A dataset of pairs, of which every iteration is an epoch. Images are float32 in [0, 1] of shape
+        (batch, height, width, channels), labels are the split's.
 
     Raises:
         ValueError: An argument is out of range, or the split does not hold images with a label each.
