@@ -208,7 +208,7 @@ def list_data() -> None:
         table.add_column(heading, justify="right")
     table.add_column("licence")
     for card in map(data_card, list_datasets()):
-        size = f"{card.file.size / 1e6:,.0f} MB" if card.file else "in the package"
+        size = f"{card.files[0].size / 1e6:,.0f} MB" if card.files else "in the package"
         counts = (f"{card.train_size:,}", f"{card.test_size:,}", str(len(card.class_names)))
         table.add_row(card.name, card.title, *counts, size, card.licence)
     _print_table(table)

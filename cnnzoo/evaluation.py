@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from cnnzoo.data.split import Split, class_numbers
-from cnnzoo.data.stream import stream
+from cnnzoo.data.stream import raised_as_read, stream
 
 BATCH_SIZE = 128
 
@@ -134,7 +134,8 @@ def predict_probabilities(
     """
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batches = stream(unlabelled, batch_size=BATCH_SIZE, image_size=image_size)
-    outputs: np.ndarray = model.predict(batches, verbose=0)
+    with raised_as_read():
+        outputs: np.ndarray = model.predict(batches, verbose=0)
     if gives_logits(model):
         outputs = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
     return outputs
@@ -156,6 +157,8 @@ def gives_logits(model: keras.Model) -> bool:
 def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[int, int] | None = None) -> None:
     """Raise ``ValueError`` unless the images, resized, and the labels of ``split`` fit each other and ``model``."""
     images, labels = split
+    if not isinstance(labels, np.ndarray) or not hasattr(images, "shape"):
+        raise ValueError(f"`{name}` must hold arrays. Received: {type(images).__name__}, {type(labels).__name__}")
     expected = tuple(model.input_shape[1:])
     if len(expected) != 3 or len(model.output_shape) != 2:
         raise ValueError(

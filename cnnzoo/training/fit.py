@@ -13,7 +13,7 @@ import keras
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.split import Split, class_numbers
-from cnnzoo.data.stream import stream
+from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation import BATCH_SIZE, check_class_names, check_split, evaluate, gives_logits
 from cnnzoo.training.folder import RunFolder
 from cnnzoo.training.progress import EpochProgress
@@ -63,6 +63,7 @@ def fit(
     Raises:
         ValueError: Images, labels, names or ``seed`` do not fit.
         FileExistsError: ``out`` exists already.
+        FileNotFoundError: An image file has gone since it was listed.
     """
     recipe = recipe or default_recipe(model.name)
     seed = check_seed(seed)
@@ -78,7 +79,8 @@ def fit(
         keras.utils.set_random_seed(seed)
         _compile(model, len(train.labels), recipe)
         headline = _headline(model, train, test, recipe, seed)
-        with EpochProgress(headline, recipe.batch_size) if progress else nullcontext() as bar:
+        shown = EpochProgress(headline, recipe.batch_size) if progress else nullcontext()
+        with shown as bar, raised_as_read():
             start = time.perf_counter()
             history = model.fit(
                 stream(

@@ -87,7 +87,7 @@ def test_what_ships_with_the_package_is_not_fetched():
 def test_fetching_gives_the_verified_copy(monkeypatch):
     payload = b"published"
     file = dataclasses.replace(MNIST_NPZ, size=len(payload), sha256=hashlib.sha256(payload).hexdigest())
-    monkeypatch.setitem(DATA_CARDS, "mnist", dataclasses.replace(DATA_CARDS["mnist"], file=file))
+    monkeypatch.setitem(DATA_CARDS, "mnist", dataclasses.replace(DATA_CARDS["mnist"], files=(file,)))
     cache_folder().mkdir(parents=True)
     (cache_folder() / "mnist.npz").write_bytes(payload)
     assert cnnzoo.data.fetch_dataset("mnist") == cache_folder() / "mnist.npz"

@@ -284,8 +284,27 @@ def test_a_copy_in_the_keras_cache_is_read(tmp_path, batches, monkeypatch):
     path = in_archive(tmp_path / "cifar.tar.gz", files(batches, "py").items())
     payload = path.read_bytes()
     file = dataclasses.replace(cifar10.CIFAR10_PYTHON, size=len(payload), sha256=hashlib.sha256(payload).hexdigest())
-    monkeypatch.setattr(cifar10, "CIFAR10_PYTHON", file)
+    monkeypatch.setattr(cifar10, "CIFAR10_FILES", (cifar10.CIFAR10_BINARY, file))
     cached = keras_home() / "datasets" / "cifar-10-batches-py-target_archive"
     cached.parent.mkdir(parents=True)
     path.rename(cached)
     assert len(cnnzoo.data.load_cifar10()[0].labels) == 100
+
+
+def test_a_pickled_view_that_repeats_a_few_bytes_is_refused(tmp_path, batches):
+    class View:
+        def __reduce__(self):
+            return np.ndarray, ((4_000_000, 3072), np.dtype(np.uint8), b"\0", 0, (0, 0))
+
+    payload = pickle.dumps({b"data": View(), b"labels": [0]}, protocol=2)
+    assert len(payload) < 1_000
+    with pytest.raises(ValueError, match="data_batch_1"):
+        read_cifar10(batch_folder(tmp_path, batches, payload))
+
+
+def test_raw_pixels_stream_like_the_resized_images_load(folder):
+    eager, _ = cnnzoo.data.load_cifar10(fraction=0.5, image_size=64, path=folder)
+    raw, _ = cnnzoo.data.load_cifar10(fraction=0.5, path=folder, dtype="uint8")
+    streamed = list(cnnzoo.data.stream(raw, batch_size=7, image_size=64))
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in streamed]), eager.images)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in streamed]), eager.labels)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import cnnzoo
 from cnnzoo.data import ImageFiles, load_folder, prepare_picture, read_picture, stream
 from cnnzoo.data.sampling import subset
 
@@ -128,11 +129,29 @@ def test_a_broken_image_is_named_or_skipped_and_listed(photos, damage):
     assert len(dataset.train.labels) + len(dataset.test.labels) == 14
 
 
-def test_several_broken_images_are_counted(photos):
-    for number in (2, 3):
-        (photos / "dog" / f"0{number}.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"dog/02\.png' is not a readable image, nor are 1 others"):
-        load_folder(photos, 8)
+def test_classes_of_one_size_hold_out_different_positions(tmp_path):
+    for name in "abcd":
+        write_images(tmp_path / name, 20)
+    _, test = load_folder(tmp_path, 2, test_fraction=0.3)
+    drawn = {name: [path[-6:] for path in test.images.paths if f"/{name}/" in path] for name in "abcd"}
+    assert len({tuple(names) for names in drawn.values()}) == 4
+
+
+def test_a_file_damaged_since_ends_training_by_its_name(photos, tmp_path):
+    train, test = load_folder(photos, 32)
+    for path in photos.glob("*/*"):
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="is not a readable image"):
+        cnnzoo.training.fit(
+            cnnzoo.models.lenet5(input_shape=(32, 32, 3), num_classes=2),
+            train,
+            test,
+            out=tmp_path / "run",
+            progress=False,
+        )
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match="is not a readable image"):
+        cnnzoo.evaluation.evaluate(cnnzoo.models.lenet5(input_shape=(32, 32, 3), num_classes=2), test)
 
 
 def test_a_file_that_has_gone_since_is_named(photos):

@@ -1,3 +1,5 @@
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 import cnnzoo
 from cnnzoo.data import AUGMENTATIONS, Split, stream
 from cnnzoo.data.resize import resize_into
+from cnnzoo.data.stream import _parallel_calls
 
 
 def random_split(count=12, side=8, channels=3, dtype=np.uint8, seed=0):
@@ -97,11 +100,20 @@ def test_keras_trains_on_it(digits):
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_the_loaded_cifar_streams_like_it_loads(digits):
-    """Grey images of another size than they are needed at, from a loader."""
-    part = Split(digits[0].images[:10], digits[0].labels[:10])
-    images, _ = collect(stream(part, batch_size=4, image_size=48))
-    np.testing.assert_array_equal(images, eager(part, (48, 48)))
+def test_large_images_are_shrunk_before_they_are_augmented():
+    split = random_split(6, side=40)
+    np.testing.assert_array_equal(collect(stream(split, batch_size=4, image_size=16))[0], eager(split, (16, 16)))
+    cropped, _ = collect(stream(split, batch_size=4, image_size=16, augment="crop"))
+    for before, after in zip(eager(split, (16, 16)), cropped, strict=True):
+        padded = np.pad(before, ((2, 2), (2, 2), (0, 0)))
+        crops = [padded[top : top + 16, left : left + 16] for top in range(5) for left in range(5)]
+        assert any(np.allclose(after, crop, atol=1e-6) for crop in crops)
+
+
+def test_fewer_batches_are_made_at_once_where_they_are_large():
+    small, large = (np.broadcast_to(np.uint8(0), (4, side, side, 3)) for side in (32, 2000))
+    assert _parallel_calls(128, (32, 32), small) == os.cpu_count()
+    assert _parallel_calls(128, (32, 32), large) == 1
 
 
 def augmented(name, images, seed=0):
@@ -131,6 +143,13 @@ def test_crops_are_not_all_alike():
     places = {tuple(np.argwhere(image[..., 0] > 0.5)[0]) for image in augmented("crop", images)}
     assert len(places) > 10
     assert {row for row, _ in places} == {column for _, column in places} == {6, 7, 8, 9, 10}
+
+
+def test_every_crop_is_as_likely():
+    images = np.zeros((2000, 16, 16, 1), np.float32)
+    images[:, 8, 8] = 1
+    rows = augmented("crop", images)[..., 0].max(axis=2).argmax(axis=1)
+    assert np.bincount(rows)[6:].min() > 320  # 400 expected, 18 the standard deviation
 
 
 def test_shift_moves_by_at_most_a_sixteenth():
@@ -194,6 +213,7 @@ def test_bad_arguments_are_refused(options, message):
         (Split(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int)), "must hold images of shape"),
         (Split(np.zeros((2, 8, 8, 1), np.uint8), np.zeros(3, int)), "a label for each"),
         (Split(np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)), "at least one"),
+        (Split(np.zeros((2, 8, 8, 1), np.uint8), [0, 1, 2]), "a label for each"),
         (Split(np.zeros((2, 8, 8, 1), np.int32), np.zeros(2, int)), r"must be float in \[0, 1\] or uint8"),
     ],
 )
