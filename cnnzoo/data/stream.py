@@ -24,6 +24,8 @@ IN_FLIGHT = 192 << 20  # bytes of finished images that wait or are being made, w
 
 _FAILURES: collections.deque[Exception] = collections.deque(maxlen=8)  # of reading, newest last
 
+_as_written = tf.autograph.experimental.do_not_convert  # rewriting the functions below would only delay the first batch
+
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -79,8 +81,8 @@ def stream(
 
     parallel = _parallel_calls(batch_size, size, images)
     batches = tf.data.Dataset.from_generator(_epochs(), output_signature=tf.TensorSpec((), tf.int32))
-    batches = batches.flat_map(_order(len(labels), batch_size, shuffle, seed))
-    batches = batches.map(_maker(Split(images, labels), changes, size), num_parallel_calls=parallel)
+    batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed)))
+    batches = batches.map(_as_written(_maker(Split(images, labels), changes, size)), num_parallel_calls=parallel)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size)))
 
 
@@ -99,7 +101,7 @@ def _order(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[t
         if shuffle:
             positions = tf.random.experimental.stateless_shuffle(positions, seed=[number, epoch])
         batches = tf.data.Dataset.from_tensor_slices(positions).batch(batch_size)
-        return batches.enumerate().map(lambda batch, chosen: (chosen, _fold_in(number, epoch, batch)))
+        return batches.enumerate().map(_as_written(lambda batch, chosen: (chosen, _fold_in(number, epoch, batch))))
 
     return order
 
