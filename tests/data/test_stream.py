@@ -31,7 +31,7 @@ def eager(split, size):
     return resized
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     count=st.integers(1, 20), side=st.integers(1, 9), height=st.integers(1, 20), width=st.integers(1, 20),
     channels=st.sampled_from([1, 3]), batch_size=st.integers(1, 7), dtype=st.sampled_from([np.uint8, np.float32]),

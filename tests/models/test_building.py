@@ -67,7 +67,7 @@ def test_weights_that_keras_would_leave_as_initialised_are_refused(model, tmp_pa
         cnnzoo.models.lenet5(weights=path)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(position=st.integers(0, 200_000), cut=st.booleans(), suffix=st.sampled_from([".weights.h5", ".keras", ".h5"]))
 def test_a_spoiled_file_is_read_or_refused(model, tmp_path, position, cut, suffix):
     path = tmp_path / f"spoiled{suffix}"
