@@ -8,9 +8,8 @@ import numpy as np
 
 from cnnzoo.data.split import as_float
 
-CHUNK_BYTES = (
-    4 << 20
-)  # of images resized at a time: fits the processor's cache, and bounds the memory beyond the result
+# Of images resized at a time: fits the processor's cache, and bounds the memory beyond the result
+CHUNK_BYTES = 4 << 20
 
 
 def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
