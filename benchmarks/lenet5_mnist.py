@@ -19,7 +19,7 @@ import keras
 
 import cnnzoo
 from cnnzoo.data import Split
-from cnnzoo.training import Recipe, default_recipe
+from cnnzoo.training import Recipe, recipe_card
 
 TARGET = 0.99
 LECTURE_EPOCHS = 20
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     train, test = cnnzoo.data.load_mnist(path=arguments.mnist)
-    default = default_recipe("lenet5")
+    default = recipe_card("lenet5").recipe
     contenders = {
         "lecture": lecture,
         f"cnnzoo, batches of {default.batch_size}": ours(Recipe(epochs=OUR_EPOCHS, batch_size=default.batch_size)),

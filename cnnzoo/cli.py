@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,7 +17,9 @@ from rich.table import Table
 import cnnzoo
 
 FAILURE = 2
+INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
 BAR_WIDTH = 30
+NO_OPTIONS = ("resume", "tensorboard", "distributed", "addresses", "processes", "process_id")  # of a run
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releases of Typer bring under another name
 
@@ -40,14 +43,16 @@ def main() -> None:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
         _fail(f"{error.format_message()} Add --help to see what there is.")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError, ArithmeticError) as error:
         _fail(str(error))
+    except KeyboardInterrupt as error:
+        _fail(str(error) or "Stopped.", INTERRUPTED)
     sys.exit(code)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = FAILURE) -> NoReturn:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(FAILURE)
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,43 +74,76 @@ def _options(
 
 @app.command()
 def train(
-    name: Name,
+    name: Annotated[str | None, typer.Argument(help="A network; `cnnzoo list` names them.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="default, paper or lecture; see `cnnzoo recipes`.")] = None,
     data: Annotated[
-        str, typer.Option(help="digits (ship with the package), mnist, cifar10, or a folder of images.")
-    ] = "digits",
+        str | None, typer.Option(help="digits (ship with the package), mnist, cifar10, or a folder.  [default: digits]")
+    ] = None,
     data_path: DataPath = None,
-    fraction: Annotated[float, typer.Option(help="Share of the training and of the test images to use.")] = 1.0,
+    fraction: Annotated[float | None, typer.Option(help="Share of the images to use.  [default: 1]")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images that the network sees, in pixels.")] = None,
-    augment: Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate.")] = None,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
-    ] = False,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of the learning rate.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 0,
+        bool | None, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same history.  [default: 0]")] = None,
     limit: Annotated[int | None, typer.Option(help="Train on this many images only, a stratified subset.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: runs/NAME]")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted or killed.")
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's logs into the run.")] = False,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Train with other processes (JAX), or on all GPUs of this host.")
+    ] = False,
+    addresses: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+    processes: Annotated[int | None, typer.Option(help="How many processes.")] = None,
+    process_id: Annotated[int | None, typer.Option(help="This one's number, from 0.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw or sgd.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of the learning rate.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant, linear, cosine or steps.")] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="For `steps`: share of the training:factor, 0.5:0.1,0.75:0.01.")
+    ] = None,
+    warmup: Annotated[float | None, typer.Option(help="Share of the steps over which the rate rises.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Momentum of sgd.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay of all kernels.")] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Largest norm of all gradients together; 0: any.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="Share of a label spread over all classes.")] = None,
+    augment: Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate.")] = None,
+    normalize: Annotated[
+        bool | None, typer.Option("--normalize/--no-normalize", help="Take mean and deviation out of the pixels.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or mixed_bfloat16.")] = None,
+    initializer: Annotated[str | None, typer.Option(help="he_normal, glorot_uniform or normal_0.01.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs that are no better until training stops; 0: all.")
+    ] = None,
 ) -> None:
-    """Train a network, evaluate it on held-out images, and leave a run folder."""
-    with _quiet_start():
-        from cnnzoo.training import train as train_network
+    """Train a network, evaluate it on held-out images, and leave a run folder.
 
-    run = train_network(
-        name,
-        data=data,
-        data_path=data_path,
-        fraction=fraction,
-        image_size=image_size,
-        augment=augment,
-        skip_broken=skip_broken,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-        limit=limit,
-        out=out,
-    )
+    The options from --epochs on change the recipe.
+    """
+    given = {key: value for key, value in locals().items() if value is not None and key not in NO_OPTIONS}
+    if resume is None and name is None:
+        raise ValueError("Name a network to train, or give --resume RUN. `cnnzoo list` names the networks.")
+    if distributed and addresses:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    with _quiet_start():
+        from cnnzoo import training
+
+        team = training.join_team(addresses, processes, process_id) if distributed else None
+    if resume is not None:
+        run = training.resume(resume, tensorboard=tensorboard, team=team, **given)
+    else:
+        run = training.train(given.pop("name"), tensorboard=tensorboard, team=team, **given)
+    if team is None or team.leads:
+        _print_run(run)
+
+
+def _print_run(run: Any) -> None:
+    name = run.record["model"]["name"]
     images = run.record["data"]["test_size"]
     print(
         f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} held-out images are right, "
@@ -170,6 +208,31 @@ def list_networks() -> None:
             card.name, card.title, str(card.year), _times(card.input_shape), f"{card.params:,}", f"{card.macs:,}"
         )
     _print_table(table)
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(help="A network; all without it.")] = None) -> None:
+    """List the recipes of the networks, with their sources."""
+    from cnnzoo.training import list_recipes, recipe_card
+
+    for network in [cnnzoo.model_card(name).name] if name else cnnzoo.list_models():
+        cards = [recipe_card(network, recipe) for recipe in list_recipes(network)]
+        table = Table(network, *(card.name for card in cards), box=None, pad_edge=False)
+        for field in asdict(cards[0].recipe):
+            table.add_row(field, *(_value(getattr(card.recipe, field)) for card in cards))
+        _print_table(table)
+        for card in cards:
+            print(f"{card.name}: {card.source}")
+            for deviation in card.deviations:
+                print(f"  - {deviation}")
+        print()
+
+
+def _value(value: Any) -> str:
+    """Write a field of a recipe as a flag takes it."""
+    if isinstance(value, tuple):
+        return ",".join(":".join(map(str, part)) if isinstance(part, tuple) else part for part in value) or "-"
+    return "-" if value is None else str(value)
 
 
 @app.command()

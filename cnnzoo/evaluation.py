@@ -11,7 +11,8 @@ import numpy as np
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, stream
 
-BATCH_SIZE = 128
+BATCH_PIXELS = 2**22 // 3  # of a batch that is predicted: on a CPU larger ones are no faster
+BATCH_SIZES = (16, 512)
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,18 @@ def predict_probabilities(
     A softmax is applied when the model gives logits. The images are taken, and resized, batch by batch.
     """
     unlabelled = Split(images, np.zeros(len(images), np.int64))
-    batches = stream(unlabelled, batch_size=BATCH_SIZE, image_size=image_size)
+    batch_size = batch_size_for(image_size or images.shape[1:3])
+    batches = stream(unlabelled, batch_size=batch_size, image_size=image_size)
     with raised_as_read():
         outputs: np.ndarray = model.predict(batches, verbose=0)
     if gives_logits(model):
         outputs = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
     return outputs
+
+
+def batch_size_for(image_size: Sequence[int]) -> int:
+    """Return how many images of that height and width are predicted at a time."""
+    return int(np.clip(BATCH_PIXELS // (image_size[0] * image_size[1]), *BATCH_SIZES))
 
 
 def gives_logits(model: keras.Model) -> bool:

@@ -50,6 +50,20 @@ def sample_fraction(split: Split, fraction: float, *, seed: int = 0, stratified:
     return take(split, sample_indices(labels, size, seed=seed, stratified=stratified))
 
 
+def hold_out(split: Split, share: float, *, seed: int = 0) -> tuple[Split, Split]:
+    """Return ``split`` in two parts, without and with a stratified ``share`` of it, at least one image each.
+
+    Raises:
+        ValueError: There is one image only.
+    """
+    count = len(split.labels)
+    if count < 2:
+        raise ValueError(f"To hold out a share takes at least two images. Received: {count}")
+    size = min(max(round(share * count), 1), count - 1)
+    held_out = sample_indices(class_numbers(split.labels), size, seed=seed)
+    return take(split, np.setdiff1d(np.arange(count), held_out)), take(split, held_out)
+
+
 def _quotas(counts: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Share ``size`` among classes of ``counts`` images by largest remainder; ties fall by lot."""
     total = int(counts.sum())

@@ -1,18 +1,15 @@
 """Images batch by batch, at constant memory: read, augmented, resized and scaled as they are needed."""
 
+from __future__ import annotations
+
 import collections
 import contextlib
-import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-
-# TensorFlow's pooling allocator keeps the memory of one batch for the next, where the system's maps it anew, page by
-# page (see benchmarks/README.md). Read when TensorFlow first allocates.
-os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
-
 import tensorflow as tf
 
 from cnnzoo.arguments import check_integer, check_seed
@@ -29,6 +26,34 @@ _as_written = tf.autograph.experimental.do_not_convert  # rewriting the function
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
+@dataclass
+class Start:
+    """Where the next iteration of a stream begins.
+
+    Attributes:
+        epoch: Number of the epoch, which with the seed decides order and augmentations.
+        batch: First batch of that epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A share of every batch, for one of several processes that train together.
+
+    Attributes:
+        index: Number of the share, from 0.
+        count: How many shares there are.
+        multiple: The last batch of an epoch is cut to a multiple of this, of which ``count`` is a divisor.
+    """
+
+    index: int = 0
+    count: int = 1
+    multiple: int = 1
+
+
 def stream(
     split: Split,
     *,
@@ -37,6 +62,8 @@ def stream(
     shuffle: bool = False,
     augment: str | Iterable[str] = (),
     seed: int = 0,
+    start: Start | None = None,
+    shard: Shard | None = None,
 ) -> tf.data.Dataset:
     """Stream ``split`` in batches.
 
@@ -51,6 +78,9 @@ def stream(
         shuffle: Whether each epoch has an order of its own; without it the order is the split's.
         augment: Names of ``AUGMENTATIONS``, or one string of them with commas, applied in this order.
         seed: Seed of the orders and the augmentations: the same seed gives the same batches, epoch by epoch.
+        start: Where the next iteration begins, so that a training can go on within an epoch; None begins with the first
+            batch of epoch 0. It moves on to the next epoch by itself.
+        shard: Share of every batch that is given, where several processes train together; None gives all of it.
 
     Returns:
         A dataset of pairs, of which every iteration is an epoch. Images are float32 in [0, 1] of shape
@@ -78,32 +108,68 @@ def stream(
         raise ValueError(f"`split.images` must be float in [0, 1] or uint8. Received: {images.dtype}")
     size = check_image_size(image_size) if image_size is not None else tuple(images.shape[1:3])
     changes = [_AUGMENTATIONS[name](split) for name in names]
+    start, shard = start or Start(), shard or Shard()
+    steps = steps_an_epoch(len(labels), batch_size, shard)
 
     parallel = _parallel_calls(batch_size, size, images)
-    batches = tf.data.Dataset.from_generator(_epochs(), output_signature=tf.TensorSpec((), tf.int32))
-    batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed)))
+    number = tf.TensorSpec((), tf.int32)
+    batches = tf.data.Dataset.from_generator(_iterations(start), output_signature=(number, number))
+    batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed, shard)))
     batches = batches.map(_as_written(_maker(Split(images, labels), changes, size)), num_parallel_calls=parallel)
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size)))
+    cardinality = steps if start.batch == 0 else tf.data.experimental.UNKNOWN_CARDINALITY
+    return batches.apply(tf.data.experimental.assert_cardinality(cardinality))
 
 
-def _epochs() -> Callable[[], Iterator[int]]:
-    """Return a function that gives one number at each call: how often it was called before."""
-    count = itertools.count()
-    return lambda: iter([next(count)])
+def steps_an_epoch(images: int, batch_size: int, shard: Shard | None = None) -> int:
+    """Return the batches that ``stream`` makes of so many images.
+
+    Raises:
+        ValueError: There are too few images for the shards.
+    """
+    usable = _usable(images, batch_size, (shard or Shard()).multiple)
+    if not usable:
+        raise ValueError(f"There must be an image for each device that shares a batch. Received: {images} images")
+    return -(-usable // batch_size)
 
 
-def _order(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Return a function from an epoch's number to its batches: positions, and a seed for each."""
+def _usable(images: int, batch_size: int, multiple: int) -> int:
+    """Return how many images an epoch has when its last batch is cut to a multiple."""
+    whole, rest = divmod(images, batch_size)
+    return whole * batch_size + rest // multiple * multiple
+
+
+def _iterations(start: Start) -> Callable[[], Iterator[tuple[int, int]]]:
+    """Return a function that says at each call where to begin, and moves on."""
+
+    def begin() -> Iterator[tuple[int, int]]:
+        epoch, batch = start.epoch, start.batch
+        start.epoch, start.batch = epoch + 1, 0
+        return iter([(epoch, batch)])
+
+    return begin
+
+
+def _order(
+    count: int, batch_size: int, shuffle: bool, seed: int, shard: Shard
+) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]:
+    """Return a function from an epoch's number and its first batch to its batches: positions, and a seed for each."""
     number = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)  # TensorFlow's seeds are int32
+    usable = _usable(count, batch_size, shard.multiple)
 
-    def order(epoch: tf.Tensor) -> tf.data.Dataset:
+    def order(epoch: tf.Tensor, first_batch: tf.Tensor) -> tf.data.Dataset:
         positions = tf.range(count, dtype=tf.int64)
         if shuffle:
             positions = tf.random.experimental.stateless_shuffle(positions, seed=[number, epoch])
-        batches = tf.data.Dataset.from_tensor_slices(positions).batch(batch_size)
-        return batches.enumerate().map(_as_written(lambda batch, chosen: (chosen, _fold_in(number, epoch, batch))))
+        batches = tf.data.Dataset.from_tensor_slices(positions[:usable]).batch(batch_size).enumerate()
+        batches = batches.skip(tf.cast(first_batch, tf.int64))
+        return batches.map(_as_written(lambda batch, chosen: (_share(chosen, shard), _fold_in(number, epoch, batch))))
 
     return order
+
+
+def _share(chosen: tf.Tensor, shard: Shard) -> tf.Tensor:
+    size = tf.shape(chosen)[0] // shard.count
+    return chosen[shard.index * size : (shard.index + 1) * size]
 
 
 def _fold_in(number: int, epoch: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:

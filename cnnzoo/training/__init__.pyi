@@ -1,6 +1,11 @@
 from .fit import fit as fit
 from .recipe import Recipe as Recipe
-from .recipe import default_recipe as default_recipe
+from .recipes import RecipeCard as RecipeCard
+from .recipes import list_recipes as list_recipes
+from .recipes import recipe_card as recipe_card
 from .run import Run as Run
 from .run import load_run as load_run
+from .team import Team as Team
+from .team import join_team as join_team
+from .train import resume as resume
 from .train import train as train

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
+import importlib.util
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy as np
 
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
+from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Split, class_numbers
-from cnnzoo.data.stream import raised_as_read, stream
-from cnnzoo.evaluation import BATCH_SIZE, check_class_names, check_split, evaluate, gives_logits
-from cnnzoo.training.folder import RunFolder
+from cnnzoo.data.stream import Start, raised_as_read, steps_an_epoch, stream
+from cnnzoo.evaluation import batch_size_for, check_class_names, check_split, evaluate, gives_logits
+from cnnzoo.inspect.layers import layer_table
+from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Store
+from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
+from cnnzoo.training.keeper import Diverged, Guard, Interrupted, Keeper
+from cnnzoo.training.optimizer import build_optimizer, set_weight_decay
+from cnnzoo.training.precision import choose_precision
 from cnnzoo.training.progress import EpochProgress
-from cnnzoo.training.recipe import Recipe, default_recipe
-from cnnzoo.training.record import describe
+from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.recipes import recipe_card
+from cnnzoo.training.record import check_same, describe
 from cnnzoo.training.run import Run, write_run
+from cnnzoo.training.team import ALONE, Team, is_lost_worker
+from cnnzoo.training.twin import build_twin, move_weights, pixel_statistics
+from cnnzoo.wording import counted
+
+VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
+EXECUTION_MACS = 2e9  # multiply-accumulates of a call of the backend that hide what the call itself costs
+MOST_STEPS = 32  # a call
 
 
 def fit(
@@ -27,46 +44,64 @@ def fit(
     train: Split,
     test: Split,
     *,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     image_size: tuple[int, int] | None = None,
     data: str | DataSource | None = None,
     class_names: Sequence[str] | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | RunFolder | None = None,
+    resume: bool = False,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    tensorboard: bool = False,
+    team: Team | None = None,
 ) -> Run:
     """Train ``model`` on ``train`` and evaluate it on ``test``.
 
-    The same model, images, recipe and seed give the same history, bit for bit, on one machine. ``test`` also gives the
-    validation curve; nothing is chosen by it: the weights are those after the last epoch.
+    The same model, images, recipe and seed give the same history, bit for bit, on one machine. Training works on a copy
+    of the network, in the recipe's precision; ``model`` gets the weights when it is done. ``test`` also gives the
+    validation curve; nothing is chosen by it: the weights are those after the last epoch, or where the recipe has
+    patience, those of the epoch that is best on a tenth of the training images.
 
     Args:
-        model: A Keras classifier; its last layer gives probabilities or, without an activation, logits.
+        model: A functional or sequential Keras classifier; its last layer gives probabilities or, without an
+            activation, logits.
         train: Images float32 in [0, 1] or uint8 of shape (n, height, width, channels) with labels of either form, as
             the loaders give them. They are streamed: augmented and resized batch by batch.
         test: Images held out, likewise.
-        recipe: How to train; None takes the default of the network that ``model.name`` names.
+        recipe: How to train: a recipe, or the name of one of ``list_recipes(model.name)``; None takes "default".
         image_size: Height and width that the images are resized to; None leaves their own.
         data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
             it can evaluate itself again and prepare pictures as that data set's.
         class_names: Names of the classes; None takes those of the data set, or numbers.
         seed: Sets the global seeds of Python, NumPy and Keras: order of the images, dropout.
-        out: Run folder to write; it must not exist yet. None writes nothing. When training fails, it is removed again;
-            when a picture fails later, what is complete stays.
+        out: Run folder to write, with a checkpoint after every epoch; it must not exist yet. None writes nothing. When
+            training fails before the first checkpoint, it is removed again.
+        resume: Go on where the checkpoint in ``out`` ends, to the same weights, bit for bit, as a training that was
+            never interrupted. The arguments must be those that the run began with.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``.
+        callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``; their ``model`` is the copy.
+        tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``.
+        team: Other processes or GPUs that share every batch, see ``join_team``.
 
     Returns:
         The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
 
     Raises:
-        ValueError: Images, labels, names or ``seed`` do not fit.
+        ValueError: Images, labels, names or ``seed`` do not fit, there is no such recipe, or a run is resumed with
+            other arguments.
         FileExistsError: ``out`` exists already.
-        FileNotFoundError: An image file has gone since it was listed.
+        FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
+        BlockingIOError: Another process is writing ``out``.
+        ArithmeticError: The loss is not finite any more. ``model`` and ``out`` have the weights of the last good epoch.
+        MemoryError: A batch does not fit into the memory.
+        KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
+        ConnectionError: Another process of the team was lost.
     """
-    recipe = recipe or default_recipe(model.name)
+    recipe = recipe if isinstance(recipe, Recipe) else recipe_card(model.name, recipe or "default").recipe
     seed = check_seed(seed)
+    team = team or ALONE
+    team.check_batch_size(recipe.batch_size)
     source = None if data is None else find_source(data)
     if class_names is None and source and source.name in DATA_CARDS:
         class_names = data_card(source.name).class_names
@@ -74,76 +109,243 @@ def fit(
     check_split(model, train, "train", image_size)
     check_split(model, test, "test", image_size)
     train, test = (Split(split.images, class_numbers(split.labels)) for split in (train, test))
+    validation = test
+    if recipe.patience:
+        train, validation = hold_out(train, VALIDATION_SHARE, seed=seed)
+    record = describe(
+        model,
+        train,
+        validation,
+        test,
+        source=source,
+        class_names=names,
+        recipe=recipe,
+        seed=seed,
+        image_size=image_size,
+    )
 
-    with _folder(out) as folder:
+    with _folder(out, resume, team) as folder:
+        if folder and resume:
+            check_same(read_record(folder.path / RECORD, finished=False), record)
+        elif folder:
+            folder.write(RECORD, lambda path: write_record(path, record))
         keras.utils.set_random_seed(seed)
-        _compile(model, len(train.labels), recipe)
-        headline = _headline(model, train, test, recipe, seed)
-        shown = EpochProgress(headline, recipe.batch_size) if progress else nullcontext()
-        with shown as bar, raised_as_read():
-            start = time.perf_counter()
-            history = model.fit(
-                stream(
-                    train,
-                    batch_size=recipe.batch_size,
-                    image_size=image_size,
-                    shuffle=True,
-                    augment=recipe.augment,
-                    seed=seed,
-                ),
-                validation_data=stream(test, batch_size=BATCH_SIZE, image_size=image_size),
-                epochs=recipe.epochs,
-                shuffle=False,  # the stream shuffles
-                callbacks=[*callbacks, *([bar] if bar else [])],
-                verbose=0,
-            ).history
-            seconds = time.perf_counter() - start
-        evaluation = evaluate(model, test, class_names=names, image_size=image_size)
-        record = describe(model, train, test, source=source, class_names=names, recipe=recipe, seed=seed)
-        record["metrics"] = {
-            "test_accuracy": evaluation.accuracy,
-            "test_loss": evaluation.loss,
-            "train_seconds": round(seconds, 2),
-        }
-        curves = {name: [float(value) for value in values] for name, values in history.items()}
-        run = Run(model, curves, record, folder.path if folder else None)
-        if folder:
-            write_run(folder, run, evaluation, test.images)
+        steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
+        keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
+        bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
+        logs = [_tensorboard(folder)] if tensorboard else []
+        failure = None
+        with team.scope(), _explained(recipe, folder):
+            twin, precision = _compiled_twin(model, train, recipe, steps)
+            if bar:
+                print(_headline(record, recipe, precision, team), flush=True)
+            try:
+                with raised_as_read(), keeper, bar or nullcontext():
+                    keeper.restore(twin)
+                    batches = _Batches(train, validation, recipe, image_size, seed, team)
+                    _run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
+            except Diverged as error:
+                if not keeper.position.epoch:
+                    raise
+                failure = error
+            if failure or recipe.patience:
+                keeper.put_weights(twin)
+        move_weights(twin, model)
+        run = _finished(model, test, image_size, names, record, keeper, failure, folder)
+    if failure:
+        failure.run = run
+        raise failure
     return run
 
 
-def _folder(out: str | os.PathLike[str] | RunFolder | None) -> AbstractContextManager[RunFolder | None]:
-    if out is None:
-        return nullcontext()
-    return out if isinstance(out, RunFolder) else RunFolder(out)
+def _finished(
+    model: keras.Model,
+    test: Split,
+    image_size: tuple[int, int] | None,
+    names: tuple[str, ...],
+    record: dict[str, Any],
+    keeper: Keeper,
+    failure: Diverged | None,
+    folder: RunFolder | None,
+) -> Run:
+    """Evaluate the trained network, and write the run."""
+    evaluation = evaluate(model, test, class_names=names, image_size=image_size)
+    metrics = {
+        "test_accuracy": evaluation.accuracy,
+        "test_loss": evaluation.loss,
+        "train_seconds": round(keeper.position.seconds, 2),
+    }
+    stopped = str(failure) if failure else None
+    record = {**record, "stopped": stopped, "metrics": metrics}
+    run = Run(model, keeper.position.history, record, folder.path if folder else None)
+    if folder:
+        write_run(folder, run, evaluation, test.images)
+    return run
 
 
-def _compile(model: keras.Model, images: int, recipe: Recipe) -> None:
-    steps = recipe.epochs * math.ceil(images / recipe.batch_size)
-    warmup_steps = int(recipe.warmup * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else recipe.learning_rate,
-        decay_steps=steps - warmup_steps,
-        warmup_target=recipe.learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
-    model.compile(
-        optimizer=keras.optimizers.Adam(schedule),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(model)),
+@dataclass(frozen=True)
+class _Batches:
+    """The images of a training, as a stream from any place on."""
+
+    images: Split
+    validation: Split
+    recipe: Recipe
+    image_size: tuple[int, int] | None
+    seed: int
+    team: Team
+
+    def to_train_on(self, start: Start) -> Any:
+        """Return the batches from ``start`` on."""
+        return stream(
+            self.images,
+            batch_size=self.recipe.batch_size,
+            image_size=self.image_size,
+            shuffle=True,
+            augment=self.recipe.augment,
+            seed=self.seed,
+            start=start,
+            shard=self.team.shard,
+        )
+
+    def to_validate_on(self) -> Any:
+        """Return the batches that give the validation curve."""
+        devices = self.team.devices
+        size = batch_size_for(self.image_size or self.validation.images.shape[1:3])
+        batch_size = -(-size // devices) * devices
+        return stream(self.validation, batch_size=batch_size, image_size=self.image_size, shard=self.team.shard)
+
+
+def _run_epochs(
+    twin: keras.Model,
+    batches: _Batches,
+    recipe: Recipe,
+    keeper: Keeper,
+    callbacks: Sequence[keras.callbacks.Callback],
+    last_callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Train from where ``keeper`` is to the end: the rest of an epoch that was cut short by itself, then all others."""
+    while not keeper.is_done:
+        position = keeper.position
+        keeper.start = Start(position.epoch, position.step)
+        twin.fit(
+            batches.to_train_on(keeper.start),
+            validation_data=batches.to_validate_on(),
+            initial_epoch=position.epoch,
+            epochs=position.epoch + 1 if position.step else recipe.epochs,
+            shuffle=False,  # the stream shuffles
+            callbacks=[*callbacks, Guard(position.step, keeper.steps), keeper, *last_callbacks],
+            verbose=0,
+        )
+
+
+def _compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int) -> tuple[keras.Model, str]:
+    """Return the network as it is trained, ready for it, and the precision with its reason, in words."""
+    policy, reason = choose_precision(recipe.precision)
+    twin = build_twin(model, policy, pixel_statistics(train) if recipe.normalize else None)
+    set_weight_decay(twin, recipe)
+    twin.compile(
+        optimizer=build_optimizer(recipe, recipe.epochs * steps),
+        loss=_loss(recipe, gives_logits(twin), twin.output_shape[-1]),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=False if _runs_on_tensorflow_cpu() else "auto",
+        steps_per_execution=_steps_per_execution(model, recipe.batch_size),
     )
+    twin.optimizer.build(twin.trainable_variables)
+    return twin, f"{policy}: {reason}"
 
 
-def _headline(model: keras.Model, train: Split, test: Split, recipe: Recipe, seed: int) -> str:
-    return (
-        f"{model.name}: {model.count_params():,} parameters; "
-        f"{len(train.images):,} images to train on, {len(test.images):,} held out\n"
-        f"{recipe.epochs} epochs, batches of {recipe.batch_size}, "
-        f"learning rate up to {recipe.learning_rate:g}, seed {seed}"
-    )
+def _loss(recipe: Recipe, from_logits: bool, num_classes: int) -> Any:
+    if not recipe.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    smoothed = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=recipe.label_smoothing)
+
+    def loss(labels: Any, outputs: Any) -> Any:
+        rows = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), num_classes)
+        return smoothed.call(rows, outputs)
+
+    return loss
+
+
+def _steps_per_execution(model: keras.Model, batch_size: int) -> int:
+    """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
+    if keras.config.backend() != "tensorflow":
+        return 1
+    return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
 
 
 def _runs_on_tensorflow_cpu() -> bool:
     """There XLA is slower than TensorFlow's own kernels (LeNet-5: 4.4 s an epoch against 3.0 s)."""
     return keras.config.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
+
+
+def _folder(
+    out: str | os.PathLike[str] | RunFolder | None, resume: bool, team: Team
+) -> AbstractContextManager[RunFolder | None]:
+    """Return the folder that this process writes, if any."""
+    if resume and out is None:
+        raise ValueError("To resume, give `out`, the folder of the run.")
+    if out is None or not team.leads:
+        return nullcontext()
+    return out if isinstance(out, RunFolder) else RunFolder(out, resume=resume)
+
+
+def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder | None, team: Team) -> Store:
+    if folder is not None:
+        return FolderStore(folder)
+    if team.leads:
+        return MemoryStore()
+    if resumed is None or isinstance(resumed, RunFolder):
+        return FollowerStore(resumed if isinstance(resumed, RunFolder) else None)
+    return FollowerStore(RunFolder(resumed, resume=True))
+
+
+def _tensorboard(folder: RunFolder | None) -> keras.callbacks.Callback:
+    if folder is None:
+        raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ValueError("`tensorboard` needs the package of that name: `pip install cnnzoo[tensorboard]`.")
+    return keras.callbacks.TensorBoard(str(folder.path / TENSORBOARD), write_graph=False)
+
+
+@contextlib.contextmanager
+def _explained(recipe: Recipe, folder: RunFolder | None) -> Iterator[None]:
+    """Say in plain words what stopped a training that a backend or a signal stopped."""
+    how = f" Go on with `cnnzoo train --resume {folder.path}`." if folder else ""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"{error}{how}") from None
+    except (Diverged, OSError, ValueError):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            smaller = max(recipe.batch_size // 2, 1)
+            raise MemoryError(
+                f"A batch of {recipe.batch_size} images does not fit into the memory. Try `batch_size={smaller}`."
+            ) from error
+        if is_lost_worker(error):
+            raise ConnectionError(
+                f"Another process of this training was lost; the last epoch's checkpoint is whole.{how}"
+            ) from error
+        raise
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a backend's ``error`` is that memory ran out: each has a type or a word of its own for it."""
+    told = f"{type(error).__name__} {error}"
+    return any(word in told for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "MemoryError"))
+
+
+def _headline(record: dict[str, Any], recipe: Recipe, precision: str, team: Team) -> str:
+    model, data = record["model"], record["data"]
+    to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
+    lines = [
+        f"{model['name']}: {model['params']:,} parameters; "
+        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} held out",
+        f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
+        f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
+        precision,
+    ]
+    if team.devices > 1:
+        lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
+    return "\n".join(lines)

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 import keras
+from filelock import FileLock, Timeout
 
 from cnnzoo.data.catalog import DataSource
 
@@ -25,22 +26,28 @@ RECORD = "run.json"
 CURVES = "curves.png"
 CONFUSION = "confusion.png"
 SAMPLES = "samples.png"
+CHECKPOINT = "checkpoint.npz"
+BEST = "best.npz"
+LOCK = ".lock"
+TENSORBOARD = "tensorboard"
 
 History = dict[str, list[float]]
 
 
 class RunFolder:
-    """The folder of a run that is under way.
+    """The folder of a run that is under way, which only one process writes.
 
-    Entering makes the folder, so that no other run can take its name. Leaving by an exception removes it again, with
-    the parents that it needed, unless the trained model lies in it already. Each file gets its name only when it is
-    complete.
+    Entering makes the folder, so that no other run can take its name, or takes up one that exists. Leaving a new one by
+    an exception removes it again, with the parents that it needed, unless it holds a checkpoint or the trained model.
+    Each file gets its name only when it is complete.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Stand for the folder at ``path``."""
+    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False) -> None:
+        """Stand for the folder at ``path``, which exists already when ``resume``."""
         self.path = Path(path)
+        self._resume = resume
         self._made: list[Path] = []
+        self._lock = FileLock(self.path / LOCK, timeout=0)
 
     def make(self) -> None:
         """Make the folder, and its parents where they are missing.
@@ -61,21 +68,42 @@ class RunFolder:
         self._made = missing
 
     def __enter__(self) -> RunFolder:
-        """Make the folder, unless it has been made already; see ``make``."""
-        if not self._made:
+        """Make the folder, unless it has been made already, see ``make``, and lock it.
+
+        Raises:
+            FileNotFoundError: There is no such folder to take up.
+            BlockingIOError: Another process is writing it.
+            OSError: It cannot be made or written.
+        """
+        if self._resume and not self.path.is_dir():
+            raise FileNotFoundError(f"There is no run folder '{self.path}'. Give one that `cnnzoo train` began.")
+        if not self._resume and not self._made:
             self.make()
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise BlockingIOError(f"'{self.path}' is being written by another process. Wait, or stop that.") from error
+        except OSError as error:
+            raise OSError(f"The run folder '{self.path}' cannot be written ({error.strerror}).") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove the folder when the run failed before its model was written."""
-        if error is None or (self.path / MODEL).exists():
+        """Unlock the folder; remove a new one when the run failed before there was anything to keep."""
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            (self.path / LOCK).unlink()
+        self._lock.release()
+        if error is None or self._resume or any((self.path / name).exists() for name in (CHECKPOINT, MODEL)):
             return
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):  # a parent that something else lies in by now stays
             for parent in self._made[1:]:
                 parent.rmdir()
+
+    def remove(self, name: str) -> None:
+        """Remove the file called ``name``, if there is one."""
+        (self.path / name).unlink(missing_ok=True)
 
     def write(self, name: str, write: Callable[[Path], Any]) -> None:
         """Let ``write`` write the file called ``name``: under a temporary name first, renamed when it is complete."""
@@ -131,15 +159,15 @@ def read_history(path: Path) -> History:
         raise ValueError(f"'{path}' is damaged: expected a table of numbers. Train again.") from error
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Read what ``write_record`` wrote.
+def read_record(path: Path, *, finished: bool = True) -> dict[str, Any]:
+    """Read what ``write_record`` wrote, of a run that is finished or one that is under way.
 
     Raises:
         ValueError: The file is damaged.
     """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        complete = _is_record(record)
+        complete = _is_record(record, finished)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"'{path}' is damaged: expected the record of a run as JSON. Train again.") from error
     if not complete:
@@ -147,7 +175,7 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _is_record(record: dict[str, Any]) -> bool:
+def _is_record(record: dict[str, Any], finished: bool) -> bool:
     data = record["data"]
     names = data["class_names"]
     if data["source"] is not None:
@@ -156,7 +184,8 @@ def _is_record(record: dict[str, Any]) -> bool:
         isinstance(names, list)
         and all(isinstance(name, str) for name in names)
         and data["preparation"] in ("digit", "resize")
-        and record["metrics"].keys() >= {"test_accuracy", "test_loss", "train_seconds"}
+        and isinstance(record["recipe"], dict)
+        and (not finished or record["metrics"].keys() >= {"test_accuracy", "test_loss", "train_seconds"})
     )
 
 

@@ -3,49 +3,61 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cnnzoo.training.keeper import Keeper
+from cnnzoo.training.recipe import Recipe
 
 
 class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Shows the steps of the running epoch as a bar where there is a terminal, and prints a line for each epoch."""
 
-    def __init__(self, headline: str, batch_size: int) -> None:
-        """Begin with ``headline``; count ``batch_size`` images a step."""
+    def __init__(self, recipe: Recipe, steps: int, keeper: Keeper) -> None:
+        """Count ``steps`` an epoch, from where ``keeper`` is."""
         super().__init__()
-        self._headline = headline
-        self._batch_size = batch_size
+        self._recipe = recipe
+        self._steps = steps
+        self._keeper = keeper
         self._console = Console(highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("steps, {task.fields[speed]:,.0f} img/s,"),
-            TimeRemainingColumn(),
-            TextColumn("left in this epoch"),
+            TextColumn("steps, {task.fields[speed]:,.0f} img/s, {task.fields[left]} left"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Say what is about to be done; start the bar."""
-        self._console.print(self._headline, soft_wrap=True)
+    def __enter__(self) -> EpochProgress:
+        """Take the terminal for as long as training lasts."""
         self._bar.start()
-        self._task = self._bar.add_task("", total=self.params["steps"], speed=0.0)
+        self._task = self._bar.add_task("", total=self._steps, speed=0.0, left="?")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Give the terminal back, also when training was cut short."""
+        self._bar.stop()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the bar back to the first step."""
+        """Set the bar to the first step."""
         self._start = time.perf_counter()
-        self._bar.reset(self._task, total=self.params["steps"], description=self._title(epoch))
+        self._first = self._keeper.start.batch
+        self._bar.reset(self._task, total=self._steps, completed=self._first, description=self._title(epoch))
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar on."""
-        seconds = time.perf_counter() - self._start
-        self._bar.update(self._task, completed=batch + 1, speed=(batch + 1) * self._batch_size / seconds)
+        step, seconds = min(self._first + batch + 1, self._steps), time.perf_counter() - self._start
+        steps_left = (self._recipe.epochs - self._epoch) * self._steps - step
+        left = timedelta(seconds=round(steps_left * seconds / (step - self._first)))
+        speed = (step - self._first) * self._recipe.batch_size / seconds
+        self._bar.update(self._task, completed=step, speed=speed, left=left)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the epoch's line."""
@@ -57,14 +69,6 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
             soft_wrap=True,
         )
 
-    def __enter__(self) -> EpochProgress:
-        """Take the terminal for as long as training lasts."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Give the terminal back, also when training was cut short."""
-        self._bar.stop()
-
     def _title(self, epoch: int) -> str:
-        epochs = self.params["epochs"]
+        epochs = self._recipe.epochs
         return f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}"

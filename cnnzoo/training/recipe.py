@@ -1,23 +1,69 @@
 """How to train, as data. Imports no Keras."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.data.augment import check_augment
+from cnnzoo.lookup import look_up
 
 MOST = 2**31 - 1  # what TensorFlow takes as a count
+
+OPTIMIZERS = {
+    "adam": "Adam",
+    "adamw": "Adam with decoupled weight decay",
+    "sgd": "stochastic gradient descent with momentum",
+}
+SCHEDULES = {
+    "constant": "stays at the peak",
+    "linear": "falls to zero in a straight line",
+    "cosine": "falls to zero along a half cosine",
+    "steps": "is multiplied by a factor at given shares of the training",
+}
+PRECISIONS = {
+    "auto": "bfloat16 where the machine computes it natively, else float32",
+    "float32": "everything in float32",
+    "mixed_bfloat16": "layers in bfloat16, weights and outputs in float32",
+}
+INITIALIZERS = {
+    "he_normal": "normal, variance 2 / fan-in",
+    "glorot_uniform": "uniform, variance 2 / (fan-in + fan-out): what Keras does by default",
+    "normal_0.01": "normal, standard deviation 0.01 (AlexNet, section 5; VGG, section 3.1)",
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: Adam, whose learning rate rises linearly to its peak and falls to zero by a cosine.
+    """How a network is trained.
+
+    The learning rate rises in a straight line to its peak over the share ``warmup`` of all steps, then follows the
+    schedule.
 
     Attributes:
         epochs: Passes over the training images, at least 1.
         batch_size: Images a step, at least 1.
+        optimizer: "adam", "adamw" or "sgd".
         learning_rate: Peak of the learning rate, above 0.
+        schedule: What the rate does after its peak: "constant", "linear", "cosine" or "steps".
+        steps: For the schedule "steps": pairs of the share of the training, in (0, 1), from which the rate is the peak
+            times the factor beside it; or one string, "0.5:0.1,0.75:0.01".
         warmup: Share of all steps over which the learning rate rises, in [0, 1).
+        momentum: Momentum of "sgd", in [0, 1); unused otherwise.
+        weight_decay: Factor w of the penalty w / 2 times the sum of squares of every kernel, a gradient of w W as the
+            papers mean it; it replaces the network's own. For "adamw" it is decoupled: each step takes w times the
+            learning rate off every kernel. None leaves the network's own.
+        clip_norm: Norm that all gradients together are scaled down to, where they exceed it; 0 leaves them.
+        label_smoothing: Share of each label that is spread over all classes, in [0, 1).
         augment: Names of ``cnnzoo.data.AUGMENTATIONS``, applied to the training images in this order.
+        normalize: Whether the network sees every channel with the training images' mean taken off and divided by their
+            standard deviation. It is folded into the first layer's weights in the end: the trained network takes
+            images in [0, 1] all the same.
+        precision: "auto", "float32" or "mixed_bfloat16".
+        initializer: Where ``train`` starts from: "he_normal", "glorot_uniform" or "normal_0.01". ``fit`` starts from
+            the weights that the model has.
+        patience: Epochs without a better validation loss after which training stops; the weights are then those of the
+            best epoch. A tenth of the training images is held out to choose by, so that the test images stay honest.
+            0 trains all epochs and keeps the last one's weights.
 
     Raises:
         ValueError: A value is out of range.
@@ -28,34 +74,64 @@ class Recipe:
 
     epochs: int = 10
     batch_size: int = 128
-    learning_rate: float = 5e-3
-    warmup: float = 0.25
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "linear"
+    steps: tuple[tuple[float, float], ...] = ()
+    warmup: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float | None = None
+    clip_norm: float = 0.0
+    label_smoothing: float = 0.0
     augment: tuple[str, ...] = ()
+    normalize: bool = False
+    precision: str = "auto"
+    initializer: str = "he_normal"
+    patience: int = 0
 
     def __post_init__(self) -> None:
         """Check the values, and keep them as plain Python's."""
+        for name in ("optimizer", "schedule", "precision", "initializer"):
+            look_up(_CHOICES[name], getattr(self, name), name)
+        if not isinstance(self.normalize, bool):
+            raise ValueError(f"`normalize` must be True or False. Received: normalize={self.normalize!r}")
         checked = {
             "epochs": check_integer("epochs", self.epochs, least=1, most=MOST),
             "batch_size": check_integer("batch_size", self.batch_size, least=1, most=MOST),
             "learning_rate": check_number("learning_rate", self.learning_rate, "(0, inf)"),
+            "steps": _check_steps(self.steps),
             "warmup": check_number("warmup", self.warmup, "[0, 1)"),
+            "momentum": check_number("momentum", self.momentum, "[0, 1)"),
+            "clip_norm": check_number("clip_norm", self.clip_norm, "[0, inf)"),
+            "label_smoothing": check_number("label_smoothing", self.label_smoothing, "[0, 1)"),
             "augment": check_augment(self.augment),
+            "patience": check_integer("patience", self.patience, least=0, most=MOST),
         }
+        if self.weight_decay is not None:
+            checked["weight_decay"] = check_number("weight_decay", self.weight_decay, "[0, inf)")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if (self.schedule == "steps") != bool(self.steps):
+            raise ValueError(
+                "`steps` must be given with `schedule='steps'`, and only then. "
+                f"Received: schedule={self.schedule!r}, steps={self.steps!r}"
+            )
 
 
-_DEFAULTS = {
-    "alexnet": Recipe(batch_size=64, learning_rate=4e-4),
-    "lenet5": Recipe(batch_size=64),
-    "vgg19": Recipe(batch_size=64, learning_rate=2e-4),
-}
+_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS, "initializer": INITIALIZERS}
 
 
-def default_recipe(name: str) -> Recipe:
-    """Return the recipe for the network called ``name``; ``Recipe()`` for a network that has none of its own.
-
-    >>> default_recipe("alexnet").learning_rate
-    0.0004
-    """
-    return _DEFAULTS.get(name, Recipe())
+def _check_steps(steps: Any) -> tuple[tuple[float, float], ...]:
+    """Return pairs of (share of the training, factor), which may come as one string."""
+    try:
+        pairs = [part.split(":") for part in steps.split(",") if part.strip()] if isinstance(steps, str) else steps
+        read = tuple((float(share), float(factor)) for share, factor in pairs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`steps` must be pairs like 0.5:0.1,0.75:0.01. Received: steps={steps!r}") from error
+    shares = [share for share, _ in read]
+    if sorted(set(shares)) != shares or any(not 0 < share < 1 or not factor >= 0 for share, factor in read):
+        raise ValueError(
+            "`steps` must hold rising shares of the training, in (0, 1), each with a factor of at least 0. "
+            f"Received: steps={steps!r}"
+        )
+    return read

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
@@ -21,10 +22,12 @@ PACKAGES = ("cnnzoo", "keras", "tensorflow", "jax", "torch", "numpy")
 def describe(
     model: keras.Model,
     train: Split,
+    validation: Split,
     test: Split,
     *,
     source: DataSource | None,
     class_names: tuple[str, ...],
+    image_size: tuple[int, int] | None,
     recipe: Recipe,
     seed: int,
 ) -> dict[str, Any]:
@@ -39,7 +42,9 @@ def describe(
         },
         "data": {
             "source": None if source is None else asdict(source),
+            "image_size": image_size,
             "train_size": len(train.images),
+            "validation_size": len(validation.images),
             "test_size": len(test.images),
             "class_names": list(class_names),
             "preparation": DATA_CARDS[source.name].preparation if source and source.name in DATA_CARDS else "resize",
@@ -51,6 +56,29 @@ def describe(
     }
     plain: dict[str, Any] = json.loads(json.dumps(record))  # as it will be read again: lists, no tuples
     return plain
+
+
+def check_same(begun: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise ``ValueError`` unless a run that is to go on is described as it was when it began.
+
+    A run of another model, other data, another recipe, seed or backend would not end where the first would have.
+    """
+    for name, was, is_now in _differences(begun, now):
+        raise ValueError(
+            f"A run goes on as it began: `{name}` is {was!r} there. Received: {name}={is_now!r}. "
+            "To change it, begin a new run."
+        )
+
+
+def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for part in ("model", "data", "recipe", "seed"):
+        before, after = begun.get(part), now[part]
+        if not isinstance(before, dict):
+            before, after = {part: before}, {part: after}
+        yield from ((name, before.get(name), after[name]) for name in after if before.get(name) != after[name])
+    for name in ("backend", "keras"):
+        if begun["versions"].get(name) != now["versions"].get(name):
+            yield name, begun["versions"].get(name), now["versions"].get(name)
 
 
 def _versions() -> dict[str, str]:

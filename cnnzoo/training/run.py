@@ -16,6 +16,8 @@ from cnnzoo.data.picture import prepare_picture, read_picture
 from cnnzoo.data.split import as_float
 from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
 from cnnzoo.training.folder import (
+    BEST,
+    CHECKPOINT,
     CONFUSION,
     CURVES,
     HISTORY,
@@ -119,7 +121,7 @@ class Run:
 
 
 def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.ndarray) -> None:
-    """Write all files of ``run``, the model first; ``images`` are those of ``evaluation``."""
+    """Write all files of ``run``, the model first, and drop its checkpoints; ``images`` are those of ``evaluation``."""
     shown = evaluation.showcase()
     figures: dict[str, Callable[[], Figure]] = {
         CURVES: lambda: plots.history(run.history),
@@ -131,6 +133,8 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
     folder.write(MODEL, run.model.save)
     folder.write(HISTORY, lambda path: write_history(path, run.history))
     folder.write(RECORD, lambda path: write_record(path, run.record))
+    for name in (CHECKPOINT, BEST):
+        folder.remove(name)
     for name, draw in figures.items():
         folder.write(name, draw().savefig)
 

@@ -1,8 +1,10 @@
-"""The main job: a network and a data set by name, trained into a run folder."""
+"""The main job: a network and a data set by name, trained into a run folder; and taking it up again."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,22 +13,27 @@ from cnnzoo.arguments import check_integer, check_number, check_seed
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import subset
+from cnnzoo.data.split import Dataset
+from cnnzoo.lookup import look_up
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
 from cnnzoo.training.fit import fit
-from cnnzoo.training.folder import RunFolder, new_run_folder
-from cnnzoo.training.recipe import Recipe, default_recipe
+from cnnzoo.training.folder import RECORD, RunFolder, new_run_folder, read_record, source_from
+from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.recipes import recipe_card
 from cnnzoo.training.run import Run
+from cnnzoo.training.team import Team
+
+INITIALIZERS = {"normal_0.01": {"class_name": "RandomNormal", "config": {"stddev": 0.01}}}  # others go by Keras' names
+
+FIELDS = {field.name: field for field in fields(Recipe)}
 
 
 def train(
     name: str,
     *,
+    recipe: str | Recipe = "default",
     data: str = "digits",
     data_path: str | os.PathLike[str] | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    augment: str | Iterable[str] | None = None,
     image_size: int | tuple[int, int] | None = None,
     fraction: float = 1.0,
     skip_broken: bool = False,
@@ -34,18 +41,19 @@ def train(
     limit: int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    tensorboard: bool = False,
+    team: Team | None = None,
+    **changes: Any,
 ) -> Run:
     """Train the network called ``name`` and leave a run folder; ``cnnzoo train`` on the command line.
 
     Args:
         name: One of ``cnnzoo.list_models()``.
+        recipe: How to train: a recipe, or the name of one of ``list_recipes(name)``.
         data: One of ``cnnzoo.data.list_datasets()``, or a folder of images, see ``cnnzoo.data.load_folder``. Classes
             and channels follow the data.
         data_path: A local file or folder in place of a data set's download.
-        epochs: Passes over the training images; None takes the network's default recipe, here and in the next two.
-        batch_size: Images a step.
-        learning_rate: Peak of the learning rate.
-        augment: Names of ``cnnzoo.data.AUGMENTATIONS``, or one string of them with commas; None takes the recipe's.
         image_size: Side, or height and width, in pixels, that the network sees. None takes the size of a data set's
             images where the network can take it, and otherwise, and for a folder, the network's own.
         fraction: Share of the training and of the test images to use, in (0, 1], stratified.
@@ -55,6 +63,10 @@ def train(
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<name>``, ``runs/<name>-2`` ...
             that is free.
         progress: Whether to print a progress bar and a line for each epoch.
+        callbacks: Keras callbacks of your own.
+        tensorboard: Whether to write TensorBoard's logs into the run folder.
+        team: Other processes or GPUs that share every batch, see ``join_team``.
+        **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
 
     Returns:
         The run, as ``fit`` returns it; its folder is ``run.path``.
@@ -64,13 +76,14 @@ def train(
         FileNotFoundError: ``data_path`` does not exist.
         FileExistsError: ``out`` exists already.
         OSError: ``out`` cannot be made there.
-        ConnectionError: The data must be downloaded and there is no network.
+        ConnectionError: The data must be downloaded and there is no network, or a process of the team was lost.
+        ArithmeticError: The loss is not finite any more; see ``fit``, here and in the next two.
+        MemoryError: A batch does not fit into the memory.
+        KeyboardInterrupt: A signal stopped the training; ``resume`` goes on.
     """
     card = model_card(name)
     seed = check_seed(seed)
-    recipe = _changed(
-        default_recipe(name), epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, augment=augment
-    )
+    chosen = _changed(_recipe(name, recipe), changes)
     size = None if image_size is None else check_image_size(image_size)
     source = replace(
         find_source(data, data_path),
@@ -79,39 +92,162 @@ def train(
         seed=seed,
         skip_broken=skip_broken,
     )
-    with new_run_folder(name) if out is None else RunFolder(out) as folder:
+    follows = team is not None and not team.leads
+    folder = RunFolder(out) if out is not None else None if follows else new_run_folder(name)
+    with nullcontext() if follows or folder is None else folder:
         dataset = load_dataset(source)
-        train_split, test_split = dataset
+        images = dataset.train
         if limit is not None:
-            check_integer("limit", limit, least=1, most=len(train_split.labels))
-            train_split = subset(train_split, limit, seed=seed)
-        size = size or _input_size(card, train_split.images.shape)
-        keras.utils.set_random_seed(seed)
-        try:
-            shape = (*size, train_split.images.shape[3])
-            model = create_model(name, input_shape=shape, num_classes=len(dataset.class_names))
-        except ValueError as error:
-            raise ValueError(f"'{name}' cannot be trained on '{data}'. {error}") from error
+            check_integer("limit", limit, least=1, most=len(images.labels))
+            images = subset(images, limit, seed=seed)
+        size = size or _input_size(card, images.images.shape)
+        model = _built(name, chosen, size, dataset, seed, data)
         if progress and dataset.skipped:
             print(f"left out {len(dataset.skipped):,} files that are no readable images:")
             print("\n".join(dataset.skipped))
         return fit(
             model,
-            train_split,
-            test_split,
-            recipe=recipe,
+            images,
+            dataset.test,
+            recipe=chosen,
             image_size=size,
             data=source,
             class_names=dataset.class_names,
             seed=seed,
             out=folder,
             progress=progress,
+            callbacks=callbacks,
+            tensorboard=tensorboard,
+            team=team,
         )
 
 
-def _changed(recipe: Recipe, **changes: Any) -> Recipe:
-    """Return ``recipe`` with those of ``changes`` that are not None."""
-    return replace(recipe, **{field: value for field, value in changes.items() if value is not None})
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    progress: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    tensorboard: bool = False,
+    team: Team | None = None,
+    **options: Any,
+) -> Run:
+    """Go on with a run that ``train`` began and that was interrupted or killed; ``cnnzoo train --resume``.
+
+    On one machine's CPU and one backend it ends in the same weights, bit for bit, as a run that was never interrupted.
+
+    Args:
+        path: The run folder.
+        progress: Whether to print a progress bar and a line for each epoch.
+        callbacks: Keras callbacks of your own.
+        tensorboard: Whether to write TensorBoard's logs into the run folder.
+        team: Other processes or GPUs that share every batch, as when the run began.
+        **options: Arguments of ``train``, which must be those that the run began with.
+
+    Returns:
+        The run, as ``train`` returns it.
+
+    Raises:
+        FileNotFoundError: There is no such run, or its data are not where they were.
+        ValueError: The run is finished, was not begun by ``train``, or began with other options.
+        BlockingIOError: Another process is writing the folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` began.")
+    if not (path / RECORD).is_file():
+        raise FileNotFoundError(
+            f"'{path}' is not a run folder: it has no {RECORD}. Give one that `cnnzoo train` began."
+        )
+    record = read_record(path / RECORD, finished=False)
+    if "metrics" in record:
+        raise ValueError(f"The run '{path}' is finished: there is nothing to resume. Begin a new one.")
+    data, name = record["data"], record["model"]["name"]
+    if data["source"] is None:
+        raise ValueError(f"The run '{path}' was begun by `fit` with data of your own: call `fit` with `resume=True`.")
+    chosen = Recipe(**record["recipe"])
+    _check_options(record, chosen, options)
+    dataset = load_dataset(source_from(data["source"]))
+    images, count = dataset.train, data["train_size"] + (data["validation_size"] if chosen.patience else 0)
+    if count < len(images.labels):
+        images = subset(images, count, seed=record["seed"])
+    size = tuple(data["image_size"])
+    return fit(
+        _built(name, chosen, size, dataset, record["seed"], data["source"]["name"]),
+        images,
+        dataset.test,
+        recipe=chosen,
+        image_size=size,
+        data=source_from(data["source"]),
+        class_names=dataset.class_names,
+        seed=record["seed"],
+        out=path,
+        resume=True,
+        progress=progress,
+        callbacks=callbacks,
+        tensorboard=tensorboard,
+        team=team,
+    )
+
+
+def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, Any]) -> None:
+    """Raise ``ValueError`` unless ``options``, arguments of ``train``, are those that the run began with."""
+    data, source = record["data"], record["data"]["source"]
+    began: dict[str, Any] = {
+        "name": record["model"]["name"],
+        "seed": record["seed"],
+        "limit": data["train_size"] + (data["validation_size"] if recipe.patience else 0),
+        "fraction": source["fraction"],
+        "skip_broken": source["skip_broken"],
+        "image_size": tuple(data["image_size"]),
+    }
+    asked = dict(options)
+    changes = {field: asked.pop(field) for field in list(asked) if field in FIELDS}
+    if "recipe" in asked:
+        began["recipe"], asked["recipe"] = recipe, _changed(_recipe(began["name"], asked["recipe"]), changes)
+    else:
+        changed = _changed(recipe, changes)
+        began |= {field: getattr(recipe, field) for field in changes}
+        asked |= {field: getattr(changed, field) for field in changes}
+    if "image_size" in asked:
+        asked["image_size"] = check_image_size(asked["image_size"])
+    if "data" in asked:
+        found = find_source(asked["data"], asked.pop("data_path", None))
+        began["data"], asked["data"] = (source["name"], source["path"]), (found.name, found.path)
+    elif "data_path" in asked:
+        began["data_path"], asked["data_path"] = source["path"], str(Path(asked["data_path"]).absolute())
+    for option, value in asked.items():
+        if look_up(began | {"out": None}, option, "option") != value:
+            raise ValueError(
+                f"A run goes on as it began: `{option}` is {began.get(option)!r} there. Received: {option}={value!r}. "
+                "To change it, begin a new run."
+            )
+
+
+def _recipe(name: str, recipe: str | Recipe) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else recipe_card(name, recipe).recipe
+
+
+def _changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Return ``recipe`` with other values for the fields in ``changes``."""
+    for field in changes:
+        look_up(FIELDS, field, "option of a recipe")
+    schedule = changes.get("schedule", recipe.schedule)
+    if schedule != "steps" and "steps" not in changes:  # those of the recipe belong to its own schedule
+        changes = {**changes, "steps": ()}
+    return replace(recipe, **changes)
+
+
+def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, seed: int, data: str) -> keras.Model:
+    """Return the network as the recipe starts it, for the images of ``dataset``."""
+    keras.utils.set_random_seed(seed)
+    shape = (*size, dataset.train.images.shape[3])
+    initializer = INITIALIZERS.get(recipe.initializer, recipe.initializer)
+    try:
+        return create_model(
+            name, input_shape=shape, num_classes=len(dataset.class_names), kernel_initializer=initializer
+        )
+    except ValueError as error:
+        raise ValueError(f"'{name}' cannot be trained on '{data}'. {error}") from error
 
 
 def _input_size(card: ModelCard, images_shape: tuple[int, ...]) -> tuple[int, int]:

@@ -8,9 +8,8 @@ import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.data.sampling import subset
 from cnnzoo.training import Recipe, fit
-from cnnzoo.training.fit import _compile
 
-QUICK = Recipe(epochs=2, batch_size=50)
+QUICK = Recipe(epochs=2, batch_size=50, learning_rate=5e-3)
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +63,6 @@ def test_one_hot_labels_and_logits_train_alike(small):
     assert run.history["loss"] == pytest.approx(quick_fit(small).history["loss"], rel=1e-3)
 
 
-@pytest.mark.parametrize("warmup", [0.0, 0.5])
-def test_learning_rate_rises_to_its_peak_and_falls_to_zero(small, warmup):
-    model = cnnzoo.models.lenet5()
-    _compile(model, 200, Recipe(epochs=5, batch_size=20, learning_rate=0.01, warmup=warmup))
-    schedule = model.optimizer._learning_rate
-    rates = [float(schedule(step)) for step in range(51)]
-    assert np.argmax(rates) == warmup * 50
-    assert max(rates) == pytest.approx(0.01)
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
-    assert rates[0] == pytest.approx(0 if warmup else 0.01)
-
-
 def test_without_out_nothing_is_written(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert quick_fit(small).path is None
@@ -123,7 +110,8 @@ def test_record_says_what_was_done(small, tmp_path):
     assert record["model"] == {"name": "lenet5", "params": 61706, "input_shape": [32, 32, 1], "num_classes": 10}
     assert record["data"]["source"]["name"] == "digits"
     assert (record["data"]["train_size"], record["data"]["test_size"]) == (200, 100)
-    assert record["recipe"] == {"epochs": 2, "batch_size": 50, "learning_rate": 0.005, "warmup": 0.25, "augment": []}
+    assert Recipe(**record["recipe"]) == QUICK
+    assert record["stopped"] is None
     assert record["seed"] == 0
     assert record["versions"]["keras"] == keras.__version__
     assert record["machine"]["cpus"] >= 1
@@ -131,9 +119,10 @@ def test_record_says_what_was_done(small, tmp_path):
 
 def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
-    what, how, *lines = capsys.readouterr().out.splitlines()
+    what, how, precision, *lines = capsys.readouterr().out.splitlines()
     assert what == "lenet5: 61,706 parameters; 200 images to train on, 100 held out"
-    assert how == "2 epochs, batches of 50, learning rate up to 0.005, seed 0"
+    assert how == "2 epochs, batches of 50, adam, learning rate up to 0.005, seed 0"
+    assert precision.startswith(("float32: ", "mixed_bfloat16: "))
     assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all("training: loss" in line and "validation: loss" in line for line in lines)
 
@@ -173,11 +162,84 @@ def test_raw_images_of_another_size_are_resized(tmp_path):
     assert cnnzoo.training.load_run(run.path).record == run.record
 
 
-def test_a_run_that_diverges_leaves_a_record_that_can_be_read(small, tmp_path):
+def test_a_run_that_diverges_at_once_leaves_nothing(small, tmp_path):
     recipe = Recipe(epochs=1, batch_size=50, learning_rate=1e30)
-    run = fit(cnnzoo.models.lenet5(), *small, recipe=recipe, out=tmp_path / "run", progress=False)
-    assert np.isnan(run.metrics["test_loss"])
-    assert cnnzoo.training.load_run(run.path).metrics["test_loss"] is None
+    model = cnnzoo.models.lenet5()
+    before = model.get_weights()
+    with pytest.raises(ArithmeticError, match="since one of the steps 1 to 4 of epoch 1"):
+        fit(model, *small, recipe=recipe, out=tmp_path / "run", progress=False)
+    assert all(map(np.array_equal, model.get_weights(), before))
+    assert list(tmp_path.iterdir()) == []
+
+
+class Poison(keras.callbacks.Callback):
+    """Makes a weight no number before a step of the second epoch, and notes the weights after the first."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.good = self.model.get_weights()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.model.layers[-1].bias.assign(np.full(10, np.nan, np.float32))
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_run_that_diverges_later_keeps_the_last_good_weights(small, tmp_path, written):
+    poison, model = Poison(), cnnzoo.models.lenet5()
+    out = tmp_path / "run" if written else None
+    with pytest.raises(ArithmeticError, match="since one of the steps 1 to 4 of epoch 2") as caught:
+        fit(model, *small, recipe=QUICK, out=out, progress=False, callbacks=[poison])
+    assert all(map(np.array_equal, model.get_weights(), poison.good))
+    assert len(caught.value.run.history["loss"]) == 1
+    if written:
+        loaded = cnnzoo.training.load_run(out)
+        assert "since" in loaded.record["stopped"]
+        assert all(map(np.array_equal, loaded.model.get_weights(), poison.good))
+
+
+def test_patience_takes_the_best_epoch_by_images_held_out_of_training(small):
+    recipe = Recipe(epochs=12, batch_size=20, learning_rate=0.02, schedule="constant", patience=2)
+    seen = []
+    notes = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(notes.model.get_weights()))
+    run = fit(cnnzoo.models.lenet5(), *small, recipe=recipe, progress=False, callbacks=[notes])
+    losses = run.history["val_loss"]
+    assert (run.record["data"]["train_size"], run.record["data"]["validation_size"]) == (180, 20)
+    assert len(losses) < 12
+    assert len(losses) - 1 - np.argmin(losses) == 2
+    assert all(map(np.array_equal, run.model.get_weights(), seen[int(np.argmin(losses))]))
+
+
+def test_label_smoothing_is_that_of_its_definition(small):
+    """One step from known weights: the mean cross-entropy with labels 0.1 / 10 + 0.9 on the true class."""
+    train, _ = small
+    keras.utils.set_random_seed(0)
+    model = cnnzoo.models.lenet5()
+    probabilities = model.predict(train.images, verbose=0)
+    rows = np.full((200, 10), 0.01) + 0.9 * np.eye(10)[train.labels]
+    recipe = Recipe(epochs=1, batch_size=200, learning_rate=1e-9, label_smoothing=0.1)
+    run = fit(model, *small, recipe=recipe, progress=False)
+    assert run.history["loss"][0] == pytest.approx(-(rows * np.log(probabilities)).sum(1).mean(), rel=1e-4)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_named_with_a_smaller_one(small, monkeypatch):
+    import tensorflow as tf
+
+    def fail(*args, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[50,...]")
+
+    monkeypatch.setattr(keras.Model, "fit", fail)
+    with pytest.raises(MemoryError, match=r"A batch of 50 images does not fit into the memory. Try `batch_size=25`"):
+        quick_fit(small)
+
+
+def test_tensorboard_needs_a_folder(small):
+    with pytest.raises(ValueError, match="`tensorboard` needs `out`"):
+        quick_fit(small, tensorboard=True)
+
+
+def test_the_trained_model_takes_no_optimizer_along(small, tmp_path):
+    quick_fit(small, out=tmp_path / "run")
+    assert (tmp_path / "run" / "model.keras").stat().st_size < 61_706 * 4 * 1.2
 
 
 def test_label_forms_may_be_mixed(small):

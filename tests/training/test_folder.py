@@ -34,7 +34,7 @@ def test_a_file_gets_its_name_only_when_complete(tmp_path):
 
         with pytest.raises(OSError, match="disk full"):
             folder.write("notes.txt", fail)
-        assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+        assert sorted(path.name for path in folder.path.iterdir()) == [".lock", "notes.txt"]
         assert (folder.path / "notes.txt").read_text() == "first"
 
 

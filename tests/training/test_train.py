@@ -1,10 +1,11 @@
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.training import train
+from cnnzoo.training import Recipe, recipe_card, train
 from cnnzoo.training.folder import new_run_folder
 from cnnzoo.training.train import _input_size
 
@@ -18,7 +19,8 @@ def test_options_reach_the_recipe_and_the_data(tmp_path):
     run = train(
         "lenet5", epochs=1, batch_size=30, learning_rate=1e-3, seed=3, limit=60, out=tmp_path / "run", progress=False
     )
-    assert run.record["recipe"] == {"epochs": 1, "batch_size": 30, "learning_rate": 1e-3, "warmup": 0.25, "augment": []}
+    changed = dataclasses.replace(recipe_card("lenet5").recipe, epochs=1, batch_size=30, learning_rate=1e-3)
+    assert Recipe(**run.record["recipe"]) == changed
     assert (run.record["seed"], run.record["data"]["train_size"], run.record["data"]["test_size"]) == (3, 60, 1000)
 
 
@@ -70,6 +72,8 @@ def test_the_images_size_is_kept_where_the_network_can_take_it(own, expected):
         ("lenet5", {"data": "mnist", "data_path": "absent.npz"}, FileNotFoundError, "absent"),
         ("alexnet", {"image_size": 100}, ValueError, r"'alexnet' cannot be trained on 'digits'.* \(163, 163, 1\)"),
         ("lenet5", {"image_size": 0}, ValueError, "`image_size` must be"),
+        ("lenet5", {"recipe": "papers"}, ValueError, "There is no recipe 'papers'. Did you mean 'paper'"),
+        ("lenet5", {"epoch": 1}, ValueError, "There is no option of a recipe 'epoch'. Did you mean 'epochs'"),
         ("lenet5", {"fraction": 1.5}, ValueError, "`fraction` must lie in"),
         ("lenet5", {"augment": "flop"}, ValueError, "There is no augmentation 'flop'. Did you mean 'flip'"),
         ("lenet5", {"data": "./photos"}, FileNotFoundError, "There is no folder './photos'"),

@@ -1,0 +1,169 @@
+"""The recipes of each network: as the lecture trains it, as its paper does, and what works best here, as data."""
+
+from dataclasses import dataclass
+
+from cnnzoo.lookup import look_up
+from cnnzoo.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class RecipeCard:
+    """A recipe for a network, and where it is from.
+
+    Attributes:
+        network: The network's name.
+        name: "default", "lecture" or "paper".
+        recipe: How to train.
+        source: Where the values are from.
+        deviations: Where the recipe differs from its source.
+    """
+
+    network: str
+    name: str
+    recipe: Recipe
+    source: str
+    deviations: tuple[str, ...] = ()
+
+
+# Keras' defaults throughout, as a first lecture on these networks has them
+LECTURE = Recipe(
+    epochs=10,
+    batch_size=128,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    warmup=0.0,
+    precision="float32",
+    initializer="glorot_uniform",
+)
+LECTURE_SOURCE = "a classic lecture in Keras: Glorot initialisation, Adam at a constant 1e-3, pixels in [0, 1]"
+
+MEASURED = "measured here: benchmarks/README.md"
+
+# The shares of the training after which the learning rates of the papers fall, where the papers give no epochs
+QUARTERS = ((0.25, 0.1), (0.5, 0.01), (0.75, 0.001))
+
+_CARDS = (
+    RecipeCard(
+        "alexnet",
+        "default",
+        Recipe(epochs=10, batch_size=32, learning_rate=3e-4, label_smoothing=0.1, augment=("flip",), normalize=True),
+        MEASURED,
+    ),
+    RecipeCard("alexnet", "lecture", LECTURE, LECTURE_SOURCE),
+    RecipeCard(
+        "alexnet",
+        "paper",
+        Recipe(
+            epochs=90,
+            batch_size=128,
+            optimizer="sgd",
+            learning_rate=0.01,
+            schedule="steps",
+            steps=QUARTERS,
+            warmup=0.0,
+            momentum=0.9,
+            weight_decay=5e-4,
+            augment=("flip", "crop", "color"),
+            precision="float32",
+            initializer="normal_0.01",
+        ),
+        "Krizhevsky, Sutskever, Hinton 2012, sections 4.1 and 5",
+        (
+            "the rate is divided by 10 after each quarter, where the paper divides it when the validation error stalls",
+            "crops reach an eighth of the side, where the paper takes 224 of 256 pixels",
+            "biases start at 0, where some of the paper's start at 1",
+        ),
+    ),
+    RecipeCard(
+        "lenet5",
+        "default",
+        Recipe(epochs=10, batch_size=64, learning_rate=5e-3, schedule="cosine", warmup=0.25),
+        MEASURED,
+    ),
+    RecipeCard("lenet5", "lecture", LECTURE, LECTURE_SOURCE),
+    RecipeCard(
+        "lenet5",
+        "paper",
+        Recipe(
+            epochs=20,
+            batch_size=1,
+            optimizer="sgd",
+            learning_rate=0.01,
+            schedule="steps",
+            # 5e-4 for two passes, 2e-4 for three, 1e-4 for three, 5e-5 for four, 1e-5 for the rest
+            steps=((0.1, 0.4), (0.25, 0.2), (0.4, 0.1), (0.6, 0.02)),
+            warmup=0.0,
+            momentum=0.0,
+            precision="float32",
+        ),
+        "LeCun, Bottou, Bengio, Haffner 1998, sections III.B and V",
+        (
+            "plain gradient descent, where the paper scales each weight's rate by a running estimate of its curvature; "
+            "the peak is in the range of the effective rates that the paper reports, 7e-5 to 0.016",
+            "cross-entropy, where the paper has a penalised squared distance",
+            "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
+        ),
+    ),
+    RecipeCard(
+        "vgg19",
+        "default",
+        Recipe(epochs=10, batch_size=32, learning_rate=1.5e-4, label_smoothing=0.1, augment=("flip",), normalize=True),
+        MEASURED,
+    ),
+    RecipeCard("vgg19", "lecture", LECTURE, LECTURE_SOURCE),
+    RecipeCard(
+        "vgg19",
+        "paper",
+        Recipe(
+            epochs=74,
+            batch_size=256,
+            optimizer="sgd",
+            learning_rate=0.01,
+            schedule="steps",
+            steps=QUARTERS,
+            warmup=0.0,
+            momentum=0.9,
+            weight_decay=5e-4,
+            augment=("flip", "crop", "color"),
+            precision="float32",
+            initializer="normal_0.01",
+        ),
+        "Simonyan, Zisserman 2015, section 3.1",
+        (
+            "the rate is divided by 10 after each quarter, where the paper divides it when the validation accuracy "
+            "stalls, three times in 74 epochs",
+            "crops reach an eighth of the side, where the paper crops from images rescaled to 256 pixels or more",
+            "all layers start from the normal distribution, where the paper starts some from its network A",
+        ),
+    ),
+)
+
+RECIPE_CARDS = {(card.network, card.name): card for card in _CARDS}
+OTHER = RecipeCard("", "default", Recipe(), "a start for a network that has no recipe of its own")
+
+
+def list_recipes(network: str) -> list[str]:
+    """Return the names of the recipes for ``network``, the best first.
+
+    >>> list_recipes("lenet5")
+    ['default', 'lecture', 'paper']
+    """
+    return sorted(name for owner, name in RECIPE_CARDS if owner == network) or [OTHER.name]
+
+
+def recipe_card(network: str, name: str = "default") -> RecipeCard:
+    """Return the recipe called ``name`` for ``network``, with its source.
+
+    Args:
+        network: A network's name; one that has no recipes of its own has a "default" all the same.
+        name: One of ``list_recipes(network)``.
+
+    Raises:
+        ValueError: There is no such recipe; the message suggests the nearest.
+
+    >>> recipe_card("vgg19", "paper").recipe.batch_size
+    256
+    """
+    cards = {card_name: card for (owner, card_name), card in RECIPE_CARDS.items() if owner == network}
+    return look_up(cards or {OTHER.name: OTHER}, name, "recipe")

@@ -1,0 +1,108 @@
+"""A network as it is trained: in the recipe's precision, on normalised pixels, beside the one that the user holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo.data.split import Split, as_float
+
+Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)
+
+STATISTICS_CHUNK = 512  # images that are in memory as floats at a time
+
+
+class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
+    """A convolution that acts as on normalised pixels and takes plain ones.
+
+    A convolution of (x - mean) / deviation is one of x with a scaled kernel and another bias; where it pads, it pads
+    the plain pixels.
+    """
+
+    statistics: Statistics
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve plain pixels with the kernel for normalised ones."""
+        scaled, bias = fold(kernel, self.statistics)
+        return super().convolution_op(inputs, scaled) + bias
+
+
+def fold(kernel: Any, statistics: Statistics) -> tuple[Any, Any]:
+    """Return the kernel and the bias that do to plain pixels what ``kernel`` does to normalised ones."""
+    mean, deviation = (keras.ops.cast(values[:, None], kernel.dtype) for values in statistics)
+    scaled = kernel / deviation
+    return scaled, -keras.ops.sum(scaled * mean, axis=(0, 1, 2))
+
+
+def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = None) -> keras.Model:
+    """Return a copy of ``model``, with its weights, that trains in the precision ``policy``.
+
+    It gives logits where the last layer of ``model`` ends in a softmax: their loss keeps its gradient however sure and
+    wrong the network is, where that of probabilities is cut off at 1e-7.
+
+    Args:
+        model: A functional or sequential model.
+        policy: A Keras dtype policy; the last layer keeps its own.
+        statistics: The first layer's weights are taken to act on pixels normalised by these; None leaves the pixels.
+
+    Raises:
+        ValueError: The model is of another kind, or its first layer cannot normalise.
+    """
+    first = _first_layer(model) if statistics else None
+    last = model.layers[-1]
+
+    def copy(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        if policy != "float32" and layer is not last and layer.dtype_policy.name == "float32":
+            config["dtype"] = policy
+        if layer is last and config.get("activation") == "softmax":
+            config["activation"] = "linear"
+        if layer is not first:
+            return layer.__class__.from_config(config)
+        normalized = NormalizedConv2D.from_config(config)
+        normalized.statistics = statistics
+        return normalized
+
+    try:
+        twin = keras.models.clone_model(model, clone_function=copy, recursive=True)
+    except ValueError as error:
+        raise ValueError(
+            f"`model` must be a functional or a sequential model. Received: {type(model).__name__}"
+        ) from error
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def _first_layer(model: keras.Model) -> keras.Layer:
+    first = next(layer for layer in model.layers if layer.weights)
+    if type(first) is not keras.layers.Conv2D or not first.use_bias:
+        raise ValueError(
+            "`normalize` needs a network that begins with a Conv2D with a bias, which takes it over. "
+            f"Received one that begins with: {type(first).__name__} '{first.name}'"
+        )
+    return first
+
+
+def move_weights(twin: keras.Model, model: keras.Model) -> None:
+    """Give ``model`` the weights of its twin; those of the first layer as they act on plain pixels."""
+    model.set_weights(twin.get_weights())
+    for own, trained in zip(model.layers, twin.layers, strict=True):
+        if isinstance(trained, NormalizedConv2D):
+            kernel, bias = fold(trained.kernel, trained.statistics)
+            own.set_weights([kernel, trained.bias + bias])
+
+
+def pixel_statistics(split: Split) -> Statistics:
+    """Return mean and standard deviation of every channel of the images, in units of [0, 1], as float32."""
+    channels = split.images.shape[-1]
+    count, total, squares = 0, np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(split.images), STATISTICS_CHUNK):
+        pixels = as_float(split.images[start : start + STATISTICS_CHUNK]).astype(np.float64)
+        count += pixels[..., 0].size
+        total += pixels.sum(axis=(0, 1, 2))
+        squares += np.square(pixels).sum(axis=(0, 1, 2))
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
+    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1).astype(np.float32)
