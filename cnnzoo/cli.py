@@ -43,6 +43,9 @@ def main() -> None:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
         _fail(f"{error.format_message()} Add --help to see what there is.")
+    except ConnectionAbortedError as error:
+        _complain(str(error))
+        os._exit(FAILURE)  # an orderly end would wait for the process that was lost
     except (ValueError, OSError, MemoryError, ArithmeticError) as error:
         _fail(str(error))
     except KeyboardInterrupt as error:
@@ -51,8 +54,13 @@ def main() -> None:
 
 
 def _fail(message: str, code: int = FAILURE) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    _complain(message)
     sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    sys.stdout.flush()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def _print_version(wanted: bool) -> None:

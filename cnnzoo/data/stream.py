@@ -79,7 +79,8 @@ def stream(
         augment: Names of ``AUGMENTATIONS``, or one string of them with commas, applied in this order.
         seed: Seed of the orders and the augmentations: the same seed gives the same batches, epoch by epoch.
         start: Where the next iteration begins, so that a training can go on within an epoch; None begins with the first
-            batch of epoch 0. It moves on to the next epoch by itself.
+            batch of epoch 0. It moves on to the next epoch by itself; a stream that begins within an epoch is the rest
+            of that one.
         shard: Share of every batch that is given, where several processes train together; None gives all of it.
 
     Returns:
@@ -116,8 +117,7 @@ def stream(
     batches = tf.data.Dataset.from_generator(_iterations(start), output_signature=(number, number))
     batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed, shard)))
     batches = batches.map(_as_written(_maker(Split(images, labels), changes, size)), num_parallel_calls=parallel)
-    cardinality = steps if start.batch == 0 else tf.data.experimental.UNKNOWN_CARDINALITY
-    return batches.apply(tf.data.experimental.assert_cardinality(cardinality))
+    return batches.apply(tf.data.experimental.assert_cardinality(steps - start.batch))
 
 
 def steps_an_epoch(images: int, batch_size: int, shard: Shard | None = None) -> int:

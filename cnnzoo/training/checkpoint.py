@@ -179,8 +179,8 @@ def read_checkpoint(path: Path) -> tuple[Position, State]:
         ValueError: The file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            position = Position(**json.loads(bytes(file[POSITION])))
-            return position, [file[str(number)] for number in range(len(file.files) - 1)]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            position = Position(**json.loads(bytes(arrays[POSITION])))
+            return position, [arrays[str(number)] for number in range(len(arrays.files) - 1)]
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"'{path}' is damaged and cannot be gone on from. Train again.") from error

@@ -24,7 +24,7 @@ from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, 
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
 from cnnzoo.training.keeper import Diverged, Guard, Interrupted, Keeper
 from cnnzoo.training.optimizer import build_optimizer, set_weight_decay
-from cnnzoo.training.precision import choose_precision
+from cnnzoo.training.precision import choose_precision, list_gpus
 from cnnzoo.training.progress import EpochProgress
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.recipes import recipe_card
@@ -96,7 +96,7 @@ def fit(
         ArithmeticError: The loss is not finite any more. ``model`` and ``out`` have the weights of the last good epoch.
         MemoryError: A batch does not fit into the memory.
         KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
-        ConnectionError: Another process of the team was lost.
+        ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
     """
     recipe = recipe if isinstance(recipe, Recipe) else recipe_card(model.name, recipe or "default").recipe
     seed = check_seed(seed)
@@ -135,8 +135,8 @@ def fit(
         bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
         logs = [_tensorboard(folder)] if tensorboard else []
         failure = None
-        with team.scope(), _explained(recipe, folder):
-            twin, precision = _compiled_twin(model, train, recipe, steps)
+        with team.scope(), _explained(recipe, team, folder):
+            twin, precision = _compiled_twin(model, train, recipe, steps, team)
             if bar:
                 print(_headline(record, recipe, precision, team), flush=True)
             try:
@@ -227,6 +227,8 @@ def _run_epochs(
     while not keeper.is_done:
         position = keeper.position
         keeper.start = Start(position.epoch, position.step)
+        if position.step:  # Keras makes the metrics, whose sums go on, at their first use
+            twin.test_on_batch(*next(iter(batches.to_validate_on())))
         twin.fit(
             batches.to_train_on(keeper.start),
             validation_data=batches.to_validate_on(),
@@ -238,7 +240,7 @@ def _run_epochs(
         )
 
 
-def _compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int) -> tuple[keras.Model, str]:
+def _compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int, team: Team) -> tuple[keras.Model, str]:
     """Return the network as it is trained, ready for it, and the precision with its reason, in words."""
     policy, reason = choose_precision(recipe.precision)
     twin = build_twin(model, policy, pixel_statistics(train) if recipe.normalize else None)
@@ -248,7 +250,7 @@ def _compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int)
         loss=_loss(recipe, gives_logits(twin), twin.output_shape[-1]),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=False if _runs_on_tensorflow_cpu() else "auto",
-        steps_per_execution=_steps_per_execution(model, recipe.batch_size),
+        steps_per_execution=1 if team.devices > 1 else _steps_per_execution(model, recipe.batch_size),
     )
     twin.optimizer.build(twin.trainable_variables)
     return twin, f"{policy}: {reason}"
@@ -275,7 +277,7 @@ def _steps_per_execution(model: keras.Model, batch_size: int) -> int:
 
 def _runs_on_tensorflow_cpu() -> bool:
     """There XLA is slower than TensorFlow's own kernels (LeNet-5: 4.4 s an epoch against 3.0 s)."""
-    return keras.config.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
+    return keras.config.backend() == "tensorflow" and not list_gpus()
 
 
 def _folder(
@@ -308,23 +310,21 @@ def _tensorboard(folder: RunFolder | None) -> keras.callbacks.Callback:
 
 
 @contextlib.contextmanager
-def _explained(recipe: Recipe, folder: RunFolder | None) -> Iterator[None]:
+def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator[None]:
     """Say in plain words what stopped a training that a backend or a signal stopped."""
     how = f" Go on with `cnnzoo train --resume {folder.path}`." if folder else ""
     try:
         yield
     except Interrupted as error:
         raise Interrupted(f"{error}{how}") from None
-    except (Diverged, OSError, ValueError):
-        raise
     except Exception as error:
         if is_out_of_memory(error):
             smaller = max(recipe.batch_size // 2, 1)
             raise MemoryError(
                 f"A batch of {recipe.batch_size} images does not fit into the memory. Try `batch_size={smaller}`."
             ) from error
-        if is_lost_worker(error):
-            raise ConnectionError(
+        if team.processes > 1 and is_lost_worker(error):
+            raise ConnectionAbortedError(
                 f"Another process of this training was lost; the last epoch's checkpoint is whole.{how}"
             ) from error
         raise

@@ -20,7 +20,7 @@ def choose_precision(wanted: str) -> tuple[str, str]:
     """
     if wanted != "auto":
         return wanted, "as the recipe asks"
-    if keras.distribution.list_devices("gpu"):
+    if list_gpus():
         if _gpu_has_bfloat16():
             return "mixed_bfloat16", "the GPU computes bfloat16 natively"
         return "float32", "the GPU computes no bfloat16 natively"
@@ -29,6 +29,13 @@ def choose_precision(wanted: str) -> tuple[str, str]:
     if found:
         return "mixed_bfloat16", f"the CPU computes bfloat16 natively ({found[0]})"
     return "float32", "the CPU computes no bfloat16 natively"
+
+
+def list_gpus() -> list[str]:
+    """Return the GPUs that the backend can use, of all processes that train together."""
+    if keras.config.backend() == "torch":  # for which Keras lists none
+        return [f"cuda:{number}" for number in range(importlib.import_module("torch").cuda.device_count())]
+    return [device for device in keras.distribution.list_devices() if device.startswith(("gpu", "cuda", "rocm"))]
 
 
 def _cpu_flags() -> set[str]:

@@ -75,7 +75,9 @@ def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[s
         before, after = begun.get(part), now[part]
         if not isinstance(before, dict):
             before, after = {part: before}, {part: after}
-        yield from ((name, before.get(name), after[name]) for name in after if before.get(name) != after[name])
+        changed = (name for name in after if before.get(name) != after[name])
+        # Keras numbers models without a name of their own
+        yield from ((name, before.get(name), after[name]) for name in changed if (part, name) != ("model", "name"))
     for name in ("backend", "keras"):
         if begun["versions"].get(name) != now["versions"].get(name):
             yield name, begun["versions"].get(name), now["versions"].get(name)

@@ -11,6 +11,7 @@ import keras
 
 from cnnzoo.arguments import check_integer
 from cnnzoo.data.stream import Shard
+from cnnzoo.training.precision import list_gpus
 
 ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
@@ -107,7 +108,7 @@ def join_team(addresses: str | None = None, processes: int | None = None, index:
 
 
 def _one_host() -> Team:
-    backend, gpus = keras.config.backend(), len(keras.distribution.list_devices("gpu"))
+    backend, gpus = keras.config.backend(), len(list_gpus())
     if backend == "torch" or gpus < 2:
         raise ValueError(
             "Training together needs several processes, named by `addresses`, `processes` and `index` (JAX), or "

@@ -1,0 +1,289 @@
+"""What a training keeps when it is stopped, killed, or runs out of disk, and how it goes on."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.data.sampling import subset
+from cnnzoo.training import Recipe, fit, load_run, resume, train
+from cnnzoo.training.checkpoint import Position, put, read_checkpoint, take, write_checkpoint
+from cnnzoo.training.folder import CHECKPOINT, RunFolder
+
+MANY_STEPS = Recipe(epochs=3, batch_size=2, learning_rate=1e-3)  # 100 an epoch: several calls of the backend
+KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def small(digits):
+    """200 digits to train on, 100 to test on."""
+    return tuple(subset(split, size) for split, size in zip(digits, (200, 100), strict=True))
+
+
+def network():
+    """A small network with dropout, whose seeds must go on as well."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 1)),
+            keras.layers.AveragePooling2D(4),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def same(first, second):
+    assert first.history == second.history
+    assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
+
+
+class SignalAt(keras.callbacks.Callback):
+    """Sends a signal to this process at the end of a call of the backend within the second epoch."""
+
+    def __init__(self, number, calls):
+        super().__init__()
+        self.number, self.calls = number, calls
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.seen = epoch, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
+        if (self.epoch, self.seen) == (1, self.calls):
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(("number", "calls"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 4)])
+def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, number, calls):
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt, match=rf"which is saved\. Go on with `cnnzoo train --resume {out}`"):
+        fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False, callbacks=[SignalAt(number, calls)])
+    assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json"]
+    position, _ = read_checkpoint(out / CHECKPOINT)
+    assert (position.epoch, position.step) == {1: (1, 32), 2: (1, 64), 4: (2, 0)}[calls]
+    resumed = fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True, progress=False)
+    same(resumed, fit(network(), *small, recipe=MANY_STEPS, progress=False))
+    assert load_run(out).history == resumed.history
+    assert not (out / CHECKPOINT).exists()
+
+
+def test_a_second_signal_stops_at_once(small, tmp_path):
+    class Twice(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(network(), *small, recipe=MANY_STEPS, out=tmp_path / "run", progress=False, callbacks=[Twice()])
+    assert "saved" not in str(caught.value)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_patience_goes_on_counting(small, tmp_path):
+    recipe = Recipe(epochs=20, batch_size=20, learning_rate=0.05, schedule="constant", patience=3)
+
+    class StopAfterThird(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), *small, recipe=recipe, out=tmp_path / "run", progress=False, callbacks=[StopAfterThird()])
+    resumed = fit(network(), *small, recipe=recipe, out=tmp_path / "run", resume=True, progress=False)
+    same(resumed, fit(network(), *small, recipe=recipe, progress=False))
+
+
+OPTIONS = {"epochs": 40, "limit": 200, "batch_size": 50, "augment": "shift"}
+
+
+def _train_or_resume(out):
+    if Path(out, "run.json").exists():
+        resume(out, progress=False)
+    else:
+        train("lenet5", out=out, progress=False, **OPTIONS)
+
+
+def test_a_run_killed_ten_times_ends_in_the_weights_of_one_that_never_was(tmp_path):
+    """Killed at random moments, before the first checkpoint too, and taken up each time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow", "cnnzoo.training.train"])
+    rng = np.random.default_rng(0)
+    out, killed, epochs = tmp_path / "run", 0, []
+    for _ in range(KILLS):
+        if out.is_dir() and not (out / "run.json").exists():  # killed before it had written anything
+            out.rmdir()
+        child = context.Process(target=_train_or_resume, args=(out,))
+        child.start()
+        child.join(rng.uniform(0.5, 4.0))
+        child.kill()
+        child.join()
+        killed += child.exitcode == -signal.SIGKILL
+        if (out / CHECKPOINT).exists():
+            epochs.append(read_checkpoint(out / CHECKPOINT)[0].epoch)
+    assert killed == KILLS
+    assert 0 < epochs[-1] < 40
+    assert epochs == sorted(epochs)
+    same(resume(out, progress=False), train("lenet5", out=tmp_path / "whole", progress=False, **OPTIONS))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, with room for one checkpoint of LeNet-5 but not for two."""
+    mounted = tmp_path / "disk"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(mounted)]
+    if os.name != "posix" or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(small, small_disk):
+    recipe = Recipe(epochs=3, batch_size=50)
+
+    def start(**options):
+        keras.utils.set_random_seed(0)
+        return fit(cnnzoo.models.lenet5(), *small, recipe=recipe, progress=False, **options)
+
+    out = small_disk / "run"
+    with pytest.raises(OSError, match=r"checkpoint\.npz' cannot be written \(No space left on device\)\. .* make room"):
+        start(out=out)
+    assert read_checkpoint(out / CHECKPOINT)[0].epoch == 1
+    assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json"]
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    same(start(out=out, resume=True), start())
+
+
+def test_a_folder_that_cannot_be_written_any_more_leaves_the_checkpoint_before(small, tmp_path, monkeypatch):
+    recipe, out = Recipe(epochs=3, batch_size=50), tmp_path / "run"
+
+    class ReadOnly(keras.callbacks.Callback):
+        """Takes the write permission, which root does not mind, so the rename fails as it would."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                monkeypatch.setattr(Path, "replace", _refused)
+
+    with pytest.raises(OSError, match=r"cannot be written \(Read-only file system\)"):
+        fit(network(), *small, recipe=recipe, out=out, progress=False, callbacks=[ReadOnly()])
+    monkeypatch.undo()
+    assert read_checkpoint(out / CHECKPOINT)[0].epoch == 1
+    same(
+        fit(network(), *small, recipe=recipe, out=out, resume=True, progress=False),
+        fit(network(), *small, recipe=recipe, progress=False),
+    )
+
+
+def _refused(self, target):
+    raise OSError(30, "Read-only file system")
+
+
+def test_a_folder_that_is_being_written_is_refused_to_a_second(tmp_path):
+    with RunFolder(tmp_path / "run"):
+        with (
+            pytest.raises(BlockingIOError, match="is being written by another process"),
+            RunFolder(tmp_path / "run", resume=True),
+        ):
+            pytest.fail("entered")
+        assert (tmp_path / "run").is_dir()
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    """A run of `train` that was interrupted after its first epoch."""
+
+    def interrupt(epoch, logs):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    out = tmp_path / "stopped"
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt, match="Stopped after epoch 1"):
+        train("lenet5", epochs=2, limit=100, out=out, progress=False, callbacks=[callback])
+    return out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("epochs", 3, r"`epochs` is 2 there\. Received: epochs=3"),
+        ("name", "vgg19", r"`name` is 'lenet5' there"),
+        ("seed", 1, "`seed` is 0 there"),
+        ("limit", 50, "`limit` is 100 there"),
+        ("fraction", 0.5, r"`fraction` is 1\.0 there"),
+        ("recipe", "paper", "`recipe` is Recipe"),
+        ("data", "mnist", r"`data` is \('digits', None\) there"),
+        ("image_size", 64, r"`image_size` is \(32, 32\) there"),
+        ("epoch", 3, "There is no option 'epoch'"),
+        ("out", "elsewhere", "`out` is None there"),
+    ],
+)
+def test_changed_options_are_refused(stopped, option, value, message):
+    before = (stopped / CHECKPOINT).read_bytes()
+    with pytest.raises(ValueError, match=message):
+        resume(stopped, **{option: value})
+    assert (stopped / CHECKPOINT).read_bytes() == before
+
+
+def test_the_same_options_are_taken(stopped):
+    options = {"name": "lenet5", "epochs": 2, "limit": 100, "data": "digits", "seed": 0, "image_size": 32}
+    assert len(resume(stopped, progress=False, **options).history["loss"]) == 2
+
+
+def test_a_finished_run_is_not_resumed(run):
+    with pytest.raises(ValueError, match=r"is finished: there is nothing to resume"):
+        resume(run.path)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no run folder"):
+        resume(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder: it has no run\.json"):
+        resume(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(stopped):
+    whole = (stopped / CHECKPOINT).read_bytes()
+    (stopped / CHECKPOINT).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"checkpoint\.npz' is damaged"):
+        resume(stopped, progress=False)
+
+
+def test_fit_refuses_to_resume_with_another_recipe(small, stopped):
+    with pytest.raises(ValueError, match="A run goes on as it began"):
+        fit(cnnzoo.models.lenet5(), *small, out=stopped, resume=True, progress=False)
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
+    model = network()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.train_on_batch(np.random.rand(4, 32, 32, 1), np.arange(4))
+    variables = [*model.variables, *model.optimizer.variables]
+    position = Position().after_epoch({"loss": 0.1 + 0.2, "val_loss": 1.0}, seconds=1.5)
+    write_checkpoint(tmp_path / "c.npz", position, take(variables))
+    read, state = read_checkpoint(tmp_path / "c.npz")
+    assert read == position
+    assert all(map(np.array_equal, state, take(variables)))
+
+
+def test_the_state_of_another_network_is_refused():
+    first, second = network(), cnnzoo.models.lenet5()
+    with pytest.raises(ValueError, match="other shapes or other types"):
+        put(second.variables, take(first.variables))
+
+
+def test_seconds_add_up_over_interruptions(stopped):
+    before = read_checkpoint(stopped / CHECKPOINT)[0].seconds
+    start = time.perf_counter()
+    seconds = resume(stopped, progress=False).metrics["train_seconds"]
+    assert before < seconds < before + time.perf_counter() - start
