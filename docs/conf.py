@@ -12,7 +12,7 @@ import cnnzoo
 HERE = Path(__file__).parent
 GENERATED = HERE / "_generated"
 DATA_COMMANDS = ("data list", "data fetch", "data verify", "data where", "data show")
-COMMANDS = ("train", "evaluate", "predict", "list", "show", *DATA_COMMANDS)
+COMMANDS = ("train", "evaluate", "predict", "recipes", "list", "show", *DATA_COMMANDS)
 
 project = "cnnzoo"
 author = "The cnnzoo authors"
@@ -60,6 +60,7 @@ def _generate(app: object) -> None:
     GENERATED.mkdir(exist_ok=True)
     pages = {
         "models.md": _models_page(),
+        "recipes.md": "\n\n".join(_block(("recipes", name)) for name in cnnzoo.list_models()) + "\n",
         "commands.md": "\n\n".join(f"## {name}\n\n{_block((*name.split(), '--help'))}" for name in COMMANDS) + "\n",
     }
     for name, text in pages.items():
