@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import cnnzoo
+from cnnzoo.wording import counted
 
 FAILURE = 2
 INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
@@ -31,7 +32,9 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="A network; `cnnzoo list` names them.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `cnnzoo train` wrote.")]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder that `cnnzoo train` wrote, or lenet5, which ships trained.")
+]
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
 
@@ -180,7 +183,7 @@ def evaluate(
     for name, accuracy in evaluation.accuracy_by_class.items():
         print(f"  {name:>{width}}  {'no images' if accuracy is None else f'{accuracy:7.2%}  {_bar(accuracy)}'}")
     for true_name, predicted_name, count in evaluation.most_confused():
-        print(f"  {true_name} taken for {predicted_name}: {count} times")
+        print(f"  {true_name} taken for {predicted_name}: {counted(count, 'time')}")
 
 
 @app.command()
@@ -297,12 +300,13 @@ def fetch_data(name: Data) -> None:
 def verify_data() -> None:
     """Check the size and the hash of every copy that lies here."""
     from cnnzoo.data import list_datasets, local_copies
+    from cnnzoo.data.download import cache_folder
 
     found = [copy for name in list_datasets() for copy in local_copies(name) if copy.state != "absent"]
     for copy in found:
         print(f"{copy.name}: {copy.state}: {copy.path}")
     if not found:
-        print("no copy of a data set lies here")
+        print(f"no copy of a data set lies in {cache_folder()}")
     damaged = [copy for copy in found if copy.state == "damaged"]
     if damaged:
         _fail(f"{len(damaged)} damaged: delete '{damaged[0].path}' and run `cnnzoo data fetch {damaged[0].name}`.")
@@ -321,12 +325,16 @@ def show_data(
     data: Annotated[str, typer.Argument(metavar="NAME", help="A data set, or a folder of images.")],
     out: Annotated[Path, typer.Option(help="The picture to write (PNG).")],
     data_path: DataPath = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
+    ] = False,
 ) -> None:
     """Draw training images of every class into a picture."""
     from cnnzoo.data import find_source, load_dataset
     from cnnzoo.plots import class_grid, save
 
-    save(class_grid(load_dataset(find_source(data, data_path))), out)
+    source = replace(find_source(data, data_path), skip_broken=skip_broken)
+    save(class_grid(load_dataset(source)), out)
     print(out)
 
 

@@ -53,6 +53,24 @@ def test_predict_prints_every_class_best_first(run, picture):
     assert len(others) == 9
 
 
+def test_predict_needs_no_training_where_weights_ship(picture, tmp_path):
+    finished = cnnzoo_command("predict", "lenet5", picture, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith(f"{picture}: 0\n")
+
+
+def test_recipes_lists_every_field_with_its_sources():
+    printed = cnnzoo_command("recipes", "vgg19").stdout
+    for cell in ("learning_rate", "normal_0.01", "0.25:0.1,0.5:0.01,0.75:0.001", "Simonyan", "lecture"):
+        assert cell in printed
+
+
+def test_resume_refuses_changed_options(run, tmp_path):
+    finished = cnnzoo_command("train", "--resume", tmp_path / "absent")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("error: There is no run folder")
+
+
 def test_predict_prints_json(run, picture):
     finished = cnnzoo_command("predict", run.path, picture, picture, "--json")
     first, second = json.loads(finished.stdout)
@@ -82,7 +100,7 @@ def test_without_words_it_prints_help():
 def test_data_commands_say_what_there_is(tmp_path):
     assert "CIFAR-10" in cnnzoo_command("data", "list").stdout
     assert cnnzoo_command("data", "where").stdout.strip() == os.environ["CNNZOO_HOME"]
-    assert cnnzoo_command("data", "verify").stdout == "no copy of a data set lies here\n"
+    assert cnnzoo_command("data", "verify").stdout == f"no copy of a data set lies in {os.environ['CNNZOO_HOME']}\n"
     assert cnnzoo_command("data", "show", "digits", "--out", "grid.png", cwd=tmp_path).stdout == "grid.png\n"
     with Image.open(tmp_path / "grid.png") as picture:
         assert min(picture.size) > 500
@@ -110,7 +128,7 @@ def test_train_on_a_folder_and_ask_about_one_of_its_images(tmp_path):
     finished = cnnzoo_command(*words, "--batch-size", 4, "--skip-broken", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
-    assert finished.stdout.startswith("left out 1 files that are no readable images:\n")
+    assert finished.stdout.startswith("left out because not readable as images: 1 file\n")
     assert "photos/red/broken.png\n" in finished.stdout
     asked = cnnzoo_command("predict", "runs/lenet5", "photos/blue/3.png", cwd=tmp_path)
     assert asked.stdout.startswith("photos/blue/3.png: blue\n")
@@ -134,7 +152,10 @@ def test_version():
         (["train", "lenet5", "--out", "text.png/run"], "error: The run folder 'text.png/run' cannot be made"),
         (["train", "lenet5", "--data", "./photos"], "error: There is no folder './photos'."),
         (["train", "lenet5", "--augment", "flop"], "error: There is no augmentation 'flop'. Did you mean 'flip'?"),
-        (["train"], "error: Missing argument"),
+        (["train"], "error: Name a network to train, or give --resume RUN."),
+        (["train", "lenet5", "--recipe", "papers"], "error: There is no recipe 'papers'. Did you mean 'paper'?"),
+        (["train", "--resume", "RUN"], "error: The run"),
+        (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
         (["trian"], "error: No such command 'trian'"),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),

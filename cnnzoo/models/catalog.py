@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.lookup import look_up
@@ -30,6 +31,7 @@ class ModelCard:
         macs: Multiply-accumulates of one default image.
         deviations: Where the network differs from the paper.
         datasets: The data sets that the paper reports on.
+        weights: Names of the trained weights that ship with the package, for the builder's ``weights``.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ModelCard:
     macs: int
     deviations: tuple[str, ...]
     datasets: tuple[str, ...]
+    weights: tuple[str, ...] = ()
 
 
 _CARDS = (
@@ -91,6 +94,7 @@ _CARDS = (
             "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
         ),
         datasets=("MNIST",),
+        weights=("mnist",),
     ),
     ModelCard(
         name="vgg19",
@@ -112,6 +116,8 @@ _CARDS = (
         datasets=("ILSVRC-2012", "ILSVRC-2014", "PASCAL VOC 2007", "PASCAL VOC 2012", "Caltech-101", "Caltech-256"),
     ),
 )
+
+TRAINED = Path(__file__).with_name("trained")
 
 MODEL_CARDS = {card.name: card for card in _CARDS}
 
@@ -135,6 +141,20 @@ def model_card(name: str) -> ModelCard:
     61706
     """
     return look_up(MODEL_CARDS, name, "model")
+
+
+def trained_folder(name: str, weights: str) -> Path:
+    """Return the run folder, which ships with the package, of a network that was trained.
+
+    Raises:
+        ValueError: There is no such network, or it has no such weights.
+
+    >>> trained_folder("lenet5", "mnist").name
+    'lenet5_mnist'
+    """
+    card = model_card(name)
+    look_up(dict.fromkeys(card.weights), weights, f"weights of {name} called")
+    return TRAINED / f"{name}_{weights}"
 
 
 def create_model(name: str, **options: Any) -> keras.Model:

@@ -16,6 +16,7 @@ from cnnzoo.models.building import (
     initializer_for_one_layer,
     load_local_weights,
 )
+from cnnzoo.models.catalog import trained_folder
 
 INPUT_SHAPE = (32, 32, 1)  # Figure 2: 28 x 28 digits in a 32 x 32 field
 SMALLEST_SIZE = 32  # leaves the 5 x 5 pixels that C5 covers
@@ -51,7 +52,8 @@ def lenet5(
         kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
         classifier_activation: Activation of the output layer; None gives logits.
         include_top: Whether F6 and the output follow the convolutions.
-        weights: Local file (``.weights.h5``, ``.keras`` or ``.h5``) saved from the same network; None initialises.
+        weights: "mnist" for the weights that ship with the package, see ``docs/models``; or a local file
+            (``.weights.h5``, ``.keras`` or ``.h5``) saved from the same network; None initialises.
         name: Name of the model.
 
     Returns:
@@ -76,7 +78,7 @@ def lenet5(
     if include_top:
         layers += _classifier(num_classes, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
-    load_local_weights(model, weights)
+    load_local_weights(model, trained_folder("lenet5", weights) / "model.keras" if weights == "mnist" else weights)
     return model
 
 

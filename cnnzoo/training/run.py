@@ -15,6 +15,7 @@ from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.picture import prepare_picture, read_picture
 from cnnzoo.data.split import as_float
 from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
+from cnnzoo.models.catalog import MODEL_CARDS, trained_folder
 from cnnzoo.training.folder import (
     BEST,
     CHECKPOINT,
@@ -142,6 +143,9 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run folder that ``fit`` or ``train`` wrote.
 
+    Args:
+        path: The folder; or the name of a network that ships trained, "lenet5", where there is no folder of that name.
+
     Raises:
         FileNotFoundError: There is no such folder, or it lacks a file.
         ValueError: One of its files is damaged.
@@ -152,6 +156,9 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
     """
     path = Path(path)
+    card = MODEL_CARDS.get(str(path))
+    if not path.is_dir() and card and card.weights:
+        path = trained_folder(card.name, card.weights[0])
     if not path.is_dir():
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
     for name in (MODEL, HISTORY, RECORD):

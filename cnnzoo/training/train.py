@@ -22,6 +22,7 @@ from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.recipes import recipe_card
 from cnnzoo.training.run import Run
 from cnnzoo.training.team import Team
+from cnnzoo.wording import counted
 
 INITIALIZERS = {"normal_0.01": {"class_name": "RandomNormal", "config": {"stddev": 0.01}}}  # others go by Keras' names
 
@@ -103,7 +104,7 @@ def train(
         size = size or _input_size(card, images.images.shape)
         model = _built(name, chosen, size, dataset, seed, data)
         if progress and dataset.skipped:
-            print(f"left out {len(dataset.skipped):,} files that are no readable images:")
+            print(f"left out because not readable as images: {counted(len(dataset.skipped), 'file')}")
             print("\n".join(dataset.skipped))
         return fit(
             model,

@@ -1,5 +1,13 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
 import cnnzoo
 from cnnzoo.inspect import LayerRow, layer_table
+from cnnzoo.models.catalog import trained_folder
+from cnnzoo.training import load_run
 
 
 def test_layer_table():
@@ -15,3 +23,47 @@ def test_layer_table():
         LayerRow("output", "Dense", (10,), 850, 840),
     )
     assert (table.params, table.macs) == (61_706, 416_520)
+
+
+@pytest.fixture(scope="module")
+def card():
+    """The record of the training whose weights ship."""
+    return json.loads((trained_folder("lenet5", "mnist") / "run.json").read_text())
+
+
+def test_the_weights_that_ship_are_as_good_as_their_card_says(card, digits):
+    _, held_out = digits
+    model = cnnzoo.models.lenet5(weights="mnist")
+    right = model.predict(held_out.images, verbose=0).argmax(axis=1) == held_out.labels
+    assert card["metrics"]["held_out_digits_accuracy"] == pytest.approx(right.mean(), abs=0.002)
+    assert right.mean() >= 0.99
+
+
+def test_the_weights_that_ship_on_all_of_mnist(card, datasets):
+    evaluation = load_run("lenet5").evaluate("mnist", datasets / "mnist.npz")
+    assert evaluation.accuracy == pytest.approx(card["metrics"]["test_accuracy"], abs=5e-4)
+    assert np.abs(evaluation.confusion - card["confusion"]).sum() <= 6
+
+
+def test_the_card_says_how_the_weights_came_about(card):
+    assert card["data"]["train_size"] == 59_000
+    assert card["data"]["source"] == {**card["data"]["source"], "name": "mnist", "path": None}
+    recipe = cnnzoo.training.recipe_card("lenet5").recipe
+    assert cnnzoo.training.Recipe(**card["recipe"]) == recipe
+
+
+def test_what_ships_is_small_and_names_no_place():
+    files = list(trained_folder("lenet5", "mnist").iterdir())
+    assert sorted(file.name for file in files) == ["history.csv", "model.keras", "run.json"]
+    assert sum(file.stat().st_size for file in files) < 320_000
+    assert os.sep not in json.dumps(json.loads((trained_folder("lenet5", "mnist") / "run.json").read_text()))
+
+
+def test_weights_for_ten_classes_do_not_fit_five():
+    with pytest.raises(ValueError, match="does not hold the weights of this lenet5"):
+        cnnzoo.models.lenet5(weights="mnist", num_classes=5)
+
+
+def test_unknown_weights_are_named():
+    with pytest.raises(ValueError, match=r"There is no weights of lenet5 called 'minst'\. Did you mean 'mnist'"):
+        trained_folder("lenet5", "minst")
