@@ -3,7 +3,8 @@
 python examples/alexnet_cifar10.py                      downloads CIFAR-10 (170 MB), unless a copy lies in the cache
 python examples/alexnet_cifar10.py cifar-10-batches-bin takes a local archive or folder
 
-5,000 photographs to train on, 1,000 to test on, enlarged to 224 x 224, ten epochs: about an hour and a half on two cores without native bfloat16, a few minutes on a GPU.
+5,000 photographs to train on, 1,000 to test on, enlarged to 224 x 224, ten epochs. It took two hours on two slow
+cores of a CPU without native bfloat16; the bar says how long it will take you.
 Writes alexnet_history.png, alexnet_confusion.png and alexnet_samples.png into the current folder, and the run
 into runs/alexnet_cifar10, from which `cnnzoo train --resume` goes on when it was interrupted.
 """

@@ -3,7 +3,7 @@
 python examples/vgg19_cifar10.py                      downloads CIFAR-10 (170 MB), unless a copy lies in the cache
 python examples/vgg19_cifar10.py cifar-10-batches-bin takes a local archive or folder
 
-5,000 photographs to train on, 1,000 to test on, enlarged to 64 x 64, ten epochs: more than an hour on two cores without native bfloat16, a few minutes on a GPU. At 224 pixels it takes 12 times as long.
+5,000 photographs to train on, 1,000 to test on, enlarged to 64 x 64, ten epochs.
 Writes vgg19_history.png, vgg19_confusion.png and vgg19_samples.png into the current folder, and the run
 into runs/vgg19_cifar10, from which `cnnzoo train --resume` goes on when it was interrupted.
 """
