@@ -142,13 +142,15 @@ def train(
     if distributed and addresses:
         os.environ.setdefault("KERAS_BACKEND", "jax")
     with _quiet_start():
-        from cnnzoo import training
+        from cnnzoo.training import join_team
+        from cnnzoo.training import resume as resume_training
+        from cnnzoo.training import train as train_network
 
-        team = training.join_team(addresses, processes, process_id) if distributed else None
+    team = join_team(addresses, processes, process_id) if distributed else None
     if resume is not None:
-        run = training.resume(resume, tensorboard=tensorboard, team=team, **given)
+        run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
     else:
-        run = training.train(given.pop("name"), tensorboard=tensorboard, team=team, **given)
+        run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
     if team is None or team.leads:
         _print_run(run)
 
