@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,6 @@ class ModelCard:
         macs: Multiply-accumulates of one default image.
         deviations: Where the network differs from the paper.
         datasets: The data sets that the paper reports on.
-        weights: Names of the trained weights that ship with the package, for the builder's ``weights``.
     """
 
     name: str
@@ -47,7 +47,6 @@ class ModelCard:
     macs: int
     deviations: tuple[str, ...]
     datasets: tuple[str, ...]
-    weights: tuple[str, ...] = ()
 
 
 _CARDS = (
@@ -94,7 +93,6 @@ _CARDS = (
             "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
         ),
         datasets=("MNIST",),
-        weights=("mnist",),
     ),
     ModelCard(
         name="vgg19",
@@ -143,6 +141,19 @@ def model_card(name: str) -> ModelCard:
     return look_up(MODEL_CARDS, name, "model")
 
 
+def list_weights(name: str) -> list[str]:
+    """Return the names of the trained weights of a network that ship with the package, for its builder's ``weights``.
+
+    >>> list_weights("lenet5")
+    ['mnist']
+    """
+    return sorted(_trained(name))
+
+
+def _trained(name: str) -> dict[str, Path]:
+    return {path.name.partition("_")[2]: path for path in TRAINED.glob(f"{model_card(name).name}_*")}
+
+
 def trained_folder(name: str, weights: str) -> Path:
     """Return the run folder, which ships with the package, of a network that was trained.
 
@@ -152,9 +163,12 @@ def trained_folder(name: str, weights: str) -> Path:
     >>> trained_folder("lenet5", "mnist").name
     'lenet5_mnist'
     """
-    card = model_card(name)
-    look_up(dict.fromkeys(card.weights), weights, f"weights of {name} called")
-    return TRAINED / f"{name}_{weights}"
+    return look_up(_trained(name), weights, f"weights of {name} called")
+
+
+def shipped_weights(name: str, weights: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    """Return the file of the weights that ship under that name for a network; anything else as it is."""
+    return trained_folder(name, str(weights)) / "model.keras" if weights in _trained(name) else weights
 
 
 def create_model(name: str, **options: Any) -> keras.Model:

@@ -16,7 +16,7 @@ from cnnzoo.models.building import (
     initializer_for_one_layer,
     load_local_weights,
 )
-from cnnzoo.models.catalog import trained_folder
+from cnnzoo.models.catalog import shipped_weights
 
 INPUT_SHAPE = (32, 32, 1)  # Figure 2: 28 x 28 digits in a 32 x 32 field
 SMALLEST_SIZE = 32  # leaves the 5 x 5 pixels that C5 covers
@@ -78,7 +78,7 @@ def lenet5(
     if include_top:
         layers += _classifier(num_classes, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
-    load_local_weights(model, trained_folder("lenet5", weights) / "model.keras" if weights == "mnist" else weights)
+    load_local_weights(model, shipped_weights("lenet5", weights))
     return model
 
 

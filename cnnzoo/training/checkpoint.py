@@ -113,27 +113,22 @@ class FolderStore:
         return read_checkpoint(path) if path.exists() else None
 
 
-class FollowerStore(FolderStore):
-    """Reads what another process wrote before, and keeps in memory what is new: only one process writes a folder."""
+class FollowerStore(MemoryStore):
+    """Keeps all in memory, and begins with what another process wrote: only one process writes a folder."""
 
-    lasting = False
+    def __init__(self, written: FolderStore | None) -> None:
+        """Begin with what is in ``written``, if there is one."""
+        super().__init__()
+        self._written = written
 
-    def __init__(self, folder: RunFolder | None) -> None:
-        """Begin with what is in ``folder``, if there is one."""
-        if folder is not None:
-            super().__init__(folder)
-        self._begins_empty = folder is None
-        self._kept: dict[str, tuple[Position, State]] = {}
-
-    def write(self, name: str, position: Position, state: State) -> None:
-        """Keep a state under ``name``, in place of the one before."""
-        self._kept[name] = position, state
+    def variables(self, model: keras.Model) -> list[Any]:
+        """Return what ``FolderStore`` keeps, so that its states fit."""
+        return [*model.variables, *model.optimizer.variables]
 
     def read(self, name: str) -> tuple[Position, State] | None:
         """Return what was kept or written under ``name``, None where nothing was."""
-        if name in self._kept or self._begins_empty:
-            return self._kept.get(name)
-        return super().read(name)
+        kept = super().read(name)
+        return self._written.read(name) if kept is None and self._written else kept
 
 
 def take(variables: Sequence[Any]) -> State:

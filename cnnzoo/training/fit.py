@@ -7,36 +7,30 @@ import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Split, class_numbers
-from cnnzoo.data.stream import Start, raised_as_read, steps_an_epoch, stream
-from cnnzoo.evaluation import batch_size_for, check_class_names, check_split, evaluate, gives_logits
-from cnnzoo.inspect.layers import layer_table
+from cnnzoo.data.stream import raised_as_read, steps_an_epoch
+from cnnzoo.evaluation import check_class_names, check_split, evaluate
 from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Store
+from cnnzoo.training.engine import Batches, compiled_twin, run_epochs
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
-from cnnzoo.training.keeper import Diverged, Guard, Interrupted, Keeper
-from cnnzoo.training.optimizer import build_optimizer, set_weight_decay
-from cnnzoo.training.precision import choose_precision, list_gpus
+from cnnzoo.training.keeper import Diverged, Interrupted, Keeper
 from cnnzoo.training.progress import EpochProgress
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.recipes import recipe_card
 from cnnzoo.training.record import check_same, describe
 from cnnzoo.training.run import Run, write_run
 from cnnzoo.training.team import ALONE, Team, is_lost_worker
-from cnnzoo.training.twin import build_twin, move_weights, pixel_statistics
+from cnnzoo.training.twin import move_weights
 from cnnzoo.wording import counted
 
 VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
-EXECUTION_MACS = 2e9  # multiply-accumulates of a call of the backend that hide what the call itself costs
-MOST_STEPS = 32  # a call
 
 
 def fit(
@@ -136,14 +130,14 @@ def fit(
         logs = [_tensorboard(folder)] if tensorboard else []
         failure = None
         with team.scope(), _explained(recipe, team, folder):
-            twin, precision = _compiled_twin(model, train, recipe, steps, team)
+            twin, precision = compiled_twin(model, train, recipe, steps, team)
             if bar:
                 print(_headline(record, recipe, precision, team), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
                     keeper.restore(twin)
-                    batches = _Batches(train, validation, recipe, image_size, seed, team)
-                    _run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
+                    batches = Batches(train, validation, recipe, image_size, seed, team)
+                    run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
             except Diverged as error:
                 if not keeper.position.epoch:
                     raise
@@ -175,109 +169,11 @@ def _finished(
         "test_loss": evaluation.loss,
         "train_seconds": round(keeper.position.seconds, 2),
     }
-    stopped = str(failure) if failure else None
-    record = {**record, "stopped": stopped, "metrics": metrics}
+    record = {**record, "stopped": str(failure) if failure else None, "metrics": metrics}
     run = Run(model, keeper.position.history, record, folder.path if folder else None)
     if folder:
         write_run(folder, run, evaluation, test.images)
     return run
-
-
-@dataclass(frozen=True)
-class _Batches:
-    """The images of a training, as a stream from any place on."""
-
-    images: Split
-    validation: Split
-    recipe: Recipe
-    image_size: tuple[int, int] | None
-    seed: int
-    team: Team
-
-    def to_train_on(self, start: Start) -> Any:
-        """Return the batches from ``start`` on."""
-        return stream(
-            self.images,
-            batch_size=self.recipe.batch_size,
-            image_size=self.image_size,
-            shuffle=True,
-            augment=self.recipe.augment,
-            seed=self.seed,
-            start=start,
-            shard=self.team.shard,
-        )
-
-    def to_validate_on(self) -> Any:
-        """Return the batches that give the validation curve."""
-        devices = self.team.devices
-        size = batch_size_for(self.image_size or self.validation.images.shape[1:3])
-        batch_size = -(-size // devices) * devices
-        return stream(self.validation, batch_size=batch_size, image_size=self.image_size, shard=self.team.shard)
-
-
-def _run_epochs(
-    twin: keras.Model,
-    batches: _Batches,
-    recipe: Recipe,
-    keeper: Keeper,
-    callbacks: Sequence[keras.callbacks.Callback],
-    last_callbacks: Sequence[keras.callbacks.Callback],
-) -> None:
-    """Train from where ``keeper`` is to the end: the rest of an epoch that was cut short by itself, then all others."""
-    while not keeper.is_done:
-        position = keeper.position
-        keeper.start = Start(position.epoch, position.step)
-        if position.step:  # Keras makes the metrics, whose sums go on, at their first use
-            twin.test_on_batch(*next(iter(batches.to_validate_on())))
-        twin.fit(
-            batches.to_train_on(keeper.start),
-            validation_data=batches.to_validate_on(),
-            initial_epoch=position.epoch,
-            epochs=position.epoch + 1 if position.step else recipe.epochs,
-            shuffle=False,  # the stream shuffles
-            callbacks=[*callbacks, Guard(position.step, keeper.steps), keeper, *last_callbacks],
-            verbose=0,
-        )
-
-
-def _compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int, team: Team) -> tuple[keras.Model, str]:
-    """Return the network as it is trained, ready for it, and the precision with its reason, in words."""
-    policy, reason = choose_precision(recipe.precision)
-    twin = build_twin(model, policy, pixel_statistics(train) if recipe.normalize else None)
-    set_weight_decay(twin, recipe)
-    twin.compile(
-        optimizer=build_optimizer(recipe, recipe.epochs * steps),
-        loss=_loss(recipe, gives_logits(twin), twin.output_shape[-1]),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=False if _runs_on_tensorflow_cpu() else "auto",
-        steps_per_execution=1 if team.devices > 1 else _steps_per_execution(model, recipe.batch_size),
-    )
-    twin.optimizer.build(twin.trainable_variables)
-    return twin, f"{policy}: {reason}"
-
-
-def _loss(recipe: Recipe, from_logits: bool, num_classes: int) -> Any:
-    if not recipe.label_smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    smoothed = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=recipe.label_smoothing)
-
-    def loss(labels: Any, outputs: Any) -> Any:
-        rows = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), num_classes)
-        return smoothed.call(rows, outputs)
-
-    return loss
-
-
-def _steps_per_execution(model: keras.Model, batch_size: int) -> int:
-    """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
-    if keras.config.backend() != "tensorflow":
-        return 1
-    return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
-
-
-def _runs_on_tensorflow_cpu() -> bool:
-    """There XLA is slower than TensorFlow's own kernels (LeNet-5: 4.4 s an epoch against 3.0 s)."""
-    return keras.config.backend() == "tensorflow" and not list_gpus()
 
 
 def _folder(
@@ -296,9 +192,9 @@ def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder
         return FolderStore(folder)
     if team.leads:
         return MemoryStore()
-    if resumed is None or isinstance(resumed, RunFolder):
-        return FollowerStore(resumed if isinstance(resumed, RunFolder) else None)
-    return FollowerStore(RunFolder(resumed, resume=True))
+    if resumed is None:
+        return FollowerStore(None)
+    return FollowerStore(FolderStore(resumed if isinstance(resumed, RunFolder) else RunFolder(resumed, resume=True)))
 
 
 def _tensorboard(folder: RunFolder | None) -> keras.callbacks.Callback:

@@ -1,6 +1,6 @@
 """The recipes of each network: as the lecture trains it, as its paper does, and what works best here, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnzoo.lookup import look_up
 from cnnzoo.training.recipe import Recipe
@@ -43,6 +43,20 @@ MEASURED = "measured here: benchmarks/README.md"
 # The shares of the training after which the learning rates of the papers fall, where the papers give no epochs
 QUARTERS = ((0.25, 0.1), (0.5, 0.01), (0.75, 0.001))
 
+# What the papers of AlexNet and VGG have in common
+IMAGENET = Recipe(
+    optimizer="sgd",
+    learning_rate=0.01,
+    schedule="steps",
+    steps=QUARTERS,
+    warmup=0.0,
+    momentum=0.9,
+    weight_decay=5e-4,
+    augment=("flip", "crop", "color"),
+    precision="float32",
+    initializer="normal_0.01",
+)
+
 _CARDS = (
     RecipeCard(
         "alexnet",
@@ -54,20 +68,7 @@ _CARDS = (
     RecipeCard(
         "alexnet",
         "paper",
-        Recipe(
-            epochs=90,
-            batch_size=128,
-            optimizer="sgd",
-            learning_rate=0.01,
-            schedule="steps",
-            steps=QUARTERS,
-            warmup=0.0,
-            momentum=0.9,
-            weight_decay=5e-4,
-            augment=("flip", "crop", "color"),
-            precision="float32",
-            initializer="normal_0.01",
-        ),
+        replace(IMAGENET, epochs=90, batch_size=128),
         "Krizhevsky, Sutskever, Hinton 2012, sections 4.1 and 5",
         (
             "the rate is divided by 10 after each quarter, where the paper divides it when the validation error stalls",
@@ -115,20 +116,7 @@ _CARDS = (
     RecipeCard(
         "vgg19",
         "paper",
-        Recipe(
-            epochs=74,
-            batch_size=256,
-            optimizer="sgd",
-            learning_rate=0.01,
-            schedule="steps",
-            steps=QUARTERS,
-            warmup=0.0,
-            momentum=0.9,
-            weight_decay=5e-4,
-            augment=("flip", "crop", "color"),
-            precision="float32",
-            initializer="normal_0.01",
-        ),
+        replace(IMAGENET, epochs=74, batch_size=256),
         "Simonyan, Zisserman 2015, section 3.1",
         (
             "the rate is divided by 10 after each quarter, where the paper divides it when the validation accuracy "
@@ -144,7 +132,7 @@ OTHER = RecipeCard("", "default", Recipe(), "a start for a network that has no r
 
 
 def list_recipes(network: str) -> list[str]:
-    """Return the names of the recipes for ``network``, the best first.
+    """Return the names of the recipes for ``network``, sorted.
 
     >>> list_recipes("lenet5")
     ['default', 'lecture', 'paper']

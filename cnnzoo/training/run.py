@@ -15,7 +15,7 @@ from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.picture import prepare_picture, read_picture
 from cnnzoo.data.split import as_float
 from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
-from cnnzoo.models.catalog import MODEL_CARDS, trained_folder
+from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
 from cnnzoo.training.folder import (
     BEST,
     CHECKPOINT,
@@ -156,9 +156,9 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
     """
     path = Path(path)
-    card = MODEL_CARDS.get(str(path))
-    if not path.is_dir() and card and card.weights:
-        path = trained_folder(card.name, card.weights[0])
+    shipped = list_weights(str(path)) if str(path) in MODEL_CARDS and not path.is_dir() else []
+    if shipped:
+        path = trained_folder(str(path), shipped[0])
     if not path.is_dir():
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
     for name in (MODEL, HISTORY, RECORD):

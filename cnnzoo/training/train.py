@@ -24,7 +24,9 @@ from cnnzoo.training.run import Run
 from cnnzoo.training.team import Team
 from cnnzoo.wording import counted
 
-INITIALIZERS = {"normal_0.01": {"class_name": "RandomNormal", "config": {"stddev": 0.01}}}  # others go by Keras' names
+OWN_INITIALIZERS = {
+    "normal_0.01": {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
+}  # others go by Keras' names
 
 FIELDS = {field.name: field for field in fields(Recipe)}
 
@@ -94,8 +96,8 @@ def train(
         skip_broken=skip_broken,
     )
     follows = team is not None and not team.leads
-    folder = RunFolder(out) if out is not None else None if follows else new_run_folder(name)
-    with nullcontext() if follows or folder is None else folder:
+    folder = None if follows else new_run_folder(name) if out is None else RunFolder(out)
+    with folder or nullcontext():
         dataset = load_dataset(source)
         images = dataset.train
         if limit is not None:
@@ -168,7 +170,7 @@ def resume(
     chosen = Recipe(**record["recipe"])
     _check_options(record, chosen, options)
     dataset = load_dataset(source_from(data["source"]))
-    images, count = dataset.train, data["train_size"] + (data["validation_size"] if chosen.patience else 0)
+    images, count = dataset.train, _images_used(data, chosen)
     if count < len(images.labels):
         images = subset(images, count, seed=record["seed"])
     size = tuple(data["image_size"])
@@ -190,13 +192,18 @@ def resume(
     )
 
 
+def _images_used(data: dict[str, Any], recipe: Recipe) -> int:
+    """Return how many training images a recorded run takes, those that it chooses the epoch by among them."""
+    return int(data["train_size"] + (data["validation_size"] if recipe.patience else 0))
+
+
 def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, Any]) -> None:
     """Raise ``ValueError`` unless ``options``, arguments of ``train``, are those that the run began with."""
     data, source = record["data"], record["data"]["source"]
     began: dict[str, Any] = {
         "name": record["model"]["name"],
         "seed": record["seed"],
-        "limit": data["train_size"] + (data["validation_size"] if recipe.patience else 0),
+        "limit": _images_used(data, recipe),
         "fraction": source["fraction"],
         "skip_broken": source["skip_broken"],
         "image_size": tuple(data["image_size"]),
@@ -242,7 +249,7 @@ def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, s
     """Return the network as the recipe starts it, for the images of ``dataset``."""
     keras.utils.set_random_seed(seed)
     shape = (*size, dataset.train.images.shape[3])
-    initializer = INITIALIZERS.get(recipe.initializer, recipe.initializer)
+    initializer = OWN_INITIALIZERS.get(recipe.initializer, recipe.initializer)
     try:
         return create_model(
             name, input_shape=shape, num_classes=len(dataset.class_names), kernel_initializer=initializer
