@@ -11,7 +11,7 @@ import numpy as np
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, stream
 
-BATCH_PIXELS = 2**22 // 3  # of a batch that is predicted: on a CPU larger ones are no faster
+BATCH_PIXELS = 2**22 // 3  # of a batch that is predicted, which bounds the memory for its activations
 BATCH_SIZES = (16, 512)
 
 

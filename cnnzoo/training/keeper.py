@@ -141,7 +141,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         self.position = self.position.after_epoch(logs or {}, self.seconds)
         self._start = time.perf_counter()
         if self._recipe.patience and self._epochs_since_best == 0:
-            self._store.write(BEST, self.position, take(self._store.variables(self.model)))
+            self._store.write(BEST, self.position, take(self.model.variables))  # nothing goes on from there
         self._store.write(CHECKPOINT, self.position, take(self._store.variables(self.model)))
         if self.is_done:
             self.model.stop_training = True
