@@ -47,6 +47,17 @@ def _models_page() -> str:
     return "\n".join(rows) + "\n\n" + "\n\n".join(parts) + "\n"
 
 
+def _recipes_page() -> str:
+    parts = []
+    for network in cnnzoo.list_models():
+        parts.append(_block(("recipes", network)).partition("\ndefault: ")[0] + "\n```")
+        for name in cnnzoo.training.list_recipes(network):
+            card = cnnzoo.training.recipe_card(network, name)
+            deviations = "".join(f"\n  - {deviation}" for deviation in card.deviations)
+            parts.append(f"- **{name}**: {card.source}{deviations}")
+    return "\n\n".join(parts) + "\n"
+
+
 def _block(words: tuple[str, ...]) -> str:
     """Return what a command prints, under the command, as a code block."""
     environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
@@ -60,7 +71,7 @@ def _generate(app: object) -> None:
     GENERATED.mkdir(exist_ok=True)
     pages = {
         "models.md": _models_page(),
-        "recipes.md": "\n\n".join(_block(("recipes", name)) for name in cnnzoo.list_models()) + "\n",
+        "recipes.md": _recipes_page(),
         "commands.md": "\n\n".join(f"## {name}\n\n{_block((*name.split(), '--help'))}" for name in COMMANDS) + "\n",
     }
     for name, text in pages.items():
