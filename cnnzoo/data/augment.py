@@ -13,12 +13,17 @@ AUGMENTATIONS = {
     "crop": "pads by an eighth of the side and crops at random (He et al. 2015, section 4.2: 4 of 32 pixels)",
     "color": "shifts the colours along their principal components (AlexNet, section 4.1)",
     "shift": "moves digits by up to a sixteenth of the side (LeNet-5, section III.A: distorted patterns)",
-    "rotate": "turns digits by up to 10 degrees about the centre (LeNet-5, section III.A: distorted patterns)",
+    "rotate": "turns digits by up to 10 degrees about the centre, which the papers do not",
+    "distort": "moves, scales, squeezes and shears digits, all at once (LeNet-5, section III.A: distorted patterns)",
 }
 
 CROP_REACH = 1 / 8
 SHIFT_REACH = 1 / 16
 LARGEST_ANGLE = np.deg2rad(10)
+# The paper gives no numbers
+LARGEST_SCALING = 0.1  # of both sides alike, as a logarithm
+LARGEST_SQUEEZE = 0.1  # of the width, while the height grows as much
+LARGEST_SHEAR = 0.15  # pixels across for each pixel down
 COLOR_SIGMA = 0.1  # AlexNet, section 4.1
 COLOR_SAMPLE = 1_000  # images that the principal components are computed from
 

@@ -286,6 +286,21 @@ def _rotate(split: Split) -> Augmentation:
     return change
 
 
+def _distort(split: Split) -> Augmentation:
+    def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        width, height = _width_and_height(images)
+        draws = tf.random.stateless_uniform((5, tf.shape(images)[0]), seed, -1, 1)
+        scaling, squeeze = draws[0] * augmentation.LARGEST_SCALING, draws[1] * augmentation.LARGEST_SQUEEZE
+        across, down = tf.exp(scaling + squeeze), tf.exp(scaling - squeeze)
+        shear = draws[2] * augmentation.LARGEST_SHEAR
+        # The centre stays, but for the shift
+        right = (width - 1) / 2 * (1 - across) - (height - 1) / 2 * shear + draws[3] * width * augmentation.SHIFT_REACH
+        lower = (height - 1) / 2 * (1 - down) + draws[4] * height * augmentation.SHIFT_REACH
+        return _transform(images, [across, shear, right, tf.zeros_like(shear), down, lower])
+
+    return change
+
+
 def _transform(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
     """Give each pixel (x, y) the value at (a x + b y + c, d x + e y + f), bilinear, zero outside."""
     zero = tf.zeros_like(rows[0])
@@ -316,4 +331,5 @@ _AUGMENTATIONS: dict[str, Callable[[Split], Augmentation]] = {
     "color": _color,
     "shift": _shift,
     "rotate": _rotate,
+    "distort": _distort,
 }

@@ -75,7 +75,7 @@ def test_images_and_labels_stay_together_when_shuffled():
     np.testing.assert_array_equal(np.rint(images[:, 0, 0, 0] * 255), labels)
 
 
-@pytest.mark.parametrize("augment", [(), *AUGMENTATIONS, "flip,crop,color,shift,rotate"])
+@pytest.mark.parametrize("augment", [(), *AUGMENTATIONS, "flip,crop,color,shift,rotate,distort"])
 def test_the_same_seed_gives_the_same_batches_epoch_by_epoch(augment):
     def two_epochs(seed):
         batches = stream(random_split(24), batch_size=7, image_size=12, shuffle=True, augment=augment, seed=seed)
@@ -172,6 +172,29 @@ def test_rotate_turns_about_the_centre_by_at_most_ten_degrees():
         angles.append(np.degrees(np.arctan2(column - 16, 16 - row)))
     assert max(np.abs(angles)) <= 10.3
     assert min(angles) < -5 < 5 < max(angles)
+
+
+def test_distort_moves_scales_squeezes_and_shears_within_its_reach():
+    rows, columns = np.indices((65, 65))
+    marks = [(32, 32), (32, 48), (48, 32)]  # a soft one a channel: at the centre, to the right of it, below it
+    marked = [np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 8) for row, column in marks]
+    images = np.repeat(np.stack(marked, axis=-1).astype(np.float32)[np.newaxis], 200, axis=0)
+    draws = []
+    for image in augmented("distort", images):
+        centre, right, below = (
+            np.array([(plane * columns).sum(), (plane * rows).sum()]) / plane.sum()
+            for plane in np.moveaxis(image, -1, 0)
+        )
+        to_image = np.column_stack([right - centre, below - centre]) / 16
+        (across, shear), (zero, down) = np.linalg.inv(to_image)
+        assert zero == pytest.approx(0, abs=2e-3)
+        moved = np.linalg.inv(to_image) @ (32 - centre)
+        draws.append([np.log(across * down) / 2, np.log(across / down) / 2, shear, *moved / 65])
+    reach = np.array([0.1, 0.1, 0.15, 1 / 16, 1 / 16])
+    assert (np.abs(draws) <= 1.03 * reach).all()
+    assert (np.max(draws, axis=0) > 0.9 * reach).all()
+    assert (np.min(draws, axis=0) < -0.9 * reach).all()
+    assert np.abs(np.corrcoef(draws, rowvar=False) - np.eye(5)).max() < 0.35  # each is drawn by itself
 
 
 def test_color_adds_one_shift_an_image_along_the_principal_components():
