@@ -79,7 +79,16 @@ _CARDS = (
     RecipeCard(
         "lenet5",
         "default",
-        Recipe(epochs=10, batch_size=64, learning_rate=5e-3, schedule="cosine", warmup=0.25),
+        Recipe(
+            epochs=15,
+            batch_size=64,
+            optimizer="adamw",
+            learning_rate=3e-3,
+            schedule="cosine",
+            weight_decay=0.1,
+            label_smoothing=0.1,
+            augment=("distort",),
+        ),
         MEASURED,
     ),
     RecipeCard("lenet5", "lecture", LECTURE, LECTURE_SOURCE),
