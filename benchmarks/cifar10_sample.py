@@ -21,11 +21,12 @@ import keras
 import numpy as np
 
 import cnnzoo
-from cnnzoo.data import Split, load_cifar10
+from cnnzoo.data import Split, data_card, load_cifar10
 from cnnzoo.data.sampling import sample_indices
 from cnnzoo.evaluation import evaluate
 from cnnzoo.training import Recipe, fit, recipe_card
 from cnnzoo.training.folder import MODEL
+from cnnzoo.training.recipe import kernel_initializer
 
 
 def held_out(path: str, sample: Split, size: int = 1000) -> Split:
@@ -71,14 +72,16 @@ def main() -> None:
         return
     recipe = changed(recipe_card(arguments.network, arguments.recipe).recipe, arguments.change)
     keras.utils.set_random_seed(arguments.seed)
-    model = cnnzoo.create_model(arguments.network, input_shape=(*size, 3), kernel_initializer=recipe.initializer)
+    model = cnnzoo.create_model(
+        arguments.network, input_shape=(*size, 3), kernel_initializer=kernel_initializer(recipe)
+    )
     run = fit(
         model,
         sample,
         held_out(arguments.cifar10, sample),
         recipe=recipe,
         image_size=size,
-        data="cifar10",
+        class_names=data_card("cifar10").class_names,
         seed=arguments.seed,
         out=arguments.out,
         resume=arguments.resume,

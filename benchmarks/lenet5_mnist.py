@@ -18,6 +18,16 @@ import time
 TARGET = 0.99
 LONGEST = 20  # epochs, for those who have no schedule that ends
 
+# The default recipe, changed to reach the target soon
+HASTE = {
+    "epochs": 2,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "learning_rate": 5e-3,
+    "warmup": 0.2,
+    "augment": (),
+}
+
 
 def load(path):
     import numpy as np
@@ -131,7 +141,7 @@ def ours(**changes):
 CONTENDERS = {
     "lecture": lecture,
     "pytorch": pytorch,
-    "cnnzoo, 3 epochs, no augmentation": ours(epochs=3, augment=()),
+    "cnnzoo, 2 epochs, in haste": ours(**HASTE),
     "cnnzoo, 5 epochs": ours(epochs=5),
     "cnnzoo, 20 epochs": ours(epochs=20),
 }

@@ -1,6 +1,7 @@
 """The command line: parses, makes one call of the library, prints."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import sys
@@ -20,7 +21,13 @@ from cnnzoo.wording import counted
 FAILURE = 2
 INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
 BAR_WIDTH = 30
+ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 NO_OPTIONS = ("resume", "tensorboard", "distributed", "addresses", "processes", "process_id")  # of a run
+
+
+class Stopped(Exception):
+    """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
+
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releases of Typer bring under another name
 
@@ -51,8 +58,10 @@ def main() -> None:
         os._exit(FAILURE)  # an orderly end would wait for the process that was lost
     except (ValueError, OSError, MemoryError, ArithmeticError) as error:
         _fail(str(error))
-    except KeyboardInterrupt as error:
-        _fail(str(error) or "Stopped.", INTERRUPTED)
+    except Stopped as error:
+        _fail(str(error), INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Stopped.", INTERRUPTED)
     sys.exit(code)
 
 
@@ -124,12 +133,14 @@ def train(
     label_smoothing: Annotated[float | None, typer.Option(help="Share of a label spread over all classes.")] = None,
     augment: Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort.")] = None,
     normalize: Annotated[
-        bool | None, typer.Option("--normalize/--no-normalize", help="Take mean and deviation out of the pixels.")
+        bool | None, typer.Option("--normalize/--no-normalize", help="Normalise every channel of the pixels.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or mixed_bfloat16.")] = None,
-    initializer: Annotated[str | None, typer.Option(help="he_normal, glorot_uniform or normal_0.01.")] = None,
+    initializer: Annotated[
+        str | None, typer.Option(help="he_normal, glorot_uniform, normal_0.01 or normal_0.1.")
+    ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Epochs that are no better until training stops; 0: all.")
+        int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.")
     ] = None,
 ) -> None:
     """Train a network, evaluate it on held-out images, and leave a run folder.
@@ -139,20 +150,35 @@ def train(
     given = {key: value for key, value in locals().items() if value is not None and key not in NO_OPTIONS}
     if resume is None and name is None:
         raise ValueError("Name a network to train, or give --resume RUN. `cnnzoo list` names the networks.")
-    if distributed and addresses:
-        os.environ.setdefault("KERAS_BACKEND", "jax")
+    if not distributed and (addresses, processes, process_id) != (None, None, None):
+        raise ValueError(
+            "`--addresses`, `--processes` and `--process-id` need `--distributed`: without it, each process would "
+            "train by itself."
+        )
+    if distributed and (addresses or ADDRESSES in os.environ):
+        _choose_jax()
     with _quiet_start():
         from cnnzoo.training import join_team
         from cnnzoo.training import resume as resume_training
         from cnnzoo.training import train as train_network
 
     team = join_team(addresses, processes, process_id) if distributed else None
-    if resume is not None:
-        run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
-    else:
-        run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
+    try:
+        if resume is not None:
+            run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
+        else:
+            run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
+    except KeyboardInterrupt as error:
+        raise Stopped(str(error) or "Stopped.") from error
     if team is None or team.leads:
         _print_run(run)
+
+
+def _choose_jax() -> None:
+    """Take the backend on which several processes train together, unless the user names another."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    if os.environ["KERAS_BACKEND"] == "jax" and importlib.util.find_spec("jax") is None:
+        raise ValueError("Several processes train together on JAX, which is not installed: `pip install cnnzoo[jax]`.")
 
 
 def _print_run(run: Any) -> None:

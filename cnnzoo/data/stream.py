@@ -162,7 +162,9 @@ def _order(
             positions = tf.random.experimental.stateless_shuffle(positions, seed=[number, epoch])
         batches = tf.data.Dataset.from_tensor_slices(positions[:usable]).batch(batch_size).enumerate()
         batches = batches.skip(tf.cast(first_batch, tf.int64))
-        return batches.map(_as_written(lambda batch, chosen: (_share(chosen, shard), _fold_in(number, epoch, batch))))
+        return batches.map(
+            _as_written(lambda batch, chosen: (_share(chosen, shard), _fold_in(number, epoch, batch, shard)))
+        )
 
     return order
 
@@ -172,8 +174,9 @@ def _share(chosen: tf.Tensor, shard: Shard) -> tf.Tensor:
     return chosen[shard.index * size : (shard.index + 1) * size]
 
 
-def _fold_in(number: int, epoch: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in([number, epoch], tf.cast(batch, tf.int32))
+def _fold_in(number: int, epoch: tf.Tensor, batch: tf.Tensor, shard: Shard) -> tf.Tensor:
+    seed = tf.random.experimental.stateless_fold_in([number, epoch], tf.cast(batch, tf.int32))
+    return tf.random.experimental.stateless_fold_in(seed, shard.index) if shard.index else seed
 
 
 def _parallel_calls(batch_size: int, size: tuple[int, ...], images: np.ndarray) -> int:

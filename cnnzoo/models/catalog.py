@@ -163,12 +163,17 @@ def trained_folder(name: str, weights: str) -> Path:
     >>> trained_folder("lenet5", "mnist").name
     'lenet5_mnist'
     """
-    return look_up(_trained(name), weights, f"weights of {name} called")
+    return look_up(_trained(name), weights, f"trained {name} called")
 
 
 def shipped_weights(name: str, weights: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
-    """Return the file of the weights that ship under that name for a network; anything else as it is."""
-    return trained_folder(name, str(weights)) / "model.keras" if weights in _trained(name) else weights
+    """Return the file of the weights that ship under that name for a network; anything else as it is.
+
+    Raises:
+        ValueError: It is a plain word, but neither such a name nor a file.
+    """
+    is_word = isinstance(weights, str) and weights.isidentifier() and not Path(weights).exists()
+    return trained_folder(name, str(weights)) / "model.keras" if is_word else weights
 
 
 def create_model(name: str, **options: Any) -> keras.Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from cnnzoo.training.folder import RunFolder
+from cnnzoo.training.folder import STATES, RunFolder
 
 POSITION = "position"
 
@@ -102,9 +101,8 @@ class FolderStore:
             self._folder.write(name, lambda path: write_checkpoint(path, position, state))
         except OSError as error:
             raise OSError(
-                f"The checkpoint '{self._folder.path / name}' cannot be written ({error.strerror or error}). The one "
-                "before it, if there is one, is whole: make room, then go on from there with `cnnzoo train --resume "
-                f"{self._folder.path}`."
+                f"The checkpoint '{self._folder.path / name}' cannot be written ({error.strerror or error}). "
+                f"Make room. {self._folder.how_to_go_on()}"
             ) from error
 
     def read(self, name: str) -> tuple[Position, State] | None:
@@ -119,16 +117,16 @@ class FollowerStore(MemoryStore):
     def __init__(self, written: FolderStore | None) -> None:
         """Begin with what is in ``written``, if there is one."""
         super().__init__()
-        self._written = written
+        if written is None:
+            return
+        for name in STATES:  # at once: the other process removes them when it is done
+            state = written.read(name)
+            if state is not None:
+                self._kept[name] = state
 
     def variables(self, model: keras.Model) -> list[Any]:
         """Return what ``FolderStore`` keeps, so that its states fit."""
         return [*model.variables, *model.optimizer.variables]
-
-    def read(self, name: str) -> tuple[Position, State] | None:
-        """Return what was kept or written under ``name``, None where nothing was."""
-        kept = super().read(name)
-        return self._written.read(name) if kept is None and self._written else kept
 
 
 def take(variables: Sequence[Any]) -> State:
@@ -154,7 +152,7 @@ def put(variables: Sequence[Any], state: State) -> None:
 
 
 def write_checkpoint(path: Path, position: Position, state: State) -> None:
-    """Write a checkpoint and see it onto the disk; ``path`` must be a temporary name.
+    """Write a checkpoint; ``path`` must be a temporary name.
 
     Raises:
         OSError: There is no room for it, or the folder cannot be written.
@@ -163,8 +161,6 @@ def write_checkpoint(path: Path, position: Position, state: State) -> None:
     with path.open("wb") as file:
         arrays: dict[str, Any] = {POSITION: text, **{str(number): array for number, array in enumerate(state)}}
         np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_checkpoint(path: Path) -> tuple[Position, State]:
@@ -178,4 +174,4 @@ def read_checkpoint(path: Path) -> tuple[Position, State]:
             position = Position(**json.loads(bytes(arrays[POSITION])))
             return position, [arrays[str(number)] for number in range(len(arrays.files) - 1)]
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"'{path}' is damaged and cannot be gone on from. Train again.") from error
+        raise ValueError(f"'{path}' is damaged: nothing can go on from it. Train again.") from error

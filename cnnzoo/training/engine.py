@@ -86,10 +86,15 @@ def compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int, 
     policy, reason = choose_precision(recipe.precision)
     twin = build_twin(model, policy, pixel_statistics(train) if recipe.normalize else None)
     set_weight_decay(twin, recipe)
+    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if recipe.patience:
+        metrics.append(
+            keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy", from_logits=gives_logits(twin))
+        )
     twin.compile(
         optimizer=build_optimizer(recipe, recipe.epochs * steps),
         loss=_loss(recipe, gives_logits(twin), twin.output_shape[-1]),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        metrics=metrics,
         jit_compile=False if _runs_on_tensorflow_cpu() else "auto",
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
     )
@@ -112,6 +117,9 @@ def _loss(recipe: Recipe, from_logits: bool, num_classes: int) -> Any:
 def _steps_per_execution(model: keras.Model, batch_size: int, team: Team) -> int:
     """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
     if keras.config.backend() != "tensorflow" or team.devices > 1:  # mirrored, such a call fails
+        return 1
+    fixed = None not in model.input_shape[1:] and not any(isinstance(layer, keras.Model) for layer in model.layers)
+    if not fixed:  # how long a step takes is not known
         return 1
     return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
 

@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -24,7 +24,7 @@ from cnnzoo.training.keeper import Diverged, Interrupted, Keeper
 from cnnzoo.training.progress import EpochProgress
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.recipes import recipe_card
-from cnnzoo.training.record import check_same, describe
+from cnnzoo.training.record import check_same, check_unfinished, describe, going_on
 from cnnzoo.training.run import Run, write_run
 from cnnzoo.training.team import ALONE, Team, is_lost_worker
 from cnnzoo.training.twin import move_weights
@@ -83,11 +83,12 @@ def fit(
 
     Raises:
         ValueError: Images, labels, names or ``seed`` do not fit, there is no such recipe, or a run is resumed with
-            other arguments.
+            other arguments or is finished.
         FileExistsError: ``out`` exists already.
         FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
         BlockingIOError: Another process is writing ``out``.
-        ArithmeticError: The loss is not finite any more. ``model`` and ``out`` have the weights of the last good epoch.
+        ArithmeticError: The loss stopped being finite. From the second epoch on, ``model`` and ``out`` have the weights
+            of the last good one (with patience, the best).
         MemoryError: A batch does not fit into the memory.
         KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
         ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
@@ -96,6 +97,8 @@ def fit(
     seed = check_seed(seed)
     team = team or ALONE
     team.check_batch_size(recipe.batch_size)
+    if tensorboard:
+        _check_tensorboard(out)
     source = None if data is None else find_source(data)
     if class_names is None and source and source.name in DATA_CARDS:
         class_names = data_card(source.name).class_names
@@ -106,6 +109,7 @@ def fit(
     validation = test
     if recipe.patience:
         train, validation = hold_out(train, VALIDATION_SHARE, seed=seed)
+    folder = _folder(out, resume, team)
     record = describe(
         model,
         train,
@@ -116,18 +120,18 @@ def fit(
         recipe=recipe,
         seed=seed,
         image_size=image_size,
+        team=team,
+        begun_by=folder.begun_by if folder else "fit",
     )
 
-    with _folder(out, resume, team) as folder:
-        if folder and resume:
-            check_same(read_record(folder.path / RECORD, finished=False), record)
-        elif folder:
-            folder.write(RECORD, lambda path: write_record(path, record))
+    with folder or nullcontext():
+        if folder:
+            record = _recorded(folder, record, resume)
         keras.utils.set_random_seed(seed)
         steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
         keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
         bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
-        logs = [_tensorboard(folder)] if tensorboard else []
+        logs = [_tensorboard(folder)] if tensorboard and folder else []
         failure = None
         with team.scope(), _explained(recipe, team, folder):
             twin, precision = compiled_twin(model, train, recipe, steps, team)
@@ -176,15 +180,24 @@ def _finished(
     return run
 
 
-def _folder(
-    out: str | os.PathLike[str] | RunFolder | None, resume: bool, team: Team
-) -> AbstractContextManager[RunFolder | None]:
+def _folder(out: str | os.PathLike[str] | RunFolder | None, resume: bool, team: Team) -> RunFolder | None:
     """Return the folder that this process writes, if any."""
     if resume and out is None:
         raise ValueError("To resume, give `out`, the folder of the run.")
     if out is None or not team.leads:
-        return nullcontext()
+        return None
     return out if isinstance(out, RunFolder) else RunFolder(out, resume=resume)
+
+
+def _recorded(folder: RunFolder, record: dict[str, Any], resume: bool) -> dict[str, Any]:
+    """Return the record of the run after it is written, or, of one that goes on, checked against its beginning."""
+    if resume:
+        begun = read_record(folder.path / RECORD, finished=False)
+        check_unfinished(folder.path, begun)
+        check_same(begun, record)
+        record = going_on(begun, record)
+    folder.write(RECORD, lambda path: write_record(path, record))
+    return record
 
 
 def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder | None, team: Team) -> Store:
@@ -197,39 +210,47 @@ def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder
     return FollowerStore(FolderStore(resumed if isinstance(resumed, RunFolder) else RunFolder(resumed, resume=True)))
 
 
-def _tensorboard(folder: RunFolder | None) -> keras.callbacks.Callback:
-    if folder is None:
+def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None) -> None:
+    if out is None:
         raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
     if importlib.util.find_spec("tensorboard") is None:
         raise ValueError("`tensorboard` needs the package of that name: `pip install cnnzoo[tensorboard]`.")
+
+
+def _tensorboard(folder: RunFolder) -> keras.callbacks.Callback:
     return keras.callbacks.TensorBoard(str(folder.path / TENSORBOARD), write_graph=False)
 
 
 @contextlib.contextmanager
 def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator[None]:
     """Say in plain words what stopped a training that a backend or a signal stopped."""
-    how = f" Go on with `cnnzoo train --resume {folder.path}`." if folder else ""
     try:
         yield
     except Interrupted as error:
-        raise Interrupted(f"{error}{how}") from None
+        raise Interrupted(f"{error} {folder.how_to_go_on()}" if folder else str(error)) from None
     except Exception as error:
         if is_out_of_memory(error):
-            smaller = max(recipe.batch_size // 2, 1)
             raise MemoryError(
-                f"A batch of {recipe.batch_size} images does not fit into the memory. Try `batch_size={smaller}`."
+                f"A batch of {recipe.batch_size} images does not fit into the memory. {_smaller(recipe, team)}"
             ) from error
         if team.processes > 1 and is_lost_worker(error):
-            raise ConnectionAbortedError(
-                f"Another process of this training was lost; the last epoch's checkpoint is whole.{how}"
-            ) from error
+            how = folder.how_to_go_on() if folder else "Process 0 says how to go on."
+            raise ConnectionAbortedError(f"Another process of this training was lost. {how}") from error
         raise
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether a backend's ``error`` is that memory ran out: each has a type or a word of its own for it."""
     told = f"{type(error).__name__} {error}"
+    if any(words in told for words in ("No space left", "quota exceeded")):  # TensorFlow's type for a full disk, too
+        return False
     return any(word in told for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "MemoryError"))
+
+
+def _smaller(recipe: Recipe, team: Team) -> str:
+    """Return advice for a batch that does not fit: about half of it, that the devices can share."""
+    half = recipe.batch_size // 2 // team.devices * team.devices
+    return f"Try `batch_size={half}`." if half else "Try smaller images, or a smaller network."
 
 
 def _headline(record: dict[str, Any], recipe: Recipe, precision: str, team: Team) -> str:

@@ -26,8 +26,10 @@ RECORD = "run.json"
 CURVES = "curves.png"
 CONFUSION = "confusion.png"
 SAMPLES = "samples.png"
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT = "checkpoint.npz"  # after the last whole epoch
+STOPPED = "stopped.npz"  # within the next one, where a signal stopped the training
 BEST = "best.npz"
+STATES = (STOPPED, CHECKPOINT, BEST)  # of a training that is under way
 LOCK = ".lock"
 TENSORBOARD = "tensorboard"
 
@@ -40,11 +42,16 @@ class RunFolder:
     Entering makes the folder, so that no other run can take its name, or takes up one that exists. Leaving a new one by
     an exception removes it again, with the parents that it needed, unless it holds a checkpoint or the trained model.
     Each file gets its name only when it is complete.
+
+    Attributes:
+        path: Where it is.
+        begun_by: "train" or "fit": which of them can take it up again.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False, begun_by: str = "fit") -> None:
         """Stand for the folder at ``path``, which exists already when ``resume``."""
         self.path = Path(path)
+        self.begun_by = begun_by
         self._resume = resume
         self._made: list[Path] = []
         self._lock = FileLock(self.path / LOCK, timeout=0)
@@ -78,7 +85,10 @@ class RunFolder:
         if self._resume and not self.path.is_dir():
             raise FileNotFoundError(f"There is no run folder '{self.path}'. Give one that `cnnzoo train` began.")
         if not self._resume and not self._made:
-            self.make()
+            if self._is_abandoned():
+                self._made = [self.path]
+            else:
+                self.make()
         try:
             self._lock.acquire()
         except Timeout as error:
@@ -91,15 +101,33 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Unlock the folder; remove a new one when the run failed before there was anything to keep."""
-        with contextlib.suppress(OSError):  # Windows removes no open file
-            (self.path / LOCK).unlink()
+        if self._lock.lock_counter == 1:  # not within another ``with`` of this folder
+            if error is not None and not self._resume and not self._has_something():
+                self._discard()
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                (self.path / LOCK).unlink()
         self._lock.release()
-        if error is None or self._resume or any((self.path / name).exists() for name in (CHECKPOINT, MODEL)):
-            return
+
+    def _is_abandoned(self) -> bool:
+        """Tell whether the folder is what a run leaves that is killed before it has written anything."""
+        return self.path.is_dir() and [file.name for file in self.path.iterdir()] == [LOCK]
+
+    def _has_something(self) -> bool:
+        return any((self.path / name).exists() for name in (CHECKPOINT, STOPPED, MODEL))
+
+    def _discard(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):  # a parent that something else lies in by now stays
             for parent in self._made[1:]:
                 parent.rmdir()
+
+    def how_to_go_on(self) -> str:
+        """Say how the run goes on after a stop, from the last state that is whole."""
+        if not self._has_something():
+            return "Nothing was kept yet: train again."
+        if self.begun_by == "train":
+            return f"Go on with `cnnzoo train --resume {self.path}`."
+        return f"Go on with the same call of `fit` and `resume=True`; the run lies in '{self.path}'."
 
     def remove(self, name: str) -> None:
         """Remove the file called ``name``, if there is one."""
@@ -110,15 +138,28 @@ class RunFolder:
         temporary = self.path / f".partial-{name}"
         try:
             write(temporary)
+            _to_disk(temporary)
             temporary.replace(self.path / name)
+            _to_disk(self.path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def new_run_folder(name: str, parent: str | os.PathLike[str] = "runs") -> RunFolder:
+def _to_disk(path: Path) -> None:
+    """See a file, or the names in a folder, onto the disk, so that a power cut takes nothing away."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def new_run_folder(name: str, parent: str | os.PathLike[str] = "runs", begun_by: str = "fit") -> RunFolder:
     """Make the first of ``parent/name``, ``parent/name-2``, ``parent/name-3`` ... that does not exist."""
     for number in itertools.count(1):
-        folder = RunFolder(Path(parent, name if number == 1 else f"{name}-{number}"))
+        folder = RunFolder(Path(parent, name if number == 1 else f"{name}-{number}"), begun_by=begun_by)
         with contextlib.suppress(FileExistsError):
             folder.make()
             break

@@ -13,9 +13,11 @@ import keras
 
 from cnnzoo.data.stream import Start
 from cnnzoo.training.checkpoint import Position, State, Store, put, take
-from cnnzoo.training.folder import BEST, CHECKPOINT
+from cnnzoo.training.folder import BEST, CHECKPOINT, STOPPED
 from cnnzoo.training.recipe import Recipe
 
+# What patience looks at: the loss has the penalty of the weights and the smoothing of the labels in it
+CHOOSES = "val_cross_entropy"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,7 +55,7 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
         if not math.isfinite((logs or {})["loss"]):
             one = self._done == before + 1
             place = f"step {self._done}" if one else f"one of the steps {before + 1} to {self._done}"
-            raise Diverged(f"The training loss is not finite any more since {place} of epoch {self._epoch + 1}.")
+            raise Diverged(f"The training loss stopped being finite at {place} of epoch {self._epoch + 1}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the validation loss; the next epoch begins with its first step."""
@@ -79,10 +81,10 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         self._start = time.perf_counter()
 
     def restore(self, model: keras.Model) -> None:
-        """Take up the training where its checkpoint left it, if there is one."""
-        kept = self._store.read(CHECKPOINT)
-        if kept is not None:
-            self.position, state = kept
+        """Take up the training where it was stopped, or where its last whole epoch ended, if there is such a place."""
+        kept = [state for state in (self._store.read(CHECKPOINT), self._store.read(STOPPED)) if state is not None]
+        if kept:
+            self.position, state = max(kept, key=lambda place: (place[0].epoch, place[0].step))
             variables = self._store.variables(model)
             put(variables, state[: len(variables)])
             self._metrics = state[len(variables) :]
@@ -133,7 +135,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         if keras.config.backend() == "jax":
             self.model.jax_state_sync()
         place = Position(self.position.epoch, step, self.seconds, self.position.history)
-        self._store.write(CHECKPOINT, place, take([*self._store.variables(self.model), *self.model.metrics_variables]))
+        self._store.write(STOPPED, place, take([*self._store.variables(self.model), *self.model.metrics_variables]))
         raise Interrupted(f"Stopped after step {step} of epoch {place.epoch + 1}, which is saved.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -156,5 +158,5 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
 
     @property
     def _epochs_since_best(self) -> int:
-        losses = self.position.history.get("val_loss", [])
+        losses = self.position.history.get(CHOOSES, [])
         return len(losses) - 1 - losses.index(min(losses)) if losses else 0

@@ -28,7 +28,7 @@ def choose_precision(wanted: str) -> tuple[str, str]:
     found = [flag for flag in CPU_FLAGS if flag in flags]
     if found:
         return "mixed_bfloat16", f"the CPU computes bfloat16 natively ({found[0]})"
-    return "float32", "the CPU computes no bfloat16 natively"
+    return "float32", "the CPU computes no bfloat16 natively" if flags else "the CPU does not say what it computes"
 
 
 def list_gpus() -> list[str]:
@@ -53,8 +53,8 @@ def _gpu_has_bfloat16() -> bool:
     if keras.config.backend() == "torch":
         return bool(importlib.import_module("torch").cuda.is_bf16_supported())
     if keras.config.backend() == "jax":
-        device = importlib.import_module("jax").devices()[0]
-        return float(getattr(device, "compute_capability", 0) or 0) >= AMPERE
+        capability = str(getattr(importlib.import_module("jax").devices()[0], "compute_capability", ""))
+        return capability.replace(".", "", 1).isdigit() and float(capability) >= AMPERE  # AMD's are names
     experimental = importlib.import_module("tensorflow").config
     details = experimental.experimental.get_device_details(experimental.list_physical_devices("GPU")[0])
     return bool(details.get("compute_capability", (0, 0)) >= (AMPERE, 0))

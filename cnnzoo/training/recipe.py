@@ -28,7 +28,8 @@ PRECISIONS = {
 INITIALIZERS = {
     "he_normal": "normal, variance 2 / fan-in",
     "glorot_uniform": "uniform, variance 2 / (fan-in + fan-out): what Keras does by default",
-    "normal_0.01": "normal, standard deviation 0.01 (AlexNet, section 5; VGG, section 3.1)",
+    "normal_0.01": "normal, standard deviation 0.01 (AlexNet, section 5)",
+    "normal_0.1": "normal, standard deviation 0.1 (VGG, section 3.1: variance 0.01)",
 }
 
 
@@ -59,10 +60,11 @@ class Recipe:
             standard deviation. It is folded into the first layer's weights in the end: the trained network takes
             images in [0, 1] all the same.
         precision: "auto", "float32" or "mixed_bfloat16".
-        initializer: Where ``train`` starts from: "he_normal", "glorot_uniform" or "normal_0.01". ``fit`` starts from
-            the weights that the model has.
-        patience: Epochs without a better validation loss after which training stops; the weights are then those of the
-            best epoch. A tenth of the training images is held out to choose by, so that the test images stay honest.
+        initializer: Where ``train`` starts from: "he_normal", "glorot_uniform", "normal_0.01" or "normal_0.1". ``fit``
+            starts from the weights that the model has.
+        patience: Epochs without a better cross-entropy on images held out after which training stops; the weights are
+            then those of the best epoch. A tenth of the training images is held out to choose by, so that the test
+            images stay honest.
             0 trains all epochs and keeps the last one's weights.
 
     Raises:
@@ -119,6 +121,18 @@ class Recipe:
 
 
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS, "initializer": INITIALIZERS}
+
+
+def kernel_initializer(recipe: Recipe) -> Any:
+    """Return the recipe's initializer as Keras' networks take it, for their ``kernel_initializer``.
+
+    >>> kernel_initializer(Recipe())
+    'he_normal'
+    """
+    kind, _, deviation = recipe.initializer.partition("_")
+    if kind == "normal":
+        return {"class_name": "RandomNormal", "config": {"stddev": float(deviation)}}
+    return recipe.initializer
 
 
 def _check_steps(steps: Any) -> tuple[tuple[float, float], ...]:

@@ -54,7 +54,6 @@ IMAGENET = Recipe(
     weight_decay=5e-4,
     augment=("flip", "crop", "color"),
     precision="float32",
-    initializer="normal_0.01",
 )
 
 _CARDS = (
@@ -68,7 +67,7 @@ _CARDS = (
     RecipeCard(
         "alexnet",
         "paper",
-        replace(IMAGENET, epochs=90, batch_size=128),
+        replace(IMAGENET, epochs=90, batch_size=128, initializer="normal_0.01"),
         "Krizhevsky, Sutskever, Hinton 2012, sections 4.1 and 5",
         (
             "the rate is divided by 10 after each quarter, where the paper divides it when the validation error stalls",
@@ -107,7 +106,7 @@ _CARDS = (
             momentum=0.0,
             precision="float32",
         ),
-        "LeCun, Bottou, Bengio, Haffner 1998, sections III.B and V",
+        "LeCun, Bottou, Bengio, Haffner 1998, sections II.C and III.B, appendices A and C",
         (
             "plain gradient descent, where the paper scales each weight's rate by a running estimate of its curvature; "
             "the peak is in the range of the effective rates that the paper reports, 7e-5 to 0.016",
@@ -125,7 +124,7 @@ _CARDS = (
     RecipeCard(
         "vgg19",
         "paper",
-        replace(IMAGENET, epochs=74, batch_size=256),
+        replace(IMAGENET, epochs=74, batch_size=256, initializer="normal_0.1"),
         "Simonyan, Zisserman 2015, section 3.1",
         (
             "the rate is divided by 10 after each quarter, where the paper divides it when the validation accuracy "

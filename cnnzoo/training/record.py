@@ -1,5 +1,6 @@
 """The record of a run: what was trained, on what, how, with which versions, on which machine."""
 
+import hashlib
 import json
 import os
 import platform
@@ -14,7 +15,9 @@ import keras
 
 from cnnzoo.data.catalog import DATA_CARDS, DataSource
 from cnnzoo.data.split import Split
+from cnnzoo.training.precision import choose_precision
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.team import Team
 
 PACKAGES = ("cnnzoo", "keras", "tensorflow", "jax", "torch", "numpy")
 
@@ -30,6 +33,8 @@ def describe(
     image_size: tuple[int, int] | None,
     recipe: Recipe,
     seed: int,
+    team: Team,
+    begun_by: str,
 ) -> dict[str, Any]:
     """Return the record of a run, all but its metrics, of types that JSON takes."""
     record = {
@@ -39,6 +44,7 @@ def describe(
             "params": model.count_params(),
             "input_shape": list(model.input_shape[1:]),
             "num_classes": model.output_shape[-1],
+            "layers": _digest(_layers(model)),
         },
         "data": {
             "source": None if source is None else asdict(source),
@@ -47,15 +53,52 @@ def describe(
             "validation_size": len(validation.images),
             "test_size": len(test.images),
             "class_names": list(class_names),
+            "labels": _digest([split.labels.tolist() for split in (train, test)]),
             "preparation": DATA_CARDS[source.name].preparation if source and source.name in DATA_CARDS else "resize",
         },
-        "recipe": asdict(recipe),
+        # ``fit`` takes the weights as they are
+        "recipe": asdict(recipe) | ({} if begun_by == "train" else {"initializer": None}),
         "seed": seed,
+        "begun_by": begun_by,
+        "computation": {
+            "precision": choose_precision(recipe.precision)[0],
+            "processes": team.processes,
+            "devices": team.devices,
+        },
         "versions": {"python": platform.python_version(), "backend": keras.config.backend(), **_versions()},
         "machine": {"platform": platform.platform(), "processor": _processor(), "cpus": os.cpu_count()},
     }
     plain: dict[str, Any] = json.loads(json.dumps(record))  # as it will be read again: lists, no tuples
     return plain
+
+
+def _layers(model: keras.Model) -> list[Any]:
+    """Return what the layers are, without their names, which Keras may number differently the next time."""
+    layers: list[Any] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            layers.append(_layers(layer))
+        else:
+            config = {key: value for key, value in layer.get_config().items() if key != "name"}
+            layers.append([type(layer).__name__, config])
+    return layers
+
+
+def _digest(value: Any) -> str:
+    """Return what tells two values apart, short enough to be recorded."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def check_unfinished(path: Path, record: dict[str, Any]) -> None:
+    """Raise ``ValueError`` when the run in ``path`` is finished: training it again would write over its results."""
+    if "metrics" in record:
+        raise ValueError(f"The run '{path}' is finished: there is nothing to resume. Begin a new one.")
+
+
+def going_on(begun: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a run that goes on: as it began, with when and where it was taken up."""
+    part = ("created", "versions", "machine")
+    return begun | {"resumed": [*begun.get("resumed", []), {name: now[name] for name in part}]}
 
 
 def check_same(begun: dict[str, Any], now: dict[str, Any]) -> None:
@@ -71,7 +114,7 @@ def check_same(begun: dict[str, Any], now: dict[str, Any]) -> None:
 
 
 def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for part in ("model", "data", "recipe", "seed"):
+    for part in ("model", "data", "recipe", "seed", "begun_by", "computation"):
         before, after = begun.get(part), now[part]
         if not isinstance(before, dict):
             before, after = {part: before}, {part: after}

@@ -17,14 +17,13 @@ from cnnzoo.data.split import as_float
 from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
 from cnnzoo.training.folder import (
-    BEST,
-    CHECKPOINT,
     CONFUSION,
     CURVES,
     HISTORY,
     MODEL,
     RECORD,
     SAMPLES,
+    STATES,
     History,
     RunFolder,
     read_history,
@@ -134,7 +133,7 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
     folder.write(MODEL, run.model.save)
     folder.write(HISTORY, lambda path: write_history(path, run.history))
     folder.write(RECORD, lambda path: write_record(path, run.record))
-    for name in (CHECKPOINT, BEST):
+    for name in STATES:
         folder.remove(name)
     for name, draw in figures.items():
         folder.write(name, draw().savefig)

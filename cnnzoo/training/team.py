@@ -18,6 +18,7 @@ PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 INDEX = "KERAS_DISTRIBUTION_PROCESS_ID"
 
 LOST_WORKER = ("gloo", "coordination", "connection closed", "heartbeat", "peer", "preempted", "nccl")
+RUNTIME_ERRORS = ("XlaRuntimeError", "JaxRuntimeError")  # JAX's, by the names of older and newer releases
 
 
 @dataclass(frozen=True)
@@ -126,4 +127,5 @@ def _number(given: int | None, variable: str) -> int:
 
 def is_lost_worker(error: BaseException) -> bool:
     """Tell whether a backend's ``error`` is that another process can no longer be reached."""
-    return any(word in str(error).lower() for word in LOST_WORKER)
+    from_jax = any(kind.__name__ in RUNTIME_ERRORS for kind in type(error).__mro__)
+    return from_jax and any(word in str(error).lower() for word in LOST_WORKER)

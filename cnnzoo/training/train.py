@@ -18,15 +18,12 @@ from cnnzoo.lookup import look_up
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
 from cnnzoo.training.fit import fit
 from cnnzoo.training.folder import RECORD, RunFolder, new_run_folder, read_record, source_from
-from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.recipe import Recipe, kernel_initializer
 from cnnzoo.training.recipes import recipe_card
+from cnnzoo.training.record import check_unfinished
 from cnnzoo.training.run import Run
 from cnnzoo.training.team import Team
 from cnnzoo.wording import counted
-
-OWN_INITIALIZERS = {
-    "normal_0.01": {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
-}  # others go by Keras' names
 
 FIELDS = {field.name: field for field in fields(Recipe)}
 
@@ -96,7 +93,9 @@ def train(
         skip_broken=skip_broken,
     )
     follows = team is not None and not team.leads
-    folder = None if follows else new_run_folder(name) if out is None else RunFolder(out)
+    folder = None
+    if not follows:
+        folder = new_run_folder(name, begun_by="train") if out is None else RunFolder(out, begun_by="train")
     with folder or nullcontext():
         dataset = load_dataset(source)
         images = dataset.train
@@ -105,7 +104,7 @@ def train(
             images = subset(images, limit, seed=seed)
         size = size or _input_size(card, images.images.shape)
         model = _built(name, chosen, size, dataset, seed, data)
-        if progress and dataset.skipped:
+        if progress and dataset.skipped and not follows:
             print(f"left out because not readable as images: {counted(len(dataset.skipped), 'file')}")
             print("\n".join(dataset.skipped))
         return fit(
@@ -162,11 +161,10 @@ def resume(
             f"'{path}' is not a run folder: it has no {RECORD}. Give one that `cnnzoo train` began."
         )
     record = read_record(path / RECORD, finished=False)
-    if "metrics" in record:
-        raise ValueError(f"The run '{path}' is finished: there is nothing to resume. Begin a new one.")
+    check_unfinished(path, record)
     data, name = record["data"], record["model"]["name"]
-    if data["source"] is None:
-        raise ValueError(f"The run '{path}' was begun by `fit` with data of your own: call `fit` with `resume=True`.")
+    if record.get("begun_by") != "train":
+        raise ValueError(f"The run '{path}' was begun by `fit`: make the same call with `resume=True`.")
     chosen = Recipe(**record["recipe"])
     _check_options(record, chosen, options)
     dataset = load_dataset(source_from(data["source"]))
@@ -174,6 +172,7 @@ def resume(
     if count < len(images.labels):
         images = subset(images, count, seed=record["seed"])
     size = tuple(data["image_size"])
+    follows = team is not None and not team.leads
     return fit(
         _built(name, chosen, size, dataset, record["seed"], data["source"]["name"]),
         images,
@@ -183,7 +182,7 @@ def resume(
         data=source_from(data["source"]),
         class_names=dataset.class_names,
         seed=record["seed"],
-        out=path,
+        out=path if follows else RunFolder(path, resume=True, begun_by="train"),
         resume=True,
         progress=progress,
         callbacks=callbacks,
@@ -208,6 +207,8 @@ def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, An
         "skip_broken": source["skip_broken"],
         "image_size": tuple(data["image_size"]),
     }
+    if "out" in options:
+        raise ValueError(f"A resumed run stays in its folder. Received: out='{options['out']}'")
     asked = dict(options)
     changes = {field: asked.pop(field) for field in list(asked) if field in FIELDS}
     if "recipe" in asked:
@@ -224,7 +225,7 @@ def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, An
     elif "data_path" in asked:
         began["data_path"], asked["data_path"] = source["path"], str(Path(asked["data_path"]).absolute())
     for option, value in asked.items():
-        if look_up(began | {"out": None}, option, "option") != value:
+        if look_up(began, option, "option") != value:
             raise ValueError(
                 f"A run goes on as it began: `{option}` is {began.get(option)!r} there. Received: {option}={value!r}. "
                 "To change it, begin a new run."
@@ -249,10 +250,12 @@ def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, s
     """Return the network as the recipe starts it, for the images of ``dataset``."""
     keras.utils.set_random_seed(seed)
     shape = (*size, dataset.train.images.shape[3])
-    initializer = OWN_INITIALIZERS.get(recipe.initializer, recipe.initializer)
     try:
         return create_model(
-            name, input_shape=shape, num_classes=len(dataset.class_names), kernel_initializer=initializer
+            name,
+            input_shape=shape,
+            num_classes=len(dataset.class_names),
+            kernel_initializer=kernel_initializer(recipe),
         )
     except ValueError as error:
         raise ValueError(f"'{name}' cannot be trained on '{data}'. {error}") from error

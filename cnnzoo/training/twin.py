@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -11,7 +12,8 @@ from cnnzoo.data.split import Split, as_float
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)
 
-STATISTICS_CHUNK = 512  # images that are in memory as floats at a time
+STATISTICS_CHUNK = 32 << 20  # bytes of pixels that are in memory as float64 at a time
+STANDARD_POLICIES = ("float32", "mixed_bfloat16")  # a layer of another has its reasons
 
 
 class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ships no types
@@ -25,14 +27,14 @@ class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ship
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve plain pixels with the kernel for normalised ones."""
-        scaled, bias = fold(kernel, self.statistics)
+        scaled, bias = (keras.ops.cast(part, kernel.dtype) for part in fold(kernel, self.statistics))
         return super().convolution_op(inputs, scaled) + bias
 
 
 def fold(kernel: Any, statistics: Statistics) -> tuple[Any, Any]:
     """Return the kernel and the bias that do to plain pixels what ``kernel`` does to normalised ones."""
-    mean, deviation = (keras.ops.cast(values[:, None], kernel.dtype) for values in statistics)
-    scaled = kernel / deviation
+    mean, deviation = (values[:, None] for values in statistics)
+    scaled = keras.ops.cast(kernel, "float32") / deviation
     return scaled, -keras.ops.sum(scaled * mean, axis=(0, 1, 2))
 
 
@@ -55,7 +57,7 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
 
     def copy(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
-        if policy != "float32" and layer is not last and layer.dtype_policy.name == "float32":
+        if layer is not last and layer.dtype_policy.name in STANDARD_POLICIES:
             config["dtype"] = policy
         if layer is last and config.get("activation") == "softmax":
             config["activation"] = "linear"
@@ -76,10 +78,11 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
 
 
 def _first_layer(model: keras.Model) -> keras.Layer:
-    first = next(layer for layer in model.layers if layer.weights)
-    if type(first) is not keras.layers.Conv2D or not first.use_bias:
+    first = next(layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer))
+    takes_pixels = type(first) is keras.layers.Conv2D and first.use_bias and first.groups == 1
+    if not takes_pixels or first.input is not model.inputs[0]:
         raise ValueError(
-            "`normalize` needs a network that begins with a Conv2D with a bias, which takes it over. "
+            "`normalize` needs a network that begins with a Conv2D with a bias and one group, which takes it over. "
             f"Received one that begins with: {type(first).__name__} '{first.name}'"
         )
     return first
@@ -98,8 +101,9 @@ def pixel_statistics(split: Split) -> Statistics:
     """Return mean and standard deviation of every channel of the images, in units of [0, 1], as float32."""
     channels = split.images.shape[-1]
     count, total, squares = 0, np.zeros(channels), np.zeros(channels)
-    for start in range(0, len(split.images), STATISTICS_CHUNK):
-        pixels = as_float(split.images[start : start + STATISTICS_CHUNK]).astype(np.float64)
+    chunk = max(STATISTICS_CHUNK // (8 * math.prod(split.images.shape[1:])), 1)
+    for start in range(0, len(split.images), chunk):
+        pixels = as_float(split.images[start : start + chunk]).astype(np.float64)
         count += pixels[..., 0].size
         total += pixels.sum(axis=(0, 1, 2))
         squares += np.square(pixels).sum(axis=(0, 1, 2))

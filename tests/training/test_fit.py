@@ -202,7 +202,7 @@ def test_patience_takes_the_best_epoch_by_images_held_out_of_training(small):
     seen = []
     notes = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(notes.model.get_weights()))
     run = fit(cnnzoo.models.lenet5(), *small, recipe=recipe, progress=False, callbacks=[notes])
-    losses = run.history["val_loss"]
+    losses = run.history["val_cross_entropy"]
     assert (run.record["data"]["train_size"], run.record["data"]["validation_size"]) == (180, 20)
     assert len(losses) < 12
     assert len(losses) - 1 - np.argmin(losses) == 2

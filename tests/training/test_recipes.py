@@ -1,9 +1,11 @@
 """The recipes against what their sources print."""
 
+import numpy as np
 import pytest
 
 import cnnzoo
 from cnnzoo.training import Recipe, list_recipes, recipe_card
+from cnnzoo.training.recipe import kernel_initializer
 
 
 @pytest.mark.parametrize("network", cnnzoo.list_models())
@@ -21,15 +23,18 @@ def test_the_lecture_trains_by_the_defaults_of_keras(network):
 
 
 @pytest.mark.parametrize(
-    ("network", "batch_size", "epochs", "source"),
-    [("alexnet", 128, 90, "sections 4.1 and 5"), ("vgg19", 256, 74, "section 3.1")],
+    ("network", "batch_size", "epochs", "deviation", "source"),
+    [("alexnet", 128, 90, 0.01, "sections 4.1 and 5"), ("vgg19", 256, 74, 0.1, "section 3.1")],
 )
-def test_the_papers_of_imagenet(network, batch_size, epochs, source):
+def test_the_papers_of_imagenet(network, batch_size, epochs, deviation, source):
     card = recipe_card(network, "paper")
     recipe = card.recipe
     assert card.source.endswith(source)
     assert (recipe.batch_size, recipe.epochs, recipe.optimizer, recipe.momentum) == (batch_size, epochs, "sgd", 0.9)
-    assert (recipe.learning_rate, recipe.weight_decay, recipe.initializer) == (0.01, 5e-4, "normal_0.01")
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.warmup) == (0.01, 5e-4, 0)
+    assert recipe.augment == ("flip", "crop", "color")
+    model = cnnzoo.models.lenet5(kernel_initializer=kernel_initializer(recipe))
+    assert np.std(model.get_layer("f6").kernel) == pytest.approx(deviation, rel=0.05)
     assert [factor for _, factor in recipe.steps] == [0.1, 0.01, 0.001]  # divided by 10, three times
 
 
@@ -37,6 +42,7 @@ def test_the_paper_of_lenet():
     """Section III.B: twenty passes, one pattern at a time, and these global rates after so many of them."""
     recipe = recipe_card("lenet5", "paper").recipe
     assert (recipe.batch_size, recipe.epochs, recipe.optimizer, recipe.momentum) == (1, 20, "sgd", 0)
+    assert 7e-5 <= recipe.learning_rate <= 0.016  # the effective rates that the paper reports
     passes = [round(share * 20) for share, _ in recipe.steps]
     assert passes == [2, 2 + 3, 2 + 3 + 3, 2 + 3 + 3 + 4]
     assert [factor * 5e-4 for _, factor in recipe.steps] == pytest.approx([2e-4, 1e-4, 5e-5, 1e-5])
