@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +67,29 @@ def test_recipes_lists_every_field_with_its_sources():
         assert cell in printed
 
 
-def test_resume_refuses_changed_options(run, tmp_path):
-    finished = cnnzoo_command("train", "--resume", tmp_path / "absent")
+def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
+    out = tmp_path / "run"
+    words = ["train", "lenet5", "--limit", "200", "--epochs", "500", "--out", str(out)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cnnzoo", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not (out / "checkpoint.npz").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.startswith("error: Stopped after ")
+    assert told.endswith(f"which is saved. Go on with `cnnzoo train --resume {out}`.\n")
+    finished = cnnzoo_command("train", "--resume", out, "--epochs", "3")
     assert finished.returncode == 2
-    assert finished.stderr.startswith("error: There is no run folder")
+    assert finished.stderr.startswith("error: A run goes on as it began: `epochs` is 500 there. Received: epochs=3.")
+
+
+def test_options_of_a_team_need_distributed():
+    finished = cnnzoo_command("train", "lenet5", "--addresses", "localhost:1")
+    assert finished.returncode == 2
+    assert "need `--distributed`" in finished.stderr
 
 
 def test_predict_prints_json(run, picture):

@@ -101,7 +101,7 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Unlock the folder; remove a new one when the run failed before there was anything to keep."""
-        if self._lock.lock_counter == 1:  # not within another ``with`` of this folder
+        if self._lock.lock_counter <= 1:  # not within another ``with`` of this folder
             if error is not None and not self._resume and not self._has_something():
                 self._discard()
             with contextlib.suppress(OSError):  # Windows removes no open file

@@ -8,6 +8,8 @@ import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.data.sampling import subset
 from cnnzoo.training import Recipe, fit
+from cnnzoo.training.fit import is_out_of_memory
+from cnnzoo.training.precision import choose_precision
 
 QUICK = Recipe(epochs=2, batch_size=50, learning_rate=5e-3)
 
@@ -107,9 +109,13 @@ def test_record_says_what_was_done(small, tmp_path):
     run = quick_fit(small, out=tmp_path / "run", data="digits")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record == run.record
-    assert record["model"] == {"name": "lenet5", "params": 61706, "input_shape": [32, 32, 1], "num_classes": 10}
+    told = {"name": "lenet5", "params": 61706, "input_shape": [32, 32, 1], "num_classes": 10}
+    assert record["model"] == {**told, "layers": record["model"]["layers"]}
+    assert record["begun_by"] == "fit"
+    assert record["computation"] == {"precision": choose_precision("auto")[0], "processes": 1, "devices": 1}
     assert record["data"]["source"]["name"] == "digits"
     assert (record["data"]["train_size"], record["data"]["test_size"]) == (200, 100)
+    assert record["recipe"].pop("initializer") is None  # the weights are the caller's
     assert Recipe(**record["recipe"]) == QUICK
     assert record["stopped"] is None
     assert record["seed"] == 0
@@ -230,6 +236,34 @@ def test_a_batch_that_does_not_fit_into_memory_is_named_with_a_smaller_one(small
     monkeypatch.setattr(keras.Model, "fit", fail)
     with pytest.raises(MemoryError, match=r"A batch of 50 images does not fit into the memory. Try `batch_size=25`"):
         quick_fit(small)
+
+
+def test_a_full_disk_is_not_taken_for_a_full_memory():
+    import tensorflow as tf
+
+    full = tf.errors.ResourceExhaustedError(None, None, "/logs/events.v2; No space left on device")
+    assert not is_out_of_memory(full)
+
+
+def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small):
+    """With large weights that decay, the loss falls though nothing is learned: the labels are turned at random."""
+    train, test = small
+    rng = np.random.default_rng(0)
+    shuffled = Split(train.images, rng.permutation(train.labels))
+    recipe = Recipe(epochs=30, batch_size=20, learning_rate=3e-3, schedule="constant", weight_decay=0.02, patience=2)
+    keras.utils.set_random_seed(0)
+    run = fit(cnnzoo.models.lenet5(), shuffled, test, recipe=recipe, progress=False)
+    losses = run.history["val_cross_entropy"]
+    assert len(losses) - 1 - int(np.argmin(losses)) == 2
+    assert run.history["val_loss"][-1] < run.history["val_loss"][0]
+
+
+def test_tensorboard_gets_its_logs(small, tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra cnnzoo[tensorboard]")
+    quick_fit(small, out=tmp_path / "run", tensorboard=True)
+    logs = list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
+    assert {path.parent.name for path in logs} == {"train", "validation"}
+    assert all(path.stat().st_size > 100 for path in logs)
 
 
 def test_tensorboard_needs_a_folder(small):

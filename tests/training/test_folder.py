@@ -47,6 +47,22 @@ def test_what_exists_is_left_as_it_is(tmp_path, kind):
     assert path.is_symlink() or path.exists()
 
 
+def test_what_a_run_left_that_was_killed_at_once_is_taken_over(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    with RunFolder(tmp_path / "run") as folder:
+        folder.write("notes.txt", lambda path: path.write_text("mine"))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+def test_an_inner_use_of_a_folder_leaves_it_locked(tmp_path):
+    with RunFolder(tmp_path / "run") as folder:
+        with folder:
+            pass
+        with pytest.raises(BlockingIOError), RunFolder(tmp_path / "run", resume=True):
+            pytest.fail("entered")
+
+
 def test_parents_that_were_made_go_with_a_run_that_failed(tmp_path):
     with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "a" / "b" / "run"):
         raise KeyboardInterrupt

@@ -62,3 +62,24 @@ def test_decoupled_weight_decay_leaves_no_penalty():
     model = cnnzoo.models.lenet5()
     set_weight_decay(model, Recipe(optimizer="adamw", weight_decay=0.01))
     assert model.losses == []
+
+
+def test_decoupled_weight_decay_takes_its_share_off_kernels_only():
+    kernel, bias = (keras.Variable(np.ones((2, 2)), name=name) for name in ("kernel", "bias"))
+    recipe = Recipe(optimizer="adamw", weight_decay=0.1, learning_rate=0.5, schedule="constant", warmup=0.0)
+    optimizer = build_optimizer(recipe, 10)
+    optimizer.build([kernel, bias])
+    zero = np.zeros((2, 2), np.float32)
+    optimizer.apply([keras.ops.convert_to_tensor(zero)] * 2, [kernel, bias])
+    assert keras.ops.convert_to_numpy(kernel) == pytest.approx(np.full((2, 2), 1 - 0.1 * 0.5))
+    assert keras.ops.convert_to_numpy(bias) == pytest.approx(np.ones((2, 2)))
+
+
+def test_clipping_scales_all_gradients_to_the_norm():
+    first, second = (keras.Variable([0.0], name=name) for name in ("first", "second"))
+    recipe = Recipe(optimizer="sgd", momentum=0.0, clip_norm=1.0, learning_rate=1.0, schedule="constant", warmup=0.0)
+    optimizer = build_optimizer(recipe, 10)
+    optimizer.build([first, second])
+    optimizer.apply([keras.ops.convert_to_tensor([30.0]), keras.ops.convert_to_tensor([40.0])], [first, second])
+    assert float(first.numpy()[0]) == pytest.approx(-0.6)
+    assert float(second.numpy()[0]) == pytest.approx(-0.8)

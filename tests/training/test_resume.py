@@ -1,5 +1,6 @@
 """What a training keeps when it is stopped, killed, or runs out of disk, and how it goes on."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -12,13 +13,13 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo.data import Split
 from cnnzoo.data.sampling import subset
 from cnnzoo.training import Recipe, fit, load_run, resume, train
 from cnnzoo.training.checkpoint import Position, put, read_checkpoint, take, write_checkpoint
-from cnnzoo.training.folder import CHECKPOINT, RunFolder
+from cnnzoo.training.folder import CHECKPOINT, STOPPED, RunFolder
 
 MANY_STEPS = Recipe(epochs=3, batch_size=2, learning_rate=1e-3)  # 100 an epoch: several calls of the backend
-KILLS = 10
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +68,40 @@ class SignalAt(keras.callbacks.Callback):
 @pytest.mark.parametrize(("number", "calls"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 4)])
 def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, number, calls):
     out = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt, match=rf"which is saved\. Go on with `cnnzoo train --resume {out}`"):
+    message = rf"which is saved\. Go on with the same call of `fit` and `resume=True`; the run lies in '{out}'"
+    with pytest.raises(KeyboardInterrupt, match=message):
         fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False, callbacks=[SignalAt(number, calls)])
-    assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json"]
-    position, _ = read_checkpoint(out / CHECKPOINT)
+    within = [] if calls == 4 else [STOPPED]  # with the fourth call, the epoch is whole
+    assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json", *within]
+    position, _ = read_checkpoint(out / (within or [CHECKPOINT])[0])
     assert (position.epoch, position.step) == {1: (1, 32), 2: (1, 64), 4: (2, 0)}[calls]
     resumed = fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True, progress=False)
     same(resumed, fit(network(), *small, recipe=MANY_STEPS, progress=False))
     assert load_run(out).history == resumed.history
-    assert not (out / CHECKPOINT).exists()
+    assert not {CHECKPOINT, STOPPED} & {path.name for path in out.iterdir()}
+    (taken_up,) = resumed.record["resumed"]
+    assert resumed.record["created"] <= taken_up["created"]
+
+
+def test_a_run_that_diverges_after_a_stop_has_the_weights_of_the_last_whole_epoch(small, tmp_path):
+    out, whole = tmp_path / "run", []
+
+    class Note(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            whole.append(self.model.get_weights())
+
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.layers[-1].bias.assign(np.full(10, np.nan))
+
+    callbacks = [Note(), SignalAt(signal.SIGINT, 1)]
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False, callbacks=callbacks)
+    with pytest.raises(
+        ArithmeticError, match=r"stopped being finite at one of the steps 33 to 64 of epoch 2"
+    ) as caught:
+        fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True, progress=False, callbacks=[Spoil()])
+    assert all(map(np.array_equal, caught.value.run.model.get_weights(), whole[0]))
 
 
 def test_a_second_signal_stops_at_once(small, tmp_path):
@@ -105,7 +131,8 @@ def test_patience_goes_on_counting(small, tmp_path):
     same(resumed, fit(network(), *small, recipe=recipe, progress=False))
 
 
-OPTIONS = {"epochs": 40, "limit": 200, "batch_size": 50, "augment": "shift"}
+EPOCHS = 40
+OPTIONS = {"epochs": EPOCHS, "limit": 200, "batch_size": 50, "augment": "shift"}
 
 
 def _train_or_resume(out):
@@ -120,22 +147,26 @@ def test_a_run_killed_ten_times_ends_in_the_weights_of_one_that_never_was(tmp_pa
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tensorflow", "cnnzoo.training.train"])
     rng = np.random.default_rng(0)
-    out, killed, epochs = tmp_path / "run", 0, []
-    for _ in range(KILLS):
-        if out.is_dir() and not (out / "run.json").exists():  # killed before it had written anything
+    out, epochs = tmp_path / "run", [0]
+    for further in rng.permutation([0, 0, 0, 0, 1, 1, 1, 2, 2, 3]):  # epochs; none: while it starts
+        if out.is_dir() and not any(out.iterdir()):  # killed between two calls of the system
             out.rmdir()
         child = context.Process(target=_train_or_resume, args=(out,))
         child.start()
-        child.join(rng.uniform(0.5, 4.0))
+        while further and child.is_alive() and _epochs_kept(out) < epochs[-1] + further:
+            time.sleep(0.01)
+        child.join(rng.uniform(0, 0.1 if further else 1.5))
         child.kill()
         child.join()
-        killed += child.exitcode == -signal.SIGKILL
-        if (out / CHECKPOINT).exists():
-            epochs.append(read_checkpoint(out / CHECKPOINT)[0].epoch)
-    assert killed == KILLS
-    assert 0 < epochs[-1] < 40
+        assert child.exitcode == -signal.SIGKILL
+        epochs.append(_epochs_kept(out))
+    assert 10 <= epochs[-1] < EPOCHS
     assert epochs == sorted(epochs)
     same(resume(out, progress=False), train("lenet5", out=tmp_path / "whole", progress=False, **OPTIONS))
+
+
+def _epochs_kept(out):
+    return read_checkpoint(out / CHECKPOINT)[0].epoch if (out / CHECKPOINT).exists() else 0
 
 
 @pytest.fixture
@@ -158,7 +189,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(small, small_disk):
         return fit(cnnzoo.models.lenet5(), *small, recipe=recipe, progress=False, **options)
 
     out = small_disk / "run"
-    with pytest.raises(OSError, match=r"checkpoint\.npz' cannot be written \(No space left on device\)\. .* make room"):
+    with pytest.raises(
+        OSError, match=r"checkpoint\.npz' cannot be written \(No space left on device\)\. Make room\. Go on"
+    ):
         start(out=out)
     assert read_checkpoint(out / CHECKPOINT)[0].epoch == 1
     assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json"]
@@ -226,7 +259,7 @@ def stopped(tmp_path):
         ("data", "mnist", r"`data` is \('digits', None\) there"),
         ("image_size", 64, r"`image_size` is \(32, 32\) there"),
         ("epoch", 3, "There is no option 'epoch'"),
-        ("out", "elsewhere", "`out` is None there"),
+        ("out", "elsewhere", r"stays in its folder\. Received: out='elsewhere'"),
     ],
 )
 def test_changed_options_are_refused(stopped, option, value, message):
@@ -241,9 +274,23 @@ def test_the_same_options_are_taken(stopped):
     assert len(resume(stopped, progress=False, **options).history["loss"]) == 2
 
 
-def test_a_finished_run_is_not_resumed(run):
+def test_a_finished_run_is_not_resumed(run, small, tmp_path):
     with pytest.raises(ValueError, match=r"is finished: there is nothing to resume"):
         resume(run.path)
+    recipe, out = Recipe(epochs=1, batch_size=50), tmp_path / "run"
+    finished = fit(network(), *small, recipe=recipe, out=out, progress=False)
+    with pytest.raises(ValueError, match=r"is finished: there is nothing to resume"):
+        fit(network(), *small, recipe=recipe, out=out, resume=True, progress=False)
+    same(load_run(out), finished)
+
+
+def test_what_fit_began_is_not_for_resume(small, tmp_path):
+    """It cannot know the model and the images that the caller had."""
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), *small, recipe=MANY_STEPS, out=out, data="digits", callbacks=[SignalAt(signal.SIGINT, 1)])
+    with pytest.raises(ValueError, match=r"was begun by `fit`: make the same call with `resume=True`"):
+        resume(out)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -263,6 +310,25 @@ def test_a_damaged_checkpoint_is_named(stopped):
 def test_fit_refuses_to_resume_with_another_recipe(small, stopped):
     with pytest.raises(ValueError, match="A run goes on as it began"):
         fit(cnnzoo.models.lenet5(), *small, out=stopped, resume=True, progress=False)
+
+
+@pytest.mark.parametrize("part", ["layers", "labels", "precision", "devices"])
+def test_what_decides_the_weights_must_be_the_same(small, tmp_path, part):
+    train_split, test_split = small
+    callbacks = [SignalAt(signal.SIGINT, 1)]
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), *small, recipe=MANY_STEPS, out=tmp_path / "run", progress=False, callbacks=callbacks)
+    model = network()
+    if part == "layers":
+        model.layers[3].rate = 0.25
+    elif part == "labels":
+        train_split = Split(train_split.images[::-1], train_split.labels[::-1])
+    else:
+        record = json.loads((tmp_path / "run" / "run.json").read_text())
+        record["computation"][part] = {"precision": "mixed_bfloat16", "devices": 4}[part]
+        (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=f"A run goes on as it began: `{part}` is"):
+        fit(model, train_split, test_split, recipe=MANY_STEPS, out=tmp_path / "run", resume=True, progress=False)
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):

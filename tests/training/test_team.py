@@ -17,6 +17,7 @@ from cnnzoo.data.stream import Shard, Start, steps_an_epoch, stream
 from cnnzoo.training import Team, join_team
 from cnnzoo.training.checkpoint import read_checkpoint
 from cnnzoo.training.folder import CHECKPOINT
+from cnnzoo.training.team import is_lost_worker
 
 WORDS = ["lenet5", "--limit", "205", "--batch-size", "40"]  # the last batch has 5 images, of which 4 can be shared
 
@@ -95,7 +96,7 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint(tm
             process.kill()
             process.communicate()
     assert leader.returncode == 2
-    assert "error: Another process of this training was lost; the last epoch's checkpoint is whole." in printed
+    assert "error: Another process of this training was lost." in printed
     assert f"--resume {out}" in printed
     assert read_checkpoint(out / CHECKPOINT)[0].epoch > 0
 
@@ -112,6 +113,22 @@ def test_shards_make_up_every_batch(images):
     assert steps_an_epoch(23, 8, Shard(0, 2, 2)) == 3
     for (_, labels), *shares in zip(whole, *parts, strict=True):
         assert np.array_equal(labels, np.concatenate([share[1] for share in shares]))
+
+
+def test_shards_draw_their_own_augmentations():
+    mark = np.zeros((8, 32, 32, 1), np.float32)
+    mark[:, 16, 16] = 1
+    alike = Split(mark, np.zeros(8, int))
+    first, second = (
+        next(iter(stream(alike, batch_size=8, augment="crop", shard=Shard(index, 2, 2))))[0].numpy() for index in (0, 1)
+    )
+    assert first.shape == second.shape == (4, 32, 32, 1)
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("error", [ValueError("no peer here"), OSError("/home/gloo: No such file")])
+def test_another_error_is_no_lost_worker(error):
+    assert not is_lost_worker(error)
 
 
 @pytest.mark.parametrize("epoch", [0, 3])
