@@ -19,6 +19,7 @@ import numpy as np
 import cnnzoo
 from cnnzoo.data import DataSource, Split
 from cnnzoo.training.folder import CONFUSION, CURVES, RECORD, SAMPLES
+from cnnzoo.training.recipe import kernel_initializer
 
 
 def without(split: Split, other: Split) -> Split:
@@ -40,13 +41,15 @@ def main() -> None:
     train, test = cnnzoo.data.load_mnist(path=arguments.mnist)
     _, held_out = cnnzoo.data.load_digits()
     keras.utils.set_random_seed(arguments.seed)
-    model = cnnzoo.models.lenet5()
+    recipe = cnnzoo.training.recipe_card("lenet5").recipe
+    model = cnnzoo.models.lenet5(kernel_initializer=kernel_initializer(recipe))
     run = cnnzoo.training.fit(
         model, without(train, held_out), test, data="mnist", seed=arguments.seed, out=arguments.out
     )
     of_test = run.evaluate("mnist", arguments.mnist)
     of_held_out = cnnzoo.evaluation.evaluate(model, held_out)
     record = {**run.record, "machine": {"cpus": run.record["machine"]["cpus"]}}
+    record["recipe"]["initializer"] = recipe.initializer
     record["data"]["source"] = asdict(DataSource("mnist"))
     record["metrics"]["held_out_digits_accuracy"] = of_held_out.accuracy
     record["confusion"] = of_test.confusion.tolist()

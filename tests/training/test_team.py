@@ -16,9 +16,10 @@ from cnnzoo.data import Split
 from cnnzoo.data.stream import Shard, Start, steps_an_epoch, stream
 from cnnzoo.training import Team, join_team
 from cnnzoo.training.checkpoint import read_checkpoint
-from cnnzoo.training.folder import CHECKPOINT
+from cnnzoo.training.folder import CHECKPOINT, read_history
 from cnnzoo.training.team import is_lost_worker
 
+EPOCHS = 60
 WORDS = ["lenet5", "--limit", "205", "--batch-size", "40"]  # the last batch has 5 images, of which 4 can be shared
 
 
@@ -28,11 +29,11 @@ def environment():
     return {**{key: value for key, value in os.environ.items() if "proxy" not in key.lower()}, **changes}
 
 
-def start(index, processes, port, out, *words):
+def start(index, processes, port, *words):
     pytest.importorskip("jax", reason="the extra cnnzoo[jax]")
     team = ["--distributed", "--addresses", f"127.0.0.1:{port}", "--processes", processes, "--process-id", index]
     return subprocess.Popen(
-        [sys.executable, "-m", "cnnzoo", "train", *map(str, [*WORDS, *team, "--out", out, *words])],
+        [sys.executable, "-m", "cnnzoo", "train", *map(str, [*words, *team])],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -40,34 +41,35 @@ def start(index, processes, port, out, *words):
     )
 
 
-@pytest.fixture
-def port():
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
 
 
 WEIGHTS = """
-import sys, numpy, cnnzoo
+import importlib.util, sys, numpy, cnnzoo
 from cnnzoo.training import join_team, train
 address, index, out = sys.argv[1:]
 team = join_team(address, 2, int(index))
-run = train("lenet5", limit=200, batch_size=40, epochs=2, out=out, progress=False, team=team)
+logs = importlib.util.find_spec("tensorboard") is not None
+options = dict(limit=200, batch_size=40, epochs=2, augment=(), progress=False)
+run = train("lenet5", out=out, team=team, tensorboard=logs, **options)
 numpy.savez(f"{out}-{index}.npz", *run.model.get_weights())
 numpy.save(f"{out}-{index}-losses.npy", run.history["loss"])
 """
 
 
-def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path, port):
+def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path):
     pytest.importorskip("jax", reason="the extra cnnzoo[jax]")
-    words = [sys.executable, "-c", WEIGHTS, f"127.0.0.1:{port}"]
+    words = [sys.executable, "-c", WEIGHTS, f"127.0.0.1:{free_port()}"]
     both = [subprocess.Popen([*words, str(i), str(tmp_path / "run")], env=environment()) for i in range(2)]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
     first, second = (np.load(tmp_path / f"run-{index}.npz") for index in range(2))
     with first, second:
         assert all(np.array_equal(first[name], second[name]) for name in first.files)
     alone = "import sys; from cnnzoo.training import train; " + (
-        "train('lenet5', limit=200, batch_size=40, epochs=2, out=sys.argv[1], progress=False)"
+        "train('lenet5', limit=200, batch_size=40, epochs=2, augment=(), out=sys.argv[1], progress=False)"
     )
     subprocess.run([sys.executable, "-c", alone, str(tmp_path / "alone")], env=environment(), check=True)
     losses = [np.load(tmp_path / f"run-{index}-losses.npy") for index in range(2)]
@@ -75,14 +77,14 @@ def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path
     text = (tmp_path / "alone" / "history.csv").read_text().splitlines()
     column = text[0].split(",").index("loss")
     assert losses[0] == pytest.approx([float(line.split(",")[column]) for line in text[1:]], abs=1e-4)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(
-        path.name for path in (tmp_path / "alone").iterdir()
-    )
+    written, expected = ({path.name for path in (tmp_path / name).iterdir()} for name in ("run", "alone"))
+    assert written - {"tensorboard"} == expected
 
 
-def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint(tmp_path, port):
-    out = tmp_path / "run"
-    leader, follower = (start(index, 2, port, out, "--epochs", 500) for index in range(2))
+def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint_to_go_on_from(tmp_path):
+    out, port = tmp_path / "run", free_port()
+    words = [*WORDS, "--epochs", EPOCHS, "--out", out]
+    leader, follower = (start(index, 2, port, *words) for index in range(2))
     try:
         deadline = time.monotonic() + 200
         while not (out / CHECKPOINT).exists():
@@ -98,7 +100,15 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint(tm
     assert leader.returncode == 2
     assert "error: Another process of this training was lost." in printed
     assert f"--resume {out}" in printed
-    assert read_checkpoint(out / CHECKPOINT)[0].epoch > 0
+    kept = read_checkpoint(out / CHECKPOINT)[0]
+    assert 0 < kept.epoch < EPOCHS
+    port = free_port()
+    both = [start(index, 2, port, "--resume", out) for index in range(2)]
+    printed = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    history = read_history(out / "history.csv")
+    assert len(history["loss"]) == EPOCHS
+    assert history["loss"][: kept.epoch] == kept.history["loss"]
 
 
 @pytest.fixture
