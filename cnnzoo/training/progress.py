@@ -56,8 +56,8 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         step, seconds = min(self._first + batch + 1, self._steps), time.perf_counter() - self._start
         steps_left = (self._recipe.epochs - self._epoch) * self._steps - step
         left = timedelta(seconds=round(steps_left * seconds / (step - self._first)))
-        speed = (step - self._first) * self._recipe.batch_size / seconds
-        self._bar.update(self._task, completed=step, speed=speed, left=left)
+        self._speed = (step - self._first) * self._recipe.batch_size / seconds
+        self._bar.update(self._task, completed=step, speed=self._speed, left=left)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the epoch's line."""
@@ -65,7 +65,7 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         self._console.print(
             f"{self._title(epoch)}   training: loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}"
             f"   validation: loss {logs['val_loss']:.4f}, accuracy {logs['val_accuracy']:.4f}"
-            f"   {time.perf_counter() - self._start:.1f} s",
+            f"   {time.perf_counter() - self._start:.1f} s, {self._speed:,.0f} img/s",
             soft_wrap=True,
         )
 

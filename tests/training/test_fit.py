@@ -1,4 +1,5 @@
 import json
+import re
 
 import keras
 import numpy as np
@@ -130,7 +131,9 @@ def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     assert how == "2 epochs, batches of 50, adam, learning rate up to 0.005, seed 0"
     assert precision.startswith(("float32: ", "mixed_bfloat16: "))
     assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
-    assert all("training: loss" in line and "validation: loss" in line for line in lines)
+    results = r"loss [\d.]+, accuracy [\d.]+"
+    form = rf"epoch \d/2   training: {results}   validation: {results}   [\d.]+ s, [\d,]+ img/s"
+    assert all(re.fullmatch(form, line) for line in lines)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True])
