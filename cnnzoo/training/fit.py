@@ -75,7 +75,8 @@ def fit(
             never interrupted. The arguments must be those that the run began with.
         progress: Whether to print a progress bar and a line for each epoch.
         callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``; their ``model`` is the copy.
-        tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``.
+        tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``; not for several
+            processes.
         team: Other processes or GPUs that share every batch, see ``join_team``.
 
     Returns:
@@ -98,7 +99,7 @@ def fit(
     team = team or ALONE
     team.check_batch_size(recipe.batch_size)
     if tensorboard:
-        _check_tensorboard(out)
+        _check_tensorboard(out, team)
     source = None if data is None else find_source(data)
     if class_names is None and source and source.name in DATA_CARDS:
         class_names = data_card(source.name).class_names
@@ -210,7 +211,9 @@ def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder
     return FollowerStore(FolderStore(resumed if isinstance(resumed, RunFolder) else RunFolder(resumed, resume=True)))
 
 
-def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None) -> None:
+def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None, team: Team) -> None:
+    if team.processes > 1:  # its callback computes on what all share, which one process alone waits for without end
+        raise ValueError(f"`tensorboard` is for a single process. Received: a team of {team.processes}")
     if out is None:
         raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
     if importlib.util.find_spec("tensorboard") is None:

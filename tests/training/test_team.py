@@ -48,13 +48,12 @@ def free_port():
 
 
 WEIGHTS = """
-import importlib.util, sys, numpy, cnnzoo
+import sys, numpy, cnnzoo
 from cnnzoo.training import join_team, train
 address, index, out = sys.argv[1:]
 team = join_team(address, 2, int(index))
-logs = importlib.util.find_spec("tensorboard") is not None
 options = dict(limit=200, batch_size=40, epochs=2, augment=(), progress=False)
-run = train("lenet5", out=out, team=team, tensorboard=logs, **options)
+run = train("lenet5", out=out, team=team, **options)
 numpy.savez(f"{out}-{index}.npz", *run.model.get_weights())
 numpy.save(f"{out}-{index}-losses.npy", run.history["loss"])
 """
@@ -78,7 +77,7 @@ def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path
     column = text[0].split(",").index("loss")
     assert losses[0] == pytest.approx([float(line.split(",")[column]) for line in text[1:]], abs=1e-4)
     written, expected = ({path.name for path in (tmp_path / name).iterdir()} for name in ("run", "alone"))
-    assert written - {"tensorboard"} == expected
+    assert written == expected
 
 
 def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint_to_go_on_from(tmp_path):
@@ -134,6 +133,11 @@ def test_shards_draw_their_own_augmentations():
     )
     assert first.shape == second.shape == (4, 32, 32, 1)
     assert not np.array_equal(first, second)
+
+
+def test_tensorboard_is_refused_to_several_processes(digits, tmp_path):
+    with pytest.raises(ValueError, match="`tensorboard` is for a single process. Received: a team of 2"):
+        cnnzoo.training.fit(cnnzoo.models.lenet5(), *digits, team=Team(1, 2, 2), tensorboard=True, out=tmp_path / "run")
 
 
 @pytest.mark.parametrize("error", [ValueError("no peer here"), OSError("/home/gloo: No such file")])
