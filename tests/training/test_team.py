@@ -136,7 +136,7 @@ def test_shards_draw_their_own_augmentations():
 
 
 def test_tensorboard_is_refused_to_several_processes(digits, tmp_path):
-    with pytest.raises(ValueError, match="`tensorboard` is for a single process. Received: a team of 2"):
+    with pytest.raises(ValueError, match=r"`tensorboard` is for a single process\. Received: a team of 2"):
         cnnzoo.training.fit(cnnzoo.models.lenet5(), *digits, team=Team(1, 2, 2), tensorboard=True, out=tmp_path / "run")
 
 
