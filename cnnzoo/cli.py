@@ -16,18 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 import cnnzoo
+from cnnzoo.training.environment import ADDRESSES
 from cnnzoo.wording import counted
 
 FAILURE = 2
 INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
 BAR_WIDTH = 30
-ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 NO_OPTIONS = ("resume", "tensorboard", "distributed", "addresses", "processes", "process_id")  # of a run
-
-
-class Stopped(Exception):
-    """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
-
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releases of Typer bring under another name
 
@@ -44,6 +39,10 @@ RunPath = Annotated[
 ]
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
+
+
+class Stopped(Exception):
+    """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
 
 
 def main() -> None:

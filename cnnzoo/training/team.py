@@ -11,11 +11,8 @@ import keras
 
 from cnnzoo.arguments import check_integer
 from cnnzoo.data.stream import Shard
+from cnnzoo.training.environment import ADDRESSES, INDEX, PROCESSES
 from cnnzoo.training.precision import list_gpus
-
-ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
-PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
-INDEX = "KERAS_DISTRIBUTION_PROCESS_ID"
 
 LOST_WORKER = ("gloo", "coordination", "connection closed", "heartbeat", "peer", "preempted", "nccl")
 RUNTIME_ERRORS = ("XlaRuntimeError", "JaxRuntimeError")  # JAX's, by the names of older and newer releases

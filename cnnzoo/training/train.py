@@ -172,7 +172,6 @@ def resume(
     if count < len(images.labels):
         images = subset(images, count, seed=record["seed"])
     size = tuple(data["image_size"])
-    follows = team is not None and not team.leads
     return fit(
         _built(name, chosen, size, dataset, record["seed"], data["source"]["name"]),
         images,
@@ -182,7 +181,7 @@ def resume(
         data=source_from(data["source"]),
         class_names=dataset.class_names,
         seed=record["seed"],
-        out=path if follows else RunFolder(path, resume=True, begun_by="train"),
+        out=RunFolder(path, resume=True, begun_by="train"),
         resume=True,
         progress=progress,
         callbacks=callbacks,

@@ -1,0 +1,5 @@
+"""The variables by which a cluster's launcher names the processes that train together. Imports no Keras."""
+
+ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+INDEX = "KERAS_DISTRIBUTION_PROCESS_ID"
