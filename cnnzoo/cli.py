@@ -51,7 +51,7 @@ def main() -> None:
     try:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
-        _fail(f"{error.format_message()} Add --help to see what there is.")
+        _fail(f"{error.format_message().rstrip('.')}. Add --help to see what there is.")
     except ConnectionAbortedError as error:
         _complain(str(error))
         os._exit(FAILURE)  # an orderly end would wait for the process that was lost
@@ -106,7 +106,7 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same history.  [default: 0]")] = None,
     limit: Annotated[int | None, typer.Option(help="Train on this many images only, a stratified subset.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: runs/NAME]")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted or killed.")
     ] = None,
@@ -177,7 +177,7 @@ def _choose_jax() -> None:
     """Take the backend on which several processes train together, unless the user names another."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     if os.environ["KERAS_BACKEND"] == "jax" and importlib.util.find_spec("jax") is None:
-        raise ValueError("Several processes train together on JAX, which is not installed: `pip install cnnzoo[jax]`.")
+        raise ValueError("Several processes train together on JAX; it is missing: `pip install 'cnnzoo[jax]'`.")
 
 
 def _print_run(run: Any) -> None:

@@ -35,6 +35,10 @@ class Position:
     seconds: float = 0.0
     history: dict[str, list[float]] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Say where it is."""
+        return f"step {self.step} of epoch {self.epoch + 1}" if self.step else f"epoch {self.epoch}"
+
     def after_epoch(self, logs: dict[str, float], seconds: float) -> Position:
         """Return the position after one more epoch, of which ``logs`` tells."""
         history = {name: [*self.history.get(name, []), float(value)] for name, value in logs.items()}

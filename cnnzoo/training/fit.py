@@ -17,7 +17,7 @@ from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, steps_an_epoch
 from cnnzoo.evaluation import check_class_names, check_split, evaluate
-from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Store
+from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Position, Store
 from cnnzoo.training.engine import Batches, compiled_twin, run_epochs
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
 from cnnzoo.training.keeper import Diverged, Interrupted, Keeper
@@ -136,11 +136,11 @@ def fit(
         failure = None
         with team.scope(), _explained(recipe, team, folder):
             twin, precision = compiled_twin(model, train, recipe, steps, team)
+            keeper.restore(twin)
             if bar:
-                print(_headline(record, recipe, precision, team), flush=True)
+                print(_headline(record, recipe, precision, team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
-                    keeper.restore(twin)
                     batches = Batches(train, validation, recipe, image_size, seed, team)
                     run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
             except Diverged as error:
@@ -149,6 +149,8 @@ def fit(
                 failure = error
             if failure or recipe.patience:
                 keeper.put_weights(twin)
+            if bar and recipe.patience:
+                print(keeper.choice(), flush=True)
         move_weights(twin, model)
         run = _finished(model, test, image_size, names, record, keeper, failure, folder)
     if failure:
@@ -174,7 +176,12 @@ def _finished(
         "test_loss": evaluation.loss,
         "train_seconds": round(keeper.position.seconds, 2),
     }
-    record = {**record, "stopped": str(failure) if failure else None, "metrics": metrics}
+    record = {
+        **record,
+        "stopped": str(failure) if failure else None,
+        "weights_of_epoch": keeper.epoch_kept,
+        "metrics": metrics,
+    }
     run = Run(model, keeper.position.history, record, folder.path if folder else None)
     if folder:
         write_run(folder, run, evaluation, test.images)
@@ -217,7 +224,7 @@ def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None, team: Tea
     if out is None:
         raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
     if importlib.util.find_spec("tensorboard") is None:
-        raise ValueError("`tensorboard` needs the package of that name: `pip install cnnzoo[tensorboard]`.")
+        raise ValueError("`tensorboard` needs the package of that name: `pip install 'cnnzoo[tensorboard]'`.")
 
 
 def _tensorboard(folder: RunFolder) -> keras.callbacks.Callback:
@@ -256,7 +263,9 @@ def _smaller(recipe: Recipe, team: Team) -> str:
     return f"Try `batch_size={half}`." if half else "Try smaller images, or a smaller network."
 
 
-def _headline(record: dict[str, Any], recipe: Recipe, precision: str, team: Team) -> str:
+def _headline(
+    record: dict[str, Any], recipe: Recipe, precision: str, team: Team, keeper: Keeper, folder: RunFolder | None
+) -> str:
     model, data = record["model"], record["data"]
     to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
     lines = [
@@ -268,4 +277,8 @@ def _headline(record: dict[str, Any], recipe: Recipe, precision: str, team: Team
     ]
     if team.devices > 1:
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
+    if folder:
+        lines.append(f"run folder: {folder.path}")
+    if keeper.position != Position():
+        lines.append(f"goes on after {keeper.position}")
     return "\n".join(lines)

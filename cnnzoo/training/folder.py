@@ -64,7 +64,8 @@ class RunFolder:
             OSError: It cannot be made there.
         """
         if os.path.lexists(self.path):
-            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name.")
+            how = f", or g{self.how_to_go_on()[1:]}" if self.is_unfinished else "."
+            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name{how}")
         missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
         try:
             self.path.mkdir(parents=True)
@@ -111,6 +112,16 @@ class RunFolder:
     def _is_abandoned(self) -> bool:
         """Tell whether the folder is what a run leaves that is killed before it has written anything."""
         return self.path.is_dir() and [file.name for file in self.path.iterdir()] == [LOCK]
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is a training here that can go on."""
+        if not any((self.path / name).exists() for name in (CHECKPOINT, STOPPED)):
+            return False
+        try:
+            return "metrics" not in read_record(self.path / RECORD, finished=False)
+        except (OSError, ValueError):
+            return False
 
     def _has_something(self) -> bool:
         return any((self.path / name).exists() for name in (CHECKPOINT, STOPPED, MODEL))

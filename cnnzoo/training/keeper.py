@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
@@ -110,6 +111,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         if self._signal is not None:
             raise KeyboardInterrupt  # asked twice: at once
         self._signal = number
+        os.write(2, b"\nStopping after the step under way. Once more stops at once, and that step is lost.\n")
 
     @property
     def seconds(self) -> float:
@@ -136,7 +138,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
             self.model.jax_state_sync()
         place = Position(self.position.epoch, step, self.seconds, self.position.history)
         self._store.write(STOPPED, place, take([*self._store.variables(self.model), *self.model.metrics_variables]))
-        raise Interrupted(f"Stopped after step {step} of epoch {place.epoch + 1}, which is saved.")
+        raise Interrupted(f"Stopped after {place}, which is saved.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the state; stop when a signal asks for it, or when patience is over."""
@@ -148,13 +150,24 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         if self.is_done:
             self.model.stop_training = True
         elif self._signal is not None:
-            raise Interrupted(f"Stopped after epoch {epoch + 1}, which is saved.")
+            raise Interrupted(f"Stopped after {self.position}, which is saved.")
 
     @property
     def is_done(self) -> bool:
         """Whether all epochs are finished, or patience is over."""
         patience = self._recipe.patience
         return self.position.epoch >= self._recipe.epochs or bool(patience and self._epochs_since_best >= patience)
+
+    @property
+    def epoch_kept(self) -> int:
+        """The epoch, from 1, whose weights the training ends with."""
+        return self.position.epoch - (self._epochs_since_best if self._recipe.patience else 0)
+
+    def choice(self) -> str:
+        """Say which epoch patience chose, and whether it ended the training."""
+        early = f"stopped after {self.position}: " if self.position.epoch < self._recipe.epochs else ""
+        loss = self.position.history[CHOOSES][self.epoch_kept - 1]
+        return f"{early}the weights are those of epoch {self.epoch_kept}, the best by cross-entropy ({loss:.4f})"
 
     @property
     def _epochs_since_best(self) -> int:

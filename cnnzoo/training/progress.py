@@ -10,7 +10,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from cnnzoo.training.keeper import Keeper
+from cnnzoo.training.keeper import CHOOSES, Keeper
 from cnnzoo.training.recipe import Recipe
 
 
@@ -64,10 +64,16 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         logs = logs or {}
         self._console.print(
             f"{self._title(epoch)}   training: loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}"
-            f"   validation: loss {logs['val_loss']:.4f}, accuracy {logs['val_accuracy']:.4f}"
+            f"   {self._held_out(logs)}, accuracy {logs['val_accuracy']:.4f}"
             f"   {time.perf_counter() - self._start:.1f} s, {self._speed:,.0f} img/s",
             soft_wrap=True,
         )
+
+    def _held_out(self, logs: dict[str, Any]) -> str:
+        """Tell of the images that are not trained on: what patience looks at, or the loss on the test images."""
+        if self._recipe.patience:
+            return f"validation: cross-entropy {logs[CHOOSES]:.4f}"
+        return f"test: loss {logs['val_loss']:.4f}"
 
     def _title(self, epoch: int) -> str:
         epochs = self._recipe.epochs

@@ -113,9 +113,11 @@ class Recipe:
             checked["weight_decay"] = check_number("weight_decay", self.weight_decay, "[0, inf)")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        if (self.schedule == "steps") != bool(self.steps):
+        if self.schedule == "steps" and not self.steps:
+            raise ValueError("`schedule='steps'` needs `steps`: pairs like 0.5:0.1,0.75:0.01. Received none.")
+        if self.schedule != "steps" and self.steps:
             raise ValueError(
-                "`steps` must be given with `schedule='steps'`, and only then. "
+                "`steps` must come with `schedule='steps'` only. "
                 f"Received: schedule={self.schedule!r}, steps={self.steps!r}"
             )
 

@@ -160,6 +160,9 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         path = trained_folder(str(path), shipped[0])
     if not path.is_dir():
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
+    folder = RunFolder(path, begun_by="train")
+    if folder.is_unfinished:
+        raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_go_on()}")
     for name in (MODEL, HISTORY, RECORD):
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")

@@ -87,7 +87,7 @@ def join_team(addresses: str | None = None, processes: int | None = None, index:
         return _one_host()
     if keras.config.backend() != "jax":
         raise ValueError(
-            "Several processes train together on the JAX backend only: `pip install cnnzoo[jax]` and set "
+            "Several processes train together on the JAX backend only: `pip install 'cnnzoo[jax]'` and set "
             f"KERAS_BACKEND=jax. Received: the backend {keras.config.backend()}"
         )
     processes = check_integer("processes", _number(processes, PROCESSES), least=1)

@@ -132,7 +132,7 @@ def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     assert precision.startswith(("float32: ", "mixed_bfloat16: "))
     assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     results = r"loss [\d.]+, accuracy [\d.]+"
-    form = rf"epoch \d/2   training: {results}   validation: {results}   [\d.]+ s, [\d,]+ img/s"
+    form = rf"epoch \d/2   training: {results}   test: {results}   [\d.]+ s, [\d,]+ img/s"
     assert all(re.fullmatch(form, line) for line in lines)
 
 
@@ -248,17 +248,22 @@ def test_a_full_disk_is_not_taken_for_a_full_memory():
     assert not is_out_of_memory(full)
 
 
-def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small):
+def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small, capsys):
     """With large weights that decay, the loss falls though nothing is learned: the labels are turned at random."""
     train, test = small
     rng = np.random.default_rng(0)
     shuffled = Split(train.images, rng.permutation(train.labels))
     recipe = Recipe(epochs=30, batch_size=20, learning_rate=3e-3, schedule="constant", weight_decay=0.02, patience=2)
     keras.utils.set_random_seed(0)
-    run = fit(cnnzoo.models.lenet5(), shuffled, test, recipe=recipe, progress=False)
+    run = fit(cnnzoo.models.lenet5(), shuffled, test, recipe=recipe)
     losses = run.history["val_cross_entropy"]
     assert len(losses) - 1 - int(np.argmin(losses)) == 2
     assert run.history["val_loss"][-1] < run.history["val_loss"][0]
+    best = int(np.argmin(losses)) + 1
+    assert run.record["weights_of_epoch"] == best
+    said = capsys.readouterr().out
+    assert f"stopped after epoch {best + 2}: the weights are those of epoch {best}, the best by cross-entropy" in said
+    assert f"validation: cross-entropy {losses[0]:.4f}, accuracy" in said
 
 
 def test_tensorboard_gets_its_logs(small, tmp_path):

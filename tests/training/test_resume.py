@@ -66,7 +66,7 @@ class SignalAt(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(("number", "calls"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 4)])
-def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, number, calls):
+def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, capfd, number, calls):
     out = tmp_path / "run"
     message = rf"which is saved\. Go on with the same call of `fit` and `resume=True`; the run lies in '{out}'"
     with pytest.raises(KeyboardInterrupt, match=message):
@@ -75,7 +75,14 @@ def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_pa
     assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json", *within]
     position, _ = read_checkpoint(out / (within or [CHECKPOINT])[0])
     assert (position.epoch, position.step) == {1: (1, 32), 2: (1, 64), 4: (2, 0)}[calls]
-    resumed = fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True, progress=False)
+    with pytest.raises(FileNotFoundError, match=r"is not finished\. Go on with `cnnzoo train --resume"):
+        load_run(out)
+    with pytest.raises(FileExistsError, match=r"Give a new name, or go on with the same call of `fit`"):
+        fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False)
+    resumed = fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True)
+    said = capfd.readouterr()
+    assert f"run folder: {out}\ngoes on after {position}\n" in said.out
+    assert "Stopping after the step under way" in said.err
     same(resumed, fit(network(), *small, recipe=MANY_STEPS, progress=False))
     assert load_run(out).history == resumed.history
     assert not {CHECKPOINT, STOPPED} & {path.name for path in out.iterdir()}
