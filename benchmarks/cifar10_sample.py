@@ -16,10 +16,13 @@ import ast
 import sys
 from dataclasses import replace
 
+import cnnzoo  # first: it sets TensorFlow up
+
+# isort: split
+
 import keras
 import numpy as np
 
-import cnnzoo
 from cnnzoo.data import Split, data_card, load_cifar10
 from cnnzoo.data.sampling import sample_indices
 from cnnzoo.evaluation import evaluate

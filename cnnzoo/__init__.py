@@ -4,10 +4,14 @@ Importing the package is cheap: the names below, which ``__init__.pyi`` lists fo
 """
 
 import os
+import sys
 
 import lazy_loader
 
 __version__ = "0.1.0"
+
+# TensorFlow, which somebody has imported already, has read its settings: training is slower than need be, and says so
+TENSORFLOW_CAME_FIRST = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ
 
 # For TensorFlow, which reads them as it starts; what the environment sets already stays. oneDNN's kernels, which
 # TensorFlow leaves off on many CPUs, halve an epoch of LeNet-5; the pooling allocator keeps the memory of one batch for

@@ -9,4 +9,5 @@ from .models.catalog import create_model as create_model
 from .models.catalog import list_models as list_models
 from .models.catalog import model_card as model_card
 
+TENSORFLOW_CAME_FIRST: bool
 __version__: str

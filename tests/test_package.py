@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import cnnzoo
 
 
@@ -13,6 +15,19 @@ def test_import_and_list_models_load_no_framework():
         "import sys, cnnzoo; cnnzoo.list_models(); print(sorted({'keras', 'tensorflow', 'numpy'} & set(sys.modules)))"
     )
     assert in_new_interpreter(code) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("loaded", "setting", "first"),
+    [("tensorflow", {}, True), ("tensorflow", {"TF_ENABLE_ONEDNN_OPTS": "1"}, False), ("other", {}, False)],
+)
+def test_it_knows_when_tensorflow_was_imported_before_it(loaded, setting, first):
+    code = (
+        f"import os, sys, types; sys.modules[{loaded!r}] = types.ModuleType({loaded!r}); "
+        f"os.environ.pop('TF_ENABLE_ONEDNN_OPTS', None); os.environ.update({setting!r}); "
+        "import cnnzoo; print(cnnzoo.TENSORFLOW_CAME_FIRST)"
+    )
+    assert in_new_interpreter(code) == str(first)
 
 
 def test_completion_sees_the_public_names():

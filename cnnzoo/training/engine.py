@@ -95,7 +95,7 @@ def compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int, 
         optimizer=build_optimizer(recipe, recipe.epochs * steps),
         loss=_loss(recipe, gives_logits(twin), twin.output_shape[-1]),
         metrics=metrics,
-        jit_compile=False if _runs_on_tensorflow_cpu() else "auto",
+        jit_compile=False if runs_on_tensorflow_cpu() else "auto",
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
     )
     twin.optimizer.build(twin.trainable_variables)
@@ -124,6 +124,6 @@ def _steps_per_execution(model: keras.Model, batch_size: int, team: Team) -> int
     return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
 
 
-def _runs_on_tensorflow_cpu() -> bool:
-    """There XLA is slower than TensorFlow's own kernels (LeNet-5: 4.4 s an epoch against 3.0 s)."""
+def runs_on_tensorflow_cpu() -> bool:
+    """Tell whether this is where XLA is slower than TensorFlow's own kernels (LeNet-5: 4.4 s an epoch, not 3.0 s)."""
     return keras.config.backend() == "tensorflow" and not list_gpus()

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+import cnnzoo
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.sampling import hold_out
@@ -18,7 +19,7 @@ from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, steps_an_epoch
 from cnnzoo.evaluation import check_class_names, check_split, evaluate
 from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Position, Store
-from cnnzoo.training.engine import Batches, compiled_twin, run_epochs
+from cnnzoo.training.engine import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
 from cnnzoo.training.keeper import Diverged, Interrupted, Keeper
 from cnnzoo.training.progress import EpochProgress
@@ -277,6 +278,8 @@ def _headline(
     ]
     if team.devices > 1:
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
+    if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
+        lines.append("slower than need be: TensorFlow was imported before cnnzoo, which sets it up for this CPU")
     if folder:
         lines.append(f"run folder: {folder.path}")
     if keeper.position != Position():

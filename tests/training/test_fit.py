@@ -136,6 +136,13 @@ def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     assert all(re.fullmatch(form, line) for line in lines)
 
 
+def test_it_says_when_tensorflow_could_be_faster(small, capsys, monkeypatch):
+    monkeypatch.setattr(cnnzoo, "TENSORFLOW_CAME_FIRST", True)
+    monkeypatch.setattr("cnnzoo.training.fit.runs_on_tensorflow_cpu", lambda: True)
+    fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
+    assert "slower than need be: TensorFlow was imported before cnnzoo" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True])
 def test_a_seed_out_of_range_is_refused(small, seed):
     with pytest.raises(ValueError, match="`seed` must be an integer"):
