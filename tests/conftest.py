@@ -1,6 +1,7 @@
 import gzip
 import os
 import struct
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,6 +25,8 @@ def _no_network(monkeypatch, tmp_path_factory):
     """Point every cache at an empty folder and every proxy at a closed port, so that nothing leaves the machine."""
     empty = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("KERAS_HOME", str(empty / "keras"))
+    if config := sys.modules.get("keras.src.backend.config"):  # has read the variable as Keras was imported
+        monkeypatch.setattr(config, "_KERAS_DIR", str(empty / "keras"))
     monkeypatch.setenv("CNNZOO_HOME", str(empty / "cnnzoo"))
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")

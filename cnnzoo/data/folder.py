@@ -1,7 +1,7 @@
 """Your own images: a folder a class, read from disk as they are needed."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -117,6 +117,40 @@ def load_folder(
         class_names,
         skipped=skipped,
     )
+
+
+def list_image_files(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_broken: bool = False
+) -> tuple[list[Path], list[str]]:
+    """List image files, each of which has been read once.
+
+    Args:
+        source: A folder, searched with its subfolders, or the files themselves.
+        skip_broken: Whether files that are no readable images are left out instead of raising.
+
+    Returns:
+        The files, those of a folder sorted, and their names, relative to the folder.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or no such file.
+        ValueError: A file is no readable image, or there is none.
+    """
+    if isinstance(source, str | os.PathLike):
+        root = Path(source)
+        if not root.is_dir():
+            raise FileNotFoundError(f"There is no folder '{root}'. Give one with images.")
+        files = sorted(path for path in root.rglob("*") if _is_image_name(path))
+        named = [(path, path.relative_to(root).as_posix()) for path in files]
+    else:
+        named = [(Path(path), os.fspath(path)) for path in source]
+        missing = [path for path, _ in named if not path.is_file()]
+        if missing:
+            raise FileNotFoundError(f"No such image: '{missing[0]}'")
+    readable, _ = _inspect(list(dict.fromkeys(path for path, _ in named)), skip_broken)
+    if not readable:
+        raise ValueError(f"There must be at least one readable image. Received none: '{source}'")
+    kept = [(path, name) for path, name in named if path in readable]
+    return [path for path, _ in kept], [name for _, name in kept]
 
 
 def _class_names(roots: list[Path]) -> tuple[str, ...]:

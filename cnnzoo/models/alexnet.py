@@ -14,8 +14,8 @@ from cnnzoo.models.building import (
     check_input_shape,
     dense,
     initializer_for_one_layer,
-    load_local_weights,
 )
+from cnnzoo.models.weights import load_local_weights
 
 INPUT_SHAPE = (224, 224, 3)  # Section 2
 DROPOUT_RATE = 0.5  # Section 4.2

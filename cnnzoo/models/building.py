@@ -1,10 +1,6 @@
-"""What the builders share: the check of the input's shape, the chain of layers, weights from a file."""
+"""What the builders share: the check of the input's shape, the chain of layers."""
 
-import os
-import warnings
-import zipfile
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -12,8 +8,6 @@ import keras
 from cnnzoo.arguments import check_integer
 
 InputShape = tuple[int | None, int | None, int]
-
-WEIGHT_FILES = (".weights.h5", ".keras", ".h5")
 
 
 def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bool) -> InputShape:
@@ -49,7 +43,7 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bo
     return size[0], size[1], channels
 
 
-def chain(input_shape: InputShape, layers: Iterable[keras.Layer], name: str) -> keras.Model:
+def chain(input_shape: InputShape, layers: Iterable[Callable[[Any], Any]], name: str) -> keras.Model:
     """Return the functional model in which the images go through ``layers`` in turn."""
     inputs = outputs = keras.Input(input_shape, name="input")
     for layer in layers:
@@ -78,39 +72,3 @@ def dense(
         dtype=dtype,
         name=name,
     )
-
-
-def load_local_weights(model: keras.Model, weights: str | os.PathLike[str] | None) -> None:
-    """Fill ``model`` from a local file that Keras wrote for the same network; None leaves it as initialised.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is of another kind, damaged, or belongs to a network of other shapes.
-    """
-    if weights is None:
-        return
-    path = Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"`weights` must be None or a local file. No such file: '{path}'")
-    if not path.name.endswith(WEIGHT_FILES):
-        raise ValueError(f"`weights` must be a file that ends in {', '.join(WEIGHT_FILES)}. Received: '{path}'")
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise ValueError(f"'{path}' is not a Keras model file (expected a zip archive). Save it anew or give another.")
-    try:
-        _load_all(model, path)
-    except Exception as error:  # Keras and h5py raise whatever the damage happens to cause
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"'{path}' does not hold the weights of this {model.name} ({model.count_params():,} parameters, output "
-            f"{model.output_shape}). Build the network with the options it was saved with. Keras says: {reason}"
-        ) from error
-
-
-def _load_all(model: keras.Model, path: Path) -> None:
-    """Load every weight of ``model``: where Keras only warns that it left some as initialised, raise ``ValueError``."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.load_weights(path)
-    for warning in caught:
-        if "freshly-initialized" in str(warning.message):
-            raise ValueError(str(warning.message))

@@ -14,9 +14,9 @@ from cnnzoo.models.building import (
     check_input_shape,
     dense,
     initializer_for_one_layer,
-    load_local_weights,
 )
 from cnnzoo.models.catalog import shipped_weights
+from cnnzoo.models.weights import load_local_weights
 
 INPUT_SHAPE = (32, 32, 1)  # Figure 2: 28 x 28 digits in a 32 x 32 field
 SMALLEST_SIZE = 32  # leaves the 5 x 5 pixels that C5 covers

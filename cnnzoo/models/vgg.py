@@ -4,6 +4,9 @@ The layers follow table 1; they carry the names of ``keras.applications``, so we
 """
 
 import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import keras
 
@@ -14,8 +17,9 @@ from cnnzoo.models.building import (
     check_input_shape,
     dense,
     initializer_for_one_layer,
-    load_local_weights,
 )
+from cnnzoo.models.weights import copy_by_name, file_fits, load_local_weights, published
+from cnnzoo.pretrained.preprocessing import preprocessed, preprocessed_grey
 
 INPUT_SHAPE = (224, 224, 3)  # Section 2.1
 DROPOUT_RATE = 0.5  # Section 3.1
@@ -36,6 +40,7 @@ def vgg19(
     classifier_activation: str | None = "softmax",
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = None,
+    preprocess: bool | None = None,
     name: str = "vgg19",
 ) -> keras.Model:
     """Build VGG19, the paper's network E.
@@ -61,7 +66,12 @@ def vgg19(
         kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
         classifier_activation: Activation of the output layer; None gives logits.
         include_top: Whether the dense layers follow the convolutions.
-        weights: Local file (``.weights.h5``, ``.keras`` or ``.h5``) saved from the same network; None initialises.
+        weights: "imagenet" starts the convolutions, by name, from those of ``keras.applications.VGG19`` (80 MB, from
+            Keras' cache or downloaded there), and leaves the dense layers as initialised. A local file
+            (``.weights.h5``, ``.keras`` or ``.h5``) gives all weights, or where it holds the convolutions only, those.
+            None initialises. With an ``input_shape`` of one channel, the first kernels of three are summed.
+        preprocess: Whether the graph turns images in [0, 1] into what the convolutions of Keras Applications take, RGB
+            or grey; None does so with ``weights="imagenet"``. Give True for a local copy of those.
         name: Name of the model.
 
     Returns:
@@ -72,6 +82,7 @@ def vgg19(
     Raises:
         ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
         FileNotFoundError: ``weights`` names no file.
+        ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
 
     Reference:
         https://arxiv.org/abs/1409.1556
@@ -84,12 +95,39 @@ def vgg19(
     weight_decay = check_number("weight_decay", weight_decay, "[0, inf)")
     input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
 
-    layers = _convolutions(weight_decay, kernel_initializer)
+    imagenet = weights == "imagenet"
+    preprocess = imagenet if preprocess is None else preprocess
+    if (imagenet or preprocess) and input_shape[2] not in (1, 3):
+        raise ValueError(
+            f"ImageNet weights and preprocessing take 1 or 3 channels. Received: input_shape={input_shape}"
+        )
+    layers: list[Callable[[Any], Any]] = [_preprocessing(input_shape)] if preprocess else []
+    layers += _convolutions(weight_decay, kernel_initializer)
     if include_top:
         layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
-    load_local_weights(model, weights)
+    if weights is not None:
+        _load(model, weights)
     return model
+
+
+def _preprocessing(input_shape: InputShape) -> Callable[[Any], Any]:
+    return preprocessed_grey if input_shape[2] == 1 else partial(preprocessed, mode="caffe", scale="unit")
+
+
+def _load(model: keras.Model, weights: str | os.PathLike[str]) -> None:
+    """Fill ``model`` from ImageNet's convolutions or from a file, of the network or of its convolutions."""
+    size = (*model.input_shape[1:3], 3)
+    if weights == "imagenet":
+        copy_by_name(published(keras.applications.VGG19, include_top=False, input_shape=size), model)
+        return
+    convolutions = keras.Model(model.inputs[0], model.get_layer("block5_pool").output, name=model.name)
+    of_rgb = chain(size, _convolutions(0, "zeros"), model.name) if model.input_shape[3] == 1 else None
+    if of_rgb is not None and file_fits(of_rgb, weights):
+        load_local_weights(of_rgb, weights)
+        copy_by_name(of_rgb, model)
+    else:
+        load_local_weights(model, weights, backbone=convolutions)
 
 
 def _convolutions(weight_decay: float, kernel_initializer: str | keras.initializers.Initializer) -> list[keras.Layer]:

@@ -1,3 +1,4 @@
+from .finetune import finetune as finetune
 from .fit import fit as fit
 from .recipe import Recipe as Recipe
 from .recipes import RecipeCard as RecipeCard

@@ -55,7 +55,9 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
     first = _first_layer(model) if statistics else None
     last = model.layers[-1]
 
-    def copy(layer: keras.Layer) -> keras.Layer:
+    def copy(layer: Any) -> Any:
+        if not isinstance(layer, keras.Layer):  # an operation, as keras.ops gives them, has no state
+            return layer
         config = layer.get_config()
         if layer is not last and layer.dtype_policy.name in STANDARD_POLICIES:
             config["dtype"] = policy

@@ -4,6 +4,8 @@ import pytest
 
 import cnnzoo
 from cnnzoo.inspect import LayerRow, layer_table
+from cnnzoo.models import vgg19
+from tests.weight_files import lively, write_official
 
 TABLE = (
     LayerRow("block1_conv1", "Conv2D", (224, 224, 64), 1_792, 86_704_128),
@@ -77,10 +79,72 @@ def test_weight_decay_has_twice_the_gradient_of_the_papers():
     assert (high - low) / (2 * step) == pytest.approx(2 * 5e-4 * kernel, rel=1e-3)
 
 
-def test_weights_move_from_keras_applications_by_name():
-    theirs = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
-    ours = small()
-    for layer in convolutions(theirs):
-        ours.get_layer(layer.name).set_weights(layer.get_weights())
-    images = np.random.default_rng(0).random((2, 32, 32, 3), dtype="float32")
-    np.testing.assert_allclose(ours.predict(images, verbose=0), theirs.predict(images, verbose=0), atol=1e-5)
+@pytest.fixture(scope="module")
+def published():
+    """Keras' VGG19 without its top, whose weights keep the signal; it stands for the one with ImageNet's."""
+    return lively(keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3)), gain=2)
+
+
+@pytest.fixture
+def imagenet(published, monkeypatch):
+    """Let Keras' builder give ``published``, where the real one would download."""
+    monkeypatch.setattr(keras.applications, "VGG19", lambda **options: published)
+    return published
+
+
+def images_of(channels):
+    return np.random.default_rng(0).integers(0, 256, (2, 32, 32, channels)).astype(np.float32)
+
+
+def test_imagenet_weights_start_the_convolutions_with_their_preprocessing(imagenet):
+    model = vgg19(weights="imagenet", input_shape=(32, 32, 3), num_classes=5, dropout_rate=0, weight_decay=0)
+    assert (model.output_shape, model.count_params()) == ((None, 5), 20_024_384 + 513 * 4096 + 4097 * 4096 + 4097 * 5)
+    maps = keras.Model(model.inputs[0], model.get_layer("block5_pool").output)(images_of(3) / 255)
+    expected = imagenet(keras.applications.vgg19.preprocess_input(images_of(3)))
+    assert float(np.std(expected)) > 0.01
+    np.testing.assert_allclose(maps, expected, rtol=1e-3, atol=1e-2)
+
+
+def test_grey_input_sums_the_first_kernels(imagenet):
+    model = vgg19(weights="imagenet", input_shape=(32, 32, 1), include_top=False, preprocess=False)
+    np.testing.assert_allclose(
+        model.get_layer("block1_conv1").kernel,
+        np.sum(imagenet.get_layer("block1_conv1").kernel, axis=2, keepdims=True),
+        rtol=1e-6,
+    )
+    grey = images_of(1) - 100
+    np.testing.assert_allclose(model(grey), imagenet(np.repeat(grey, 3, axis=-1)), rtol=1e-3, atol=1e-2)
+    preprocessed = vgg19(weights="imagenet", input_shape=(32, 32, 1), include_top=False)
+    in_place = keras.Model(preprocessed.inputs[0], preprocessed.get_layer("from_unit").output)(images_of(1) / 255)
+    rgb = keras.applications.vgg19.preprocess_input(np.repeat(images_of(1), 3, axis=-1))
+    np.testing.assert_allclose(in_place, rgb.mean(axis=-1, keepdims=True), atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_a_local_file_without_top_gives_the_convolutions(published, tmp_path, channels):
+    write_official(tmp_path / "notop.h5", published)
+    keras.utils.set_random_seed(0)
+    model = vgg19(weights=tmp_path / "notop.h5", input_shape=(32, 32, channels))
+    for layer in published.layers[2:]:
+        assert all(map(np.array_equal, model.get_layer(layer.name).get_weights(), layer.get_weights()))
+    assert np.std(model.get_layer("fc1").kernel) > 0
+    assert model.get_layer("block1_conv1").kernel.shape == (3, 3, channels, 64)
+
+
+def test_without_regulariser_and_dropout_it_is_that_of_keras():
+    theirs = keras.applications.VGG19(weights=None, input_shape=(32, 32, 3), classes=10)
+    ours = vgg19(input_shape=(32, 32, 3), weight_decay=0, dropout_rate=0)
+    for layer in theirs.layers:
+        ours.get_layer("input" if "input" in layer.name else layer.name).set_weights(layer.get_weights())
+    images = images_of(3) / 255
+    np.testing.assert_allclose(ours(images), theirs(images), rtol=1e-5, atol=1e-6)
+
+
+def test_without_network_the_imagenet_weights_are_named():
+    with pytest.raises(ConnectionError, match=r"tf_kernels_notop\.h5 elsewhere and place it at"):
+        vgg19(weights="imagenet", include_top=False)
+
+
+def test_imagenet_weights_take_grey_or_rgb():
+    with pytest.raises(ValueError, match="take 1 or 3 channels"):
+        vgg19(weights="imagenet", input_shape=(32, 32, 4))

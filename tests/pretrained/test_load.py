@@ -1,10 +1,16 @@
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import keras
 import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo import pretrained
 from cnnzoo.inspect import layer_table
 from tests.models.test_vgg import TABLE
+from tests.weight_files import write_official
 
 
 def small(**options):
@@ -45,29 +51,156 @@ def test_weights_come_from_a_local_file(tmp_path, suffix):
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), source.get_weights(), strict=True))
 
 
-def test_imagenet_weights_come_from_the_keras_cache(tmp_path, monkeypatch):
-    """The real loading code of Keras, on a file of its own layout whose hash is made the expected one."""
-    source = small()
-    folder = tmp_path / "models"
-    folder.mkdir()
-    name = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    source.save_weights(folder / "vgg19.weights.h5")
-    asked = []
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Keras' cache, in which any file of weights has the hash that Keras expects: real files would take a network."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    real = keras.src.utils.file_utils.get_file
 
-    def from_cache(file_name, origin, cache_subdir, file_hash):
-        asked.append(file_name)
-        return str(folder / "vgg19.weights.h5")
+    def get_file(fname, origin, *, cache_subdir, file_hash=None, **options):
+        path = tmp_path / cache_subdir / fname
+        own_hash = hashlib.md5(path.read_bytes()).hexdigest() if path.is_file() else file_hash
+        return real(fname, origin, cache_subdir=cache_subdir, file_hash=own_hash, cache_dir=str(tmp_path), **options)
 
-    monkeypatch.setattr("keras.src.applications.vgg19.file_utils.get_file", from_cache)
-    loaded = small(weights="imagenet")
-    assert asked == [name]
-    assert np.array_equal(loaded.get_weights()[0], source.get_weights()[0])
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    return tmp_path / "models"
 
 
-@pytest.mark.parametrize(("include_top", "file"), [(False, "kernels_notop.h5"), (True, "kernels.h5")])
-def test_without_network_the_error_says_where_to_place_the_weights(include_top, file):
-    with pytest.raises(ConnectionError, match=f"Place vgg19_weights_tf_dim_ordering_tf_{file} at"):
-        cnnzoo.pretrained.vgg19(include_top=include_top)
+NO_TOP_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+def test_imagenet_weights_come_from_the_cache_of_keras(cache):
+    weights = write_official(cache / NO_TOP_FILE, small())
+    assert all(map(np.array_equal, small(weights="imagenet").get_weights(), weights))
+
+
+def test_a_file_in_the_published_layout_is_loaded(tmp_path):
+    weights = write_official(tmp_path / "vgg19.h5", small(include_top=True, num_classes=4))
+    loaded = small(include_top=True, num_classes=4, weights=tmp_path / "vgg19.h5")
+    assert all(map(np.array_equal, loaded.get_weights(), weights))
+
+
+class Weights(BaseHTTPRequestHandler):
+    """Serves one file, whatever the address."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.payload)))
+        self.end_headers()
+        self.wfile.write(self.server.payload)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_imagenet_weights_are_downloaded_and_verified(tmp_path, monkeypatch):
+    """Keras' own download from a server on loopback, of EfficientNetB0: its address and hashes can be changed."""
+    network = "keras.src.applications.efficientnet"
+    source = pretrained.load("efficientnetb0", weights=None, input_shape=(32, 32, 3))
+    weights = write_official(tmp_path / "weights.h5", source)
+    payload = (tmp_path / "weights.h5").read_bytes()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Weights) as server:
+        server.payload = payload
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(f"{network}.BASE_WEIGHTS_PATH", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setattr(f"{network}.WEIGHTS_HASHES", {"b0": ("", hashlib.md5(payload).hexdigest())})
+        (tmp_path / "keras").mkdir()  # elsewhere, Keras takes another place
+        monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path / "keras"))
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("urllib.request._opener", None)  # remembers the proxies
+        loaded = pretrained.load("efficientnetb0", input_shape=(32, 32, 3))
+        server.shutdown()
+    assert all(map(np.array_equal, loaded.get_weights(), weights))
+    assert (tmp_path / "keras" / "models" / "efficientnetb0_notop.h5").is_file()
+
+
+@pytest.mark.parametrize(
+    ("network", "include_top", "file"),
+    [
+        ("vgg19", False, NO_TOP_FILE),
+        ("vgg19", True, "vgg19_weights_tf_dim_ordering_tf_kernels.h5"),
+        ("mobilenetv2", False, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
+        ("nasnetmobile", False, "nasnet_mobile_no_top.h5"),
+    ],
+)
+def test_without_network_the_error_says_where_to_place_which_file(network, include_top, file):
+    with pytest.raises(ConnectionError, match=rf"Fetch https://\S+ elsewhere and place it at '\S+/models/{file}'"):
+        pretrained.load(network, include_top=include_top)
+
+
+def damaged(tmp_path, kind):
+    path = tmp_path / "weights.h5"
+    if kind == "of another network":
+        write_official(path, keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3)))
+    elif kind == "with a layer renamed":
+        write_official(path, small(), renamed={"block3_conv4": "conv3_4"})
+    elif kind == "with another shape":
+        write_official(path, small(input_shape=(32, 32, 1)))
+    elif kind == "with its top":
+        write_official(path, small(include_top=True))
+    else:
+        write_official(path, small())
+        path.write_bytes(path.read_bytes()[: 100_000 if kind == "cut short" else 0])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (
+            "of another network",
+            "has no layer 'block3_conv4'.*14,714,688 parameters it looks like VGG16 without its",
+        ),
+        ("with a layer renamed", "it has no layer 'block3_conv4'.*20,024,384 parameters it looks like VGG19 without"),
+        (
+            "with another shape",
+            r"layer 'block1_conv1' must have .* shapes \(3, 3, 3, 64\) and \(64,\), and has \(3, 3, 1, 64\)",
+        ),
+        ("with its top", "it has a layer 'fc1' more"),
+        ("cut short", "cannot be read as weights that Keras saved: it is damaged, cut short or of another kind"),
+        ("empty", "cannot be read as weights"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_before_anything_is_loaded(tmp_path, kind, message):
+    with pytest.raises(ValueError, match=message):
+        small(weights=damaged(tmp_path, kind))
+
+
+def test_layers_that_keras_named_itself_are_told_by_their_shapes(tmp_path):
+    """InceptionV3's convolutions are numbered through the session, so another session's file has other names."""
+    source = pretrained.load("inceptionv3", weights=None, input_shape=(75, 75, 3))
+    source.save_weights(tmp_path / "inception.weights.h5")
+    loaded = pretrained.load("inceptionv3", weights=tmp_path / "inception.weights.h5", input_shape=(75, 75, 3))
+    assert source.layers[1].name != loaded.layers[1].name
+    assert all(map(np.array_equal, loaded.get_weights(), source.get_weights()))
+
+
+@pytest.mark.parametrize("scale", ["byte", "unit"])
+def test_preprocessing_in_the_graph_is_that_of_keras(scale):
+    plain = pretrained.load("densenet121", weights=None, input_shape=(32, 32, 3), pooling="avg")
+    whole = pretrained.load(
+        "densenet121", weights=None, input_shape=(32, 32, 3), pooling="avg", preprocess=True, scale=scale
+    )
+    whole.set_weights(plain.get_weights())
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    expected = plain(keras.applications.densenet.preprocess_input(images.copy()))
+    np.testing.assert_allclose(whole(images / 255 if scale == "unit" else images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_with_preprocessing_loads_the_files_of_one_without(tmp_path):
+    plain = pretrained.load("efficientnetb0", weights=None, input_shape=(32, 32, 3))
+    for name in ("plain.weights.h5", "plain.h5"):
+        (plain.save_weights if name.endswith(".weights.h5") else plain.save)(tmp_path / name)
+        whole = pretrained.load("efficientnetb0", weights=tmp_path / name, input_shape=(32, 32, 3), preprocess=True)
+        assert all(map(np.array_equal, whole.get_weights(), plain.get_weights()))
+
+
+def test_grey_images_are_taken_with_preprocessing():
+    model = pretrained.load("mobilenet", weights=None, input_shape=(32, 32, 1), preprocess=True)
+    assert model.input_shape == (None, 32, 32, 1)
+    assert model.count_params() == pretrained.pretrained_card("mobilenet").params_no_top
 
 
 @pytest.mark.parametrize(
@@ -76,7 +209,8 @@ def test_without_network_the_error_says_where_to_place_the_weights(include_top, 
         ({"input_shape": (31, 32, 3)}, r"smallest that works is \(32, 32, 3\)"),
         ({"num_classes": 0}, "`num_classes`"),
         ({"pooling": "sum"}, "`pooling` must be None, 'avg' or 'max'"),
-        ({"weights": "imagenet", "input_shape": (64, 64, 1)}, "ImageNet weights take 3 channels"),
+        ({"weights": "imagenet", "input_shape": (64, 64, 1)}, "ImageNet weights and preprocessing take 3 channels"),
+        ({"preprocess": True, "input_shape": (64, 64, 2)}, "ImageNet weights and preprocessing take 3 channels"),
         ({"weights": "imagenet", "include_top": True}, r"take 1000 classes and input_shape=\(224, 224, 3\)"),
         ({"weights": "imagenet", "include_top": True, "input_shape": (224, 224, 3), "num_classes": 10}, "take 1000"),
     ],

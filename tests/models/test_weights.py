@@ -53,7 +53,12 @@ def test_a_damaged_file_is_refused(tmp_path, name):
 def test_weights_of_another_shape_are_refused(model, tmp_path, suffix):
     path = tmp_path / f"lenet5{suffix}"
     (model.save if suffix == ".keras" else model.save_weights)(path)
-    with pytest.raises(ValueError, match=r"does not hold the weights of this lenet5 \(61,111 parameters"):
+    message = (
+        r"does not hold the weights of this lenet5 \(61,111 parameters\): layer 'output' must have weights of the "
+        r"shapes \(84, 3\) and \(3,\), and has \(84, 10\) and \(10,\) there\. "
+        r"By its 61,706 parameters it looks like the LeNet-5 of this zoo\."
+    )
+    with pytest.raises(ValueError, match=message):
         cnnzoo.models.lenet5(num_classes=3, weights=path)
 
 

@@ -1,0 +1,80 @@
+"""Commands about the data sets."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cnnzoo.cli.shared import Data, DataPath, app, print_table
+
+data_app = typer.Typer(help="The data sets: what there is, what lies here, and how it looks.", no_args_is_help=False)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """List the data sets."""
+    from cnnzoo.data import data_card, list_datasets
+
+    table = Table("name", "data set", box=None, pad_edge=False)
+    for heading in ("training", "test", "classes", "download"):
+        table.add_column(heading, justify="right")
+    table.add_column("licence")
+    for card in map(data_card, list_datasets()):
+        size = f"{card.files[0].size / 1e6:,.0f} MB" if card.files else "in the package"
+        counts = (f"{card.train_size:,}", f"{card.test_size:,}", str(len(card.class_names)))
+        table.add_row(card.name, card.title, *counts, size, card.licence)
+    print_table(table)
+
+
+@data_app.command("fetch")
+def fetch_data(name: Data) -> None:
+    """Download a data set, unless a verified copy lies here, and say where it lies."""
+    from cnnzoo.data import fetch_dataset
+
+    print(fetch_dataset(name))
+
+
+@data_app.command("verify")
+def verify_data() -> None:
+    """Check the size and the hash of every copy that lies here."""
+    from cnnzoo.data import list_datasets, local_copies
+    from cnnzoo.data.download import cache_folder
+
+    found = [copy for name in list_datasets() for copy in local_copies(name) if copy.state != "absent"]
+    for copy in found:
+        print(f"{copy.name}: {copy.state}: {copy.path}")
+    if not found:
+        print(f"no copy of a data set lies in {cache_folder()}")
+    damaged = [copy for copy in found if copy.state == "damaged"]
+    if damaged:
+        copy = damaged[0]
+        raise ValueError(f"{len(damaged)} damaged: delete '{copy.path}' and run `cnnzoo data fetch {copy.name}`.")
+
+
+@data_app.command("where")
+def where_data() -> None:
+    """Print the folder that downloads go to; CNNZOO_HOME moves it."""
+    from cnnzoo.data.download import cache_folder
+
+    print(cache_folder())
+
+
+@data_app.command("show")
+def show_data(
+    data: Annotated[str, typer.Argument(metavar="NAME", help="A data set, or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="The picture to write (PNG).")],
+    data_path: DataPath = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
+    ] = False,
+) -> None:
+    """Draw training images of every class into a picture."""
+    from cnnzoo.data import find_source, load_dataset
+    from cnnzoo.plots import class_grid, save
+
+    source = replace(find_source(data, data_path), skip_broken=skip_broken)
+    save(class_grid(load_dataset(source)), out)
+    print(out)

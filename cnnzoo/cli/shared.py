@@ -1,0 +1,74 @@
+"""What the commands share: the application, names of arguments, tables, a quiet start."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+BAR_WIDTH = 30
+
+app = typer.Typer(
+    help="The classic convolutional networks, exactly as specified, that really learn, on the machine you have.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(help="A network; `cnnzoo list` names them.")]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder that `cnnzoo train` wrote, or lenet5, which ships trained.")
+]
+Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
+DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
+
+
+class Stopped(Exception):
+    """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
+
+
+def print_table(table: Table, *, cut: bool = True) -> None:
+    """Print ``table`` whole where the output is no terminal, and so has no width; else unless ``cut`` to its width."""
+    console = Console(highlight=False)
+    width = (
+        None
+        if console.is_terminal and cut
+        else console.measure(table, options=console.options.update(width=120)).maximum
+    )
+    if width is not None:
+        console = Console(highlight=False, width=width)
+    console.print(table)
+
+
+def times(shape: tuple[int | None, ...]) -> str:
+    """Return a shape as people write it."""
+    return " x ".join(map(str, shape))
+
+
+def bar(share: float) -> str:
+    """Return a bar as long as ``share`` of the longest."""
+    return "#" * round(share * BAR_WIDTH)
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hold back what TensorFlow's C++ code writes to standard error while it loads; an exception lets it out."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,34 @@
+"""What the layers of a network give."""
+
+from collections.abc import Sequence
+
+import keras
+
+from cnnzoo.lookup import look_up
+
+
+def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
+    """Return a model, on the layers of ``model``, that gives what the named layers give.
+
+    Args:
+        model: A functional or sequential Keras model of one input.
+        layers: The name of a layer, or several.
+
+    Returns:
+        A model with the input of ``model``. It gives a dictionary of name and output, float of shape
+        (n, height, width, channels) or (n, units), for several names; the output alone for one given as a string.
+
+    Raises:
+        ValueError: There is no layer of that name; the message suggests the nearest.
+
+    >>> import cnnzoo
+    >>> features(cnnzoo.models.lenet5(), ["c1", "f6"]).output_shape
+    {'c1': (None, 28, 28, 6), 'f6': (None, 84)}
+    """
+    outputs = {layer.name: layer.output for layer in model.layers}
+    if isinstance(layers, str):
+        return keras.Model(model.inputs[0], look_up(outputs, layers, "layer"), name=f"{model.name}_{layers}")
+    if not layers:
+        raise ValueError("`layers` must name at least one layer. Received none.")
+    chosen = {name: look_up(outputs, name, "layer") for name in layers}
+    return keras.Model(model.inputs[0], chosen, name=f"{model.name}_features")

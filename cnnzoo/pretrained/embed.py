@@ -1,0 +1,155 @@
+"""Images as vectors: what a network makes of them before it decides."""
+
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import keras
+import numpy as np
+
+from cnnzoo.arguments import check_integer
+from cnnzoo.data.folder import ImageFiles, list_image_files
+from cnnzoo.data.split import Split
+from cnnzoo.data.stream import raised_as_read, stream
+from cnnzoo.evaluation import batch_size_for
+from cnnzoo.inspect.features import features as features
+from cnnzoo.pretrained.load import load
+from cnnzoo.pretrained.preprocessing import scale_of
+
+Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+VECTORS, FILES = "features", "files"  # the arrays of an .npz file
+
+
+def embed(
+    model: keras.Model | str,
+    images: Images,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    batch_size: int | None = None,
+    skip_broken: bool = False,
+) -> np.ndarray | Path:
+    """Return a vector for each image; the images are read, and predicted, batch by batch.
+
+    Args:
+        model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
+            other layers. The name of a network of Keras Applications stands for ``load(name, preprocess=True)`` with
+            ImageNet weights.
+        images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
+            image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
+        out: File to write, ``.npz``, with the arrays ``features`` and, for image files, ``files``: their names,
+            relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
+        batch_size: Images at a time; None takes what bounds the memory.
+        skip_broken: Whether files that are no readable images are left out instead of raising.
+
+    Returns:
+        Float32 of shape (n, d), in the order of ``images``, files sorted by name; the path where ``out`` is given.
+
+    Raises:
+        ValueError: There is no image, one cannot be read, or the images do not fit the network.
+        FileNotFoundError: ``images`` names no folder, or a file that is not there.
+        FileExistsError: ``out`` exists.
+    """
+    target = None if out is None else _check_target(Path(out))
+    network = _pooled(load(model, preprocess=True, pooling="avg") if isinstance(model, str) else model)
+    pixels, names = _pixels(images, network, skip_broken)
+    _warn_of_range(pixels, scale_of(network) == "byte")
+    batches = _batches(network, pixels, batch_size)
+    width = network.output_shape[-1]
+    if target is None:
+        vectors = np.empty((len(pixels), width), np.float32)
+        for start, batch in batches:
+            vectors[start : start + len(batch)] = batch
+        return vectors
+    _write(target, (len(pixels), width), batches, names)
+    return target
+
+
+def _check_target(path: Path) -> Path:
+    if path.suffix != ".npz":
+        raise ValueError(f"`out` must be a file that ends in .npz. Received: '{path}'")
+    if os.path.lexists(path):
+        raise FileExistsError(f"'{path}' exists and is left as it is. Give a new name.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder '{path.parent}' to write '{path.name}' into.")
+    return path
+
+
+def _pooled(model: keras.Model) -> keras.Model:
+    if len(model.output_shape) == 4:
+        return keras.Model(model.inputs[0], keras.layers.GlobalAveragePooling2D()(model.output), name=model.name)
+    if len(model.output_shape) != 2:
+        raise ValueError(f"`model` must give vectors or maps. Received one that gives: {model.output_shape}")
+    return model
+
+
+def _pixels(images: Images, model: keras.Model, skip_broken: bool) -> tuple[np.ndarray, list[str]]:
+    """Return the images, unread where they are files, and the files' names."""
+    height, width, channels = model.input_shape[1:]
+    if isinstance(images, np.ndarray | ImageFiles):
+        expected = (height, width, channels)
+        fits = images.ndim == 4 and all(
+            side in (None, came) for side, came in zip(expected, images.shape[1:], strict=True)
+        )
+        if not fits or not len(images):
+            raise ValueError(
+                f"`images` must hold at least one image of shape {expected}. Received: {tuple(images.shape)}"
+            )
+        return cast(np.ndarray, images), []
+    if height is None or width is None:
+        raise ValueError("Files are resized to the network's size: give a `model` with a fixed height and width.")
+    files, names = list_image_files(images, skip_broken=skip_broken)
+    return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
+
+
+def _batches(model: keras.Model, images: np.ndarray, batch_size: int | None) -> Iterator[tuple[int, np.ndarray]]:
+    """Predict batch by batch: the position of the first image, and the vectors."""
+    factor = (
+        255.0 if scale_of(model) == "byte" and images.dtype == np.uint8 else 1.0
+    )  # the stream gives pixels in [0, 1]
+    size = check_integer("batch_size", batch_size, least=1) if batch_size else batch_size_for(images.shape[1:3])
+    start = 0
+    with raised_as_read():
+        for batch, _ in stream(Split(images, np.zeros(len(images), np.int64)), batch_size=size):
+            vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy() * factor))
+            yield start, vectors.astype(np.float32, copy=False)
+            start += len(vectors)
+
+
+def _warn_of_range(images: np.ndarray, in_bytes: bool) -> None:
+    if images.dtype == np.uint8:
+        return
+    largest = float(images[:1000].max())
+    if in_bytes and largest <= 1:
+        warnings.warn(
+            f"The network takes images in [0, 255], and the largest value is {largest:g}: these seem to be in [0, 1]. "
+            "Multiply them by 255, or build the network with `scale='unit'`.",
+            stacklevel=3,
+        )
+    if not in_bytes and largest > 2:
+        warnings.warn(
+            f"The network takes images in [0, 1], and the largest value is {largest:g}: these seem to be in [0, 255]. "
+            "Divide them by 255, or give uint8.",
+            stacklevel=3,
+        )
+
+
+def _write(path: Path, shape: tuple[int, int], batches: Iterator[tuple[int, np.ndarray]], names: Sequence[str]) -> None:
+    """Write the vectors as they come, under a temporary name that is changed when all is written."""
+    temporary = path.with_name(f".partial-{path.name}")
+    try:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            with archive.open(f"{VECTORS}.npy", "w", force_zip64=True) as member:
+                header: dict[str, Any] = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(member, header)
+                for _, batch in batches:
+                    member.write(np.ascontiguousarray(batch, "<f4").tobytes())
+            if names:
+                with archive.open(f"{FILES}.npy", "w") as member:
+                    np.lib.format.write_array(member, np.array(names), allow_pickle=False)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""A classifier of your own classes on a network that has learned others."""
+
+import os
+import random
+from collections.abc import Sequence
+
+import keras
+
+from cnnzoo.arguments import check_integer, check_number
+from cnnzoo.lookup import look_up
+from cnnzoo.models.building import InputShape
+from cnnzoo.pretrained.load import IMAGENET, load
+
+DROPOUT_RATE = 0.2
+
+POOLED, DROPPED, TOP = "top_pool", "top_dropout", "top"
+
+
+def classifier(
+    backbone: str | keras.Model,
+    *,
+    num_classes: int | None = None,
+    class_names: Sequence[str] | None = None,
+    weights: str | os.PathLike[str] | None = IMAGENET,
+    input_shape: InputShape | None = None,
+    dropout_rate: float = DROPOUT_RATE,
+) -> keras.Model:
+    """Build a classifier on a frozen backbone: its maps are averaged, then dropout and one dense layer follow.
+
+    Args:
+        backbone: The name of a network of Keras Applications, which gets its preprocessing into the graph; or a Keras
+            model that takes images in [0, 1] and gives maps or vectors, as ``cnnzoo.models.vgg19(include_top=False)``.
+            Its layers become the classifier's, and are frozen.
+        num_classes: Number of classes, at least 2.
+        class_names: Their names; in place of ``num_classes``.
+        weights: Of a backbone given by name: see ``load``.
+        input_shape: Of a backbone given by name: height, width and channels, in pixels; None takes its own. With one
+            channel, it is repeated.
+        dropout_rate: Fraction of the features that are dropped, in [0, 1).
+
+    Returns:
+        A functional model that takes images in [0, 1] of shape (n, height, width, channels) and gives float32 class
+        probabilities of shape (n, num_classes). Only its last layer is trainable; see ``unfreeze``.
+
+    Raises:
+        ValueError: An argument is out of range, the backbone gives neither maps nor vectors, or the weights do not fit.
+        FileNotFoundError: ``weights`` names no file.
+        ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
+
+    >>> model = classifier("mobilenetv2", class_names=["cat", "dog"], weights=None, input_shape=(32, 32, 3))
+    >>> model.output_shape, len(model.trainable_weights)
+    ((None, 2), 2)
+    """
+    if (num_classes is None) == (class_names is None):
+        raise ValueError("Give one of `num_classes` and `class_names`.")
+    count = check_integer("num_classes", len(class_names) if class_names is not None else num_classes, least=2)
+    dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
+    if isinstance(backbone, str):
+        backbone = load(backbone, weights=weights, input_shape=input_shape, preprocess=True, scale="unit")
+    for layer in backbone.layers:
+        layer.trainable = False
+    outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
+    return keras.Model(backbone.inputs[0], outputs, name=backbone.name)
+
+
+def unfreeze(model: keras.Model, first_layer: str) -> None:
+    """Make the layers of a classifier trainable from ``first_layer`` on; batch normalisation stays as it is.
+
+    A frozen batch normalisation works with the mean and deviation that it has learned, which a few photographs would
+    spoil.
+
+    Args:
+        model: As ``classifier`` returns it.
+        first_layer: The name of a layer, or how the names of a block begin: "block5".
+
+    Raises:
+        ValueError: No layer's name begins like that; the message suggests the nearest.
+    """
+    for layer in model.layers[find_layer(model, first_layer) :]:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def find_layer(model: keras.Model, beginning: str) -> int:
+    """Return the position of the first layer of ``model`` whose name begins like that.
+
+    Raises:
+        ValueError: There is none; the message suggests the nearest.
+    """
+    names = [layer.name for layer in model.layers]
+    found = next((name for name in names if name.startswith(beginning)), None) if beginning else None
+    return look_up({name: number for number, name in enumerate(names)}, found or beginning, "layer")
+
+
+def _vectors(backbone: keras.Model) -> keras.KerasTensor:
+    if len(backbone.output_shape) == 4:
+        return keras.layers.GlobalAveragePooling2D(name=POOLED)(backbone.output)
+    if len(backbone.output_shape) != 2:
+        raise ValueError(f"`backbone` must give maps or vectors. Received one that gives: {backbone.output_shape}")
+    return backbone.output
+
+
+def add_top(
+    vectors: keras.KerasTensor, num_classes: int, dropout_rate: float, *, dropout_seed: int
+) -> keras.KerasTensor:
+    """Return the class probabilities that the top of a classifier makes of ``vectors``, of shape (n, d).
+
+    The seed goes into the layer's configuration, so that copies, alone or on a backbone, drop the same features.
+    """
+    vectors = keras.layers.Dropout(dropout_rate, seed=dropout_seed, name=DROPPED)(vectors)
+    return keras.layers.Dense(num_classes, "softmax", dtype="float32", name=TOP)(vectors)

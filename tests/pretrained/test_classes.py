@@ -1,0 +1,49 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from cnnzoo.pretrained import decode
+
+
+def test_any_list_of_classes():
+    rows = decode(np.array([[0.2, 0.5, 0.3], [0.9, 0.1, 0.0]]), top=2, class_names=["cat", "dog", "owl"])
+    assert rows == [[("dog", 0.5), ("owl", 0.3)], [("cat", 0.9), ("dog", 0.1)]]
+    assert len(decode(np.zeros((1, 3)), class_names="abc")[0]) == 3
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """Keras' index file in its cache, with other names and the hash that belongs to them."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "imagenet_class_index.json"
+    path.write_text(json.dumps({str(number): [f"n{number:08}", f"thing_{number}"] for number in range(1000)}))
+    monkeypatch.setattr("cnnzoo.pretrained.classes.CLASS_INDEX_MD5", hashlib.md5(path.read_bytes()).hexdigest())
+    return path
+
+
+def test_imagenet_names_come_from_the_cache_of_keras(index):
+    predictions = np.zeros((1, 1000))
+    predictions[0, 7] = 1
+    assert decode(predictions, top=1) == [[("thing_7", 1.0)]]
+
+
+def test_without_network_the_error_says_where_to_place_the_names(tmp_path):
+    with pytest.raises(ConnectionError, match=r"and place it at '.*models/imagenet_class_index\.json', or give `class"):
+        decode(np.zeros((1, 1000)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((3,), {"class_names": "abc"}, r"must be of shape \(n, classes\)"),
+        ((1, 3), {}, r"must be of shape \(n, 1000\) for ImageNet's classes"),
+        ((1, 3), {"class_names": "ab"}, "a name for each of the 3 classes. Received: 2 names"),
+        ((1, 3), {"class_names": "abc", "top": 0}, "`top` must be an integer of at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(shape, options, message):
+    with pytest.raises(ValueError, match=message):
+        decode(np.zeros(shape), **options)

@@ -1,0 +1,124 @@
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnzoo.data import ImageFiles
+from cnnzoo.pretrained import embed, load
+from tests.weight_files import lively
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lively(load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, pooling="avg"))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, images):
+    """The images as files, in an order of names that is theirs, the last two in a subfolder."""
+    (tmp_path / "photos" / "z").mkdir(parents=True)
+    for number, pixels in enumerate(images):
+        Image.fromarray(pixels).save(tmp_path / "photos" / ("z" if number > 2 else ".") / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def test_it_gives_what_the_network_gives(network, images):
+    expected = network.predict(images, verbose=0)
+    for batch_size in (None, 2):
+        np.testing.assert_allclose(embed(network, images, batch_size=batch_size), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(embed(network, images.astype(np.float32)), expected, rtol=1e-3, atol=1e-5)
+    assert expected.std(axis=0).mean() > 0.01
+
+
+def test_a_network_that_takes_one_to_zero(network, images):
+    unit = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, scale="unit", pooling="avg")
+    unit.set_weights(network.get_weights())
+    for given in (images, images.astype(np.float32) / 255):
+        np.testing.assert_allclose(embed(unit, given), embed(network, images), rtol=1e-3, atol=1e-5)
+
+
+def test_maps_are_averaged(images):
+    maps = lively(load("mobilenet", weights=None, input_shape=(64, 32, 3), preprocess=True))
+    images = np.concatenate([images, images[::-1]], axis=1)
+    np.testing.assert_allclose(
+        embed(maps, images), maps.predict(images, verbose=0).mean(axis=(1, 2)), rtol=1e-3, atol=1e-5
+    )
+
+
+def test_a_folder_is_searched_and_written_with_its_names(network, images, folder, tmp_path):
+    path = embed(network, folder, out=tmp_path / "features.npz", batch_size=2)
+    with np.load(path) as arrays:
+        assert arrays["files"].tolist() == ["0.png", "1.png", "2.png", "z/3.png", "z/4.png"]
+        assert arrays["features"].dtype == np.float32
+        np.testing.assert_allclose(arrays["features"], embed(network, images), rtol=1e-3, atol=1e-5)
+    assert not list(tmp_path.glob(".partial*"))
+
+
+def test_files_keep_their_order_and_may_come_twice(network, images, folder):
+    vectors = embed(network, [folder / "2.png", folder / "0.png", folder / "2.png"])
+    np.testing.assert_allclose(vectors, embed(network, images[[2, 0, 2]]), rtol=1e-3, atol=1e-5)
+
+
+def test_the_images_are_read_batch_by_batch(network, folder, monkeypatch):
+    sizes = []
+    read = ImageFiles.__getitem__
+    monkeypatch.setattr(ImageFiles, "__getitem__", lambda self, index: sizes.append(len(index)) or read(self, index))
+    embed(network, folder, batch_size=2)
+    assert sorted(sizes) == [1, 2, 2]
+
+
+def test_values_of_the_wrong_range_are_told_once(network, images):
+    unit = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()])
+    for model, given, told in (
+        (network, images / np.float32(255), r"takes images in \[0, 255\], and the largest value is 1"),
+        (unit, images.astype(np.float32), r"takes images in \[0, 1\], and the largest value is 255"),
+    ):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            for _ in range(2):
+                embed(model, given)
+        assert len(caught) == 1
+        with pytest.warns(UserWarning, match=told):
+            embed(model, given)
+
+
+def test_a_broken_file_is_named_or_left_out(network, folder):
+    (folder / "1.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"1\.png' is not a readable image"):
+        embed(network, folder)
+    assert embed(network, folder, skip_broken=True).shape == (4, 1024)
+
+
+def test_what_is_missing_or_does_not_fit_is_said_before_anything_is_written(network, images, folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "taken.npz").write_bytes(b"")
+    unsized = load("mobilenet", weights=None, input_shape=(None, None, 3))
+    for error, message, model, given, out in (
+        (FileNotFoundError, "There is no folder 'absent'", network, "absent", None),
+        (FileNotFoundError, "No such image: 'absent.png'", network, ["absent.png"], None),
+        (ValueError, "at least one readable image. Received none", network, tmp_path / "empty", None),
+        (FileExistsError, "taken.npz' exists and is left as it is", network, folder, tmp_path / "taken.npz"),
+        (FileNotFoundError, "There is no folder", network, folder, tmp_path / "absent" / "features.npz"),
+        (ValueError, "ends in .npz", network, folder, tmp_path / "features.csv"),
+        (ValueError, "at least one image of shape", network, images[:, :16], None),
+        (ValueError, "at least one image of shape", network, images[:0], None),
+        (ValueError, "fixed height and width", unsized, folder, None),
+        (
+            ValueError,
+            "must give vectors or maps",
+            keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Reshape((32, 96))]),
+            images,
+            None,
+        ),
+        (ConnectionError, "place it at", "mobilenet", images, None),
+    ):
+        with pytest.raises(error, match=message):
+            embed(model, given, out=out)
+    assert not (tmp_path / "features.npz").exists()

@@ -1,0 +1,74 @@
+import keras
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.pretrained import classifier, unfreeze
+
+
+def mobilenet(**options):
+    return classifier("mobilenetv2", **{"weights": None, "input_shape": (32, 32, 3), "num_classes": 3, **options})
+
+
+def test_only_the_top_learns():
+    model = mobilenet()
+    assert [weight.path for weight in model.trainable_weights] == ["top/kernel", "top/bias"]
+    assert model.output_shape == (None, 3)
+    images = np.random.default_rng(0).random((4, 32, 32, 3), dtype=np.float32)
+    np.testing.assert_allclose(np.sum(model(images), axis=1), 1, rtol=1e-5)
+    before = [weight.numpy().copy() for weight in model.non_trainable_weights]
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(images, np.array([0, 1, 2, 0]), verbose=0)
+    assert all(map(np.array_equal, before, [weight.numpy() for weight in model.non_trainable_weights]))
+
+
+def test_it_takes_images_as_the_zoo_gives_them():
+    model = mobilenet()
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    plain = cnnzoo.pretrained.load("mobilenetv2", weights=None, input_shape=(32, 32, 3))
+    plain.set_weights([weight.numpy() for weight in model.weights[:-2]])
+    maps = plain(keras.applications.mobilenet_v2.preprocess_input(images.copy()))
+    expected = keras.ops.softmax(keras.ops.mean(maps, axis=(1, 2)) @ model.weights[-2] + model.weights[-1])
+    np.testing.assert_allclose(model(images / 255), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_network_of_the_zoo_is_a_backbone_too():
+    backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
+    model = classifier(backbone, class_names=["cat", "dog"])
+    assert (model.name, model.output_shape, len(model.trainable_weights)) == ("vgg19", (None, 2), 2)
+
+
+def test_unfreezing_takes_the_last_blocks_without_batch_normalisation():
+    model = mobilenet()
+    unfreeze(model, "block_16")
+    trained = {layer.name for layer in model.layers if layer.trainable_weights}
+    assert {"block_16_expand", "block_16_project", "Conv_1", "top"} <= trained
+    assert not any("bn" in name.lower() or name.startswith(("block_15", "block_1_")) for name in trained)
+
+
+@pytest.mark.parametrize("name", ["block99_expand", ""])
+def test_unfreezing_an_unknown_layer_is_refused(name):
+    with pytest.raises(ValueError, match=f"There is no layer '{name}'"):
+        unfreeze(mobilenet(), name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_classes": 1}, "`num_classes` must be an integer of at least 2"),
+        ({"num_classes": None, "class_names": ["cat"]}, "`num_classes` must be an integer of at least 2"),
+        ({"num_classes": None}, "Give one of `num_classes` and `class_names`"),
+        ({"class_names": ["cat", "dog", "owl"]}, "Give one of `num_classes` and `class_names`"),
+        ({"dropout_rate": 1}, "`dropout_rate`"),
+        ({"input_shape": (16, 16, 3)}, "smallest that works"),
+    ],
+)
+def test_bad_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        mobilenet(**options)
+
+
+def test_a_backbone_must_give_maps_or_vectors():
+    backbone = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Reshape((32, 96))])
+    with pytest.raises(ValueError, match="`backbone` must give maps or vectors"):
+        classifier(backbone, num_classes=2)

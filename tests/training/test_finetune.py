@@ -1,0 +1,134 @@
+"""Transfer: the top on features that are computed once, then the last layers; and the run that it leaves."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo.pretrained import classifier
+from cnnzoo.training import Recipe, finetune, fit, load_run
+from tests.weight_files import lively
+
+COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Thirty noisy pictures of each of two colours."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name, color in COLORS.items():
+        (folder / name).mkdir()
+        for number in range(30):
+            noise = rng.normal(0, 40, (32, 32, 3))
+            Image.fromarray(np.clip(noise + color, 0, 255).astype(np.uint8)).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Weights of VGG16 that let colours pass, as a local file."""
+    path = tmp_path_factory.mktemp("weights") / "vgg16.weights.h5"
+    lively(cnnzoo.pretrained.load("vgg16", weights=None), gain=2).save_weights(path)
+    return path
+
+
+def quick(photos, weights, **options):
+    options = {
+        "image_size": 32,
+        "weights": weights,
+        "recipe": Recipe(epochs=5, batch_size=8, learning_rate=0.01),
+        **options,
+    }
+    return finetune("vgg16", photos, progress=False, **options)
+
+
+def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_path):
+    run = quick(photos, weights, out=tmp_path / "run")
+    assert run.metrics["test_accuracy"] >= 0.9
+    assert {path.name for path in run.path.iterdir()} >= {"model.keras", "run.json", "history.csv", "confusion.png"}
+    loaded = load_run(run.path)
+    assert loaded.class_names == ("blue", "red")
+    assert loaded.predict([photos / "red" / "0.png"])[0].label == "red"
+    assert loaded.evaluate().accuracy == run.metrics["test_accuracy"]
+    assert loaded.record["finetuned"]["weights"] == str(weights)
+    assert len(loaded.history["loss"]) == 5
+
+
+def test_cached_features_train_the_top_as_the_frozen_backbone_does(photos, weights, tmp_path):
+    run = quick(photos, weights, out=tmp_path / "run", seed=3)
+    dataset = cnnzoo.data.load_folder(photos, 32, seed=3)
+    keras.utils.set_random_seed(3)
+    model = classifier("vgg16", class_names=dataset.class_names, weights=weights, input_shape=(32, 32, 3))
+    through = fit(model, *dataset, recipe=Recipe(epochs=5, batch_size=8, learning_rate=0.01), seed=3, progress=False)
+    assert through.history["accuracy"] == run.history["accuracy"]
+    np.testing.assert_allclose(through.history["loss"], run.history["loss"], rtol=1e-3)
+    assert run.history["accuracy"][-1] >= 0.9  # there is something to compare
+    for ours, theirs in zip(run.model.get_layer("top").weights, model.get_layer("top").weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-4)
+
+
+def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path):
+    frozen = quick(photos, weights, out=tmp_path / "frozen")
+    slowly = Recipe(epochs=2, learning_rate=1e-4)
+    run = quick(photos, weights, out=tmp_path / "run", unfreeze_from="block5_conv3", unfrozen_recipe=slowly)
+    assert len(run.history["loss"]) == 7
+    assert [recipe["learning_rate"] for recipe in run.record["finetuned"]["recipes"]] == [0.01, 1e-4]
+    changed = {
+        layer.name
+        for layer, other in zip(run.model.layers, frozen.model.layers, strict=True)
+        if layer.weights and not all(map(np.array_equal, layer.get_weights(), other.get_weights()))
+    }
+    assert changed == {"block5_conv3", "top"}
+
+
+def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_path):
+    run = quick(photos, weights, out=tmp_path / "run", augment="flip", recipe=Recipe(epochs=1))
+    assert run.record["recipe"]["augment"] == ["flip"]
+    assert len(run.history["loss"]) == 1
+
+
+def test_grey_photographs_are_repeated(photos, weights, tmp_path):
+    for name in COLORS:
+        (tmp_path / "grey" / name).mkdir(parents=True)
+        for file in sorted((photos / name).iterdir())[:4]:
+            Image.open(file).convert("L").save(tmp_path / "grey" / name / file.name)
+    run = quick(tmp_path / "grey", weights, out=tmp_path / "run", recipe=Recipe(epochs=1))
+    assert run.model.input_shape == (None, 32, 32, 1)
+    assert len(load_run(run.path).predict([photos / "red" / "0.png"])[0].probabilities) == 2
+
+
+def test_a_backbone_of_your_own(photos, tmp_path):
+    backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
+    run = finetune(backbone, photos, out=tmp_path / "run", recipe=Recipe(epochs=1), progress=False)
+    assert (run.model.name, run.record["finetuned"]["weights"]) == ("vgg19", None)
+
+
+def test_it_says_what_it_does(photos, weights, tmp_path, capsys):
+    finetune("vgg16", photos, image_size=32, weights=weights, recipe=Recipe(epochs=1), out=tmp_path / "run")
+    said = capsys.readouterr().out
+    assert said.startswith("computing the features of 60 images\n")
+    assert "epoch 1/1   training: loss" in said
+
+
+def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path):
+    (tmp_path / "one" / "cat").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    for options, message in (
+        ({"unfreeze_from": "block99"}, "There is no layer 'block99'"),
+        ({"augment": "flop"}, "no augmentation 'flop'"),
+        ({"image_size": 16}, "smallest that works"),
+        ({"dropout_rate": 1}, "`dropout_rate`"),
+        ({"seed": -1}, "`seed`"),
+        ({"photos": tmp_path / "one"}, "at least two"),
+        ({"photos": tmp_path / "empty"}, "at least two"),
+    ):
+        given = {"photos": photos, "weights": weights, **options}
+        with pytest.raises(ValueError, match=message):
+            quick(**given, out=tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match="There is no pretrained network 'vgg20'"):
+        finetune("vgg20", photos)
+    with pytest.raises(FileNotFoundError, match=r"No such file: 'absent\.h5'"):
+        quick(photos, "absent.h5", out=tmp_path / "run")
