@@ -12,7 +12,10 @@ import cnnzoo
 HERE = Path(__file__).parent
 GENERATED = HERE / "_generated"
 DATA_COMMANDS = ("data list", "data fetch", "data verify", "data where", "data show")
-COMMANDS = ("train", "evaluate", "predict", "recipes", "list", "show", *DATA_COMMANDS)
+COMMANDS = (
+    *("train", "evaluate", "predict", "recipes", "list", "show", "pretrained", "finetune", "embed"),
+    *DATA_COMMANDS,
+)
 
 project = "cnnzoo"
 author = "The cnnzoo authors"
@@ -58,6 +61,18 @@ def _recipes_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _pretrained_page() -> str:
+    rows = ["| name | input | parameters | without top | depth | top-1 % | top-5 % | MB | CPU ms | GPU ms | images |"]
+    rows.append("|---|" + "---:|" * 9 + "---|")
+    for card in cnnzoo.pretrained.select_pretrained():
+        published = (card.top1, card.top5, card.size_mb, card.cpu_ms, card.gpu_ms)
+        values = ("" if value is None else str(value) for value in published)
+        counted = (str(card.input_size), f"{card.params:,}", f"{card.params_no_top:,}", str(card.depth))
+        name = f"[`{card.name}`]({card.family.reference})"
+        rows.append(f"| {' | '.join((name, *counted, *values, card.family.preprocessing))} |")
+    return "\n".join(rows) + "\n"
+
+
 def _block(words: tuple[str, ...]) -> str:
     """Return what a command prints, under the command, as a code block."""
     environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
@@ -72,6 +87,7 @@ def _generate(app: object) -> None:
     pages = {
         "models.md": _models_page(),
         "recipes.md": _recipes_page(),
+        "pretrained.md": _pretrained_page(),
         "commands.md": "\n\n".join(f"## {name}\n\n{_block((*name.split(), '--help'))}" for name in COMMANDS) + "\n",
     }
     for name, text in pages.items():

@@ -14,6 +14,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.cli import main
+from tests.weight_files import lively
 
 
 def cnnzoo_command(*words, cwd=None):
@@ -177,6 +178,19 @@ def test_version():
         (["train", "lenet5", "--recipe", "papers"], "error: There is no recipe 'papers'. Did you mean 'paper'?"),
         (["train", "--resume", "RUN"], "error: The run"),
         (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
+        (["pretrained", "--max-params", "ten"], "error: `--max-params` must be a number like 10M or 500K."),
+        (["pretrained", "--sort", "top2"], "error: There is no order 'top2'. Did you mean 'top5'?"),
+        (["finetune", "vgg20", "photos"], "error: There is no pretrained network 'vgg20'. Did you mean 'vgg"),
+        (["finetune", "vgg19", "taken", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
+        (["finetune", "vgg19", "taken"], "error: 'taken' must have a folder of images for each class"),
+        (
+            ["embed", "vgg19", "taken", "--out", "text.png", "--weights", "none"],
+            "error: `out` must be a file that ends",
+        ),
+        (
+            ["embed", "vgg19", "taken", "--out", "a.npz", "--weights", "b.h5"],
+            "error: `weights` must be None or a",
+        ),
         (["trian"], "error: No such command 'trian'"),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
@@ -200,3 +214,33 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, run
     assert complaint.startswith(message)
     assert complaint.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "text.png"]
+
+
+def test_pretrained_lists_what_there_is():
+    finished = cnnzoo_command("pretrained", "--sort", "top1", "--max-params", "10M")
+    assert finished.returncode == 0, finished.stderr
+    heading, best, *others = finished.stdout.splitlines()
+    assert heading.split()[:3] == ["name", "input", "parameters"]
+    assert best.split()[:3] == ["efficientnetb2", "260", "9,177,569"]
+    assert len(others) == 10
+
+
+def test_finetune_and_embed_take_a_folder_of_photographs(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, brightness in (("dark", 0), ("light", 155)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(brightness, brightness + 100, (40, 40, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    network = lively(cnnzoo.pretrained.load("vgg16", weights=None, input_shape=(32, 32, 3)), gain=2)
+    network.save_weights(tmp_path / "vgg16.weights.h5")
+    words = ("--weights", "vgg16.weights.h5", "--image-size", 32, "--epochs", 20, "--out", "run")
+    finished = cnnzoo_command("finetune", "vgg16", "photos", *words, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "100.00% of 4 held-out images are right" in finished.stdout
+    finished = cnnzoo_command("predict", "run", "photos/light/0.png", cwd=tmp_path)
+    assert finished.stdout.startswith("photos/light/0.png: light\n")
+    finished = cnnzoo_command("embed", "mobilenet", "photos", "--weights", "none", "--out", "f.npz", cwd=tmp_path)
+    assert finished.stdout == "f.npz\n"
+    with np.load(tmp_path / "f.npz") as arrays:
+        assert (arrays["features"].shape, arrays["files"][0]) == ((20, 1024), "dark/0.png")
