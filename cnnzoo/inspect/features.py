@@ -22,8 +22,8 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
         ValueError: There is no layer of that name; the message suggests the nearest.
 
     >>> import cnnzoo
-    >>> features(cnnzoo.models.lenet5(), ["c1", "f6"]).output_shape
-    {'c1': (None, 28, 28, 6), 'f6': (None, 84)}
+    >>> features(cnnzoo.models.lenet5(), "c1").output_shape
+    (None, 28, 28, 6)
     """
     outputs = {layer.name: layer.output for layer in model.layers}
     if isinstance(layers, str):
