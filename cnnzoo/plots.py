@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cnnzoo.data.split import Dataset, as_float, class_numbers
+from cnnzoo.files import check_new, write_whole
 
 # Two colours of M. Okabe, K. Ito (2008), told apart with any colour vision
 BLUE = "#0072b2"
@@ -146,16 +147,11 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         OSError: The file cannot be written.
     """
     path = Path(path)
-    if os.path.lexists(path):
-        raise FileExistsError(f"'{path}' exists and is left as it is. Give a new name.")
-    temporary = path.with_name(f".partial-{path.name}")
+    check_new(path)
     try:
-        figure.savefig(temporary, format="png")
-        temporary.replace(path)
+        write_whole(path, lambda temporary: figure.savefig(temporary, format="png"))
     except OSError as error:
         raise OSError(f"'{path}' cannot be written ({error.strerror}). Give another.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _draw_image(axes: Axes, image: np.ndarray, true_name: str, predicted_name: str) -> None:

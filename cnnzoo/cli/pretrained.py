@@ -1,19 +1,20 @@
 """Commands about the networks of Keras Applications: what there is, features, transfer."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import DataPath, Stopped, app, print_table, quiet_start
+from cnnzoo.cli.shared import DataPath, app, print_table, quiet_start, stoppable
 from cnnzoo.cli.training import print_run
 
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
 
 Network = Annotated[str, typer.Argument(metavar="NAME", help="A network; `cnnzoo pretrained` names them.")]
 Weights = Annotated[
-    str, typer.Option(help="imagenet (from Keras' cache, or downloaded), or a local .h5, .weights.h5 or .keras file.")
+    str,
+    typer.Option(help="imagenet (from Keras' cache or downloaded), a file (.h5, .weights.h5, .keras), or none."),
 ]
 SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files that are no images.")]
 
@@ -72,27 +73,28 @@ def finetune(
 ) -> None:
     """Train a classifier of your own classes on a network that has learned ImageNet's; leave a run folder."""
     with quiet_start():
-        from cnnzoo.training.finetune import HEAD, UNFROZEN, changed
-        from cnnzoo.training.finetune import finetune as finetune_network
+        from cnnzoo.training import finetune as finetune_network
+        from cnnzoo.training.finetune import HEAD, UNFROZEN
+        from cnnzoo.training.recipe import changed
 
-    try:
+    top = {"epochs": epochs, "learning_rate": learning_rate}
+    rest = {"epochs": unfrozen_epochs, "learning_rate": unfrozen_learning_rate}
+    with stoppable():
         run = finetune_network(
             name,
             data,
             data_path=data_path,
-            weights=None if weights == "none" else weights,
+            weights=_weights(weights),
             image_size=image_size,
             fraction=fraction,
             skip_broken=skip_broken,
             augment=augment,
-            recipe=changed(HEAD, epochs, learning_rate),
+            recipe=changed(HEAD, _given(top)),
             unfreeze_from=unfreeze,
-            unfrozen_recipe=changed(UNFROZEN, unfrozen_epochs, unfrozen_learning_rate),
+            unfrozen_recipe=changed(UNFROZEN, _given(rest)),
             seed=seed,
             out=out,
         )
-    except KeyboardInterrupt as error:
-        raise Stopped(str(error) or "Stopped.") from error
     print_run(run)
 
 
@@ -107,7 +109,13 @@ def embed(
     """Write a vector for each image: what the network makes of it before it decides."""
     with quiet_start():
         from cnnzoo.pretrained import embed as embed_images
-        from cnnzoo.pretrained import load
 
-    network = load(name, weights=None if weights == "none" else weights, preprocess=True, pooling="avg")
-    print(embed_images(network, images, out=out, skip_broken=skip_broken))
+    print(embed_images(name, images, weights=_weights(weights), out=out, skip_broken=skip_broken))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _weights(word: str) -> str | None:
+    return None if word == "none" else word

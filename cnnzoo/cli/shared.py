@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 BAR_WIDTH = 30
+WIDTH = 120  # characters, at most, of a table where there is no terminal
 
 app = typer.Typer(
     help="The classic convolutional networks, exactly as specified, that really learn, on the machine you have.",
@@ -33,15 +34,20 @@ class Stopped(Exception):
     """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
 
 
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Let a stop by a signal pass Typer, with its message."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(str(error) or "Stopped.") from error
+
+
 def print_table(table: Table, *, cut: bool = True) -> None:
-    """Print ``table`` whole where the output is no terminal, and so has no width; else unless ``cut`` to its width."""
+    """Print ``table``, in a terminal in its width where it may be ``cut``, else as wide as it needs."""
     console = Console(highlight=False)
-    width = (
-        None
-        if console.is_terminal and cut
-        else console.measure(table, options=console.options.update(width=120)).maximum
-    )
-    if width is not None:
+    if not (console.is_terminal and cut):
+        width = console.measure(table, options=console.options.update(width=WIDTH)).maximum
         console = Console(highlight=False, width=width)
     console.print(table)
 

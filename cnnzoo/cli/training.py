@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 import cnnzoo
-from cnnzoo.cli.shared import DataPath, RunPath, Stopped, app, bar, print_table, quiet_start
+from cnnzoo.cli.shared import DataPath, RunPath, app, bar, print_table, quiet_start, stoppable
 from cnnzoo.training.environment import ADDRESSES
 from cnnzoo.wording import counted
 
@@ -89,13 +89,11 @@ def train(
         from cnnzoo.training import train as train_network
 
     team = join_team(addresses, processes, process_id) if distributed else None
-    try:
+    with stoppable():
         if resume is not None:
             run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
         else:
             run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
-    except KeyboardInterrupt as error:
-        raise Stopped(str(error) or "Stopped.") from error
     if team is None or team.leads:
         print_run(run)
 

@@ -15,6 +15,8 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from cnnzoo.keras_cache import keras_home
+
 ATTEMPTS = 4  # at one address without getting further, each going on where the last broke off
 BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one
 CONNECT_TIMEOUT = 10.0  # seconds until an address that does not answer is given up
@@ -102,11 +104,6 @@ def check_copy(path: Path, file: RemoteFile) -> Literal["absent", "damaged", "ve
 def cache_folder() -> Path:
     """Return the folder of our own downloads: ``CNNZOO_HOME``, or the system's cache folder."""
     return Path(os.environ.get("CNNZOO_HOME") or pooch.os_cache("cnnzoo")).expanduser()
-
-
-def keras_home() -> Path:
-    """Return the folder under which Keras keeps what it downloads: ``KERAS_HOME``, or ``~/.keras``."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 def _download(file: RemoteFile, work: Path) -> None:

@@ -11,7 +11,8 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     """Return a model, on the layers of ``model``, that gives what the named layers give.
 
     Args:
-        model: A functional or sequential Keras model of one input.
+        model: A functional or sequential Keras model of one input; layers inside models within it
+            are not found.
         layers: The name of a layer, or several.
 
     Returns:
@@ -25,10 +26,10 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     >>> features(cnnzoo.models.lenet5(), "c1").output_shape
     (None, 28, 28, 6)
     """
-    outputs = {layer.name: layer.output for layer in model.layers}
+    by_name = {layer.name: layer for layer in model.layers}
     if isinstance(layers, str):
-        return keras.Model(model.inputs[0], look_up(outputs, layers, "layer"), name=f"{model.name}_{layers}")
+        return keras.Model(model.inputs[0], look_up(by_name, layers, "layer").output, name=f"{model.name}_{layers}")
     if not layers:
         raise ValueError("`layers` must name at least one layer. Received none.")
-    chosen = {name: look_up(outputs, name, "layer") for name in layers}
-    return keras.Model(model.inputs[0], chosen, name=f"{model.name}_features")
+    outputs = {name: look_up(by_name, name, "layer").output for name in layers}
+    return keras.Model(model.inputs[0], outputs, name=f"{model.name}_features")

@@ -18,7 +18,7 @@ from cnnzoo.models.building import (
     dense,
     initializer_for_one_layer,
 )
-from cnnzoo.models.weights import copy_by_name, file_fits, load_local_weights, published
+from cnnzoo.models.weights import IMAGENET, copy_by_name, file_fits, load_local_weights, published
 from cnnzoo.pretrained.preprocessing import preprocessed, preprocessed_grey
 
 INPUT_SHAPE = (224, 224, 3)  # Section 2.1
@@ -69,7 +69,8 @@ def vgg19(
         weights: "imagenet" starts the convolutions, by name, from those of ``keras.applications.VGG19`` (80 MB, from
             Keras' cache or downloaded there), and leaves the dense layers as initialised. A local file
             (``.weights.h5``, ``.keras`` or ``.h5``) gives all weights, or where it holds the convolutions only, those.
-            None initialises. With an ``input_shape`` of one channel, the first kernels of three are summed.
+            None initialises. With an ``input_shape`` of one channel, the first kernels of ImageNet's convolutions, or
+            of a file of convolutions on three channels, are summed.
         preprocess: Whether the graph turns images in [0, 1] into what the convolutions of Keras Applications take, RGB
             or grey; None does so with ``weights="imagenet"``. Give True for a local copy of those.
         name: Name of the model.
@@ -95,7 +96,7 @@ def vgg19(
     weight_decay = check_number("weight_decay", weight_decay, "[0, inf)")
     input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
 
-    imagenet = weights == "imagenet"
+    imagenet = weights == IMAGENET
     preprocess = imagenet if preprocess is None else preprocess
     if (imagenet or preprocess) and input_shape[2] not in (1, 3):
         raise ValueError(
@@ -118,7 +119,7 @@ def _preprocessing(input_shape: InputShape) -> Callable[[Any], Any]:
 def _load(model: keras.Model, weights: str | os.PathLike[str]) -> None:
     """Fill ``model`` from ImageNet's convolutions or from a file, of the network or of its convolutions."""
     size = (*model.input_shape[1:3], 3)
-    if weights == "imagenet":
+    if weights == IMAGENET:
         copy_by_name(published(keras.applications.VGG19, include_top=False, input_shape=size), model)
         return
     convolutions = keras.Model(model.inputs[0], model.get_layer("block5_pool").output, name=model.name)

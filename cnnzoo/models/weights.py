@@ -15,20 +15,13 @@ from typing import Any
 import h5py
 import keras
 
-from cnnzoo.data.download import keras_home
+from cnnzoo.keras_cache import told_where_to_place
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.pretrained.catalog import PRETRAINED_CARDS
 
+IMAGENET = "imagenet"
 WEIGHT_FILES = (".weights.h5", ".keras", ".h5")
 IN_KERAS_FILE = "model.weights.h5"
-
-# Files that Keras keeps under another name than that of their address
-CACHED_AS = {
-    "NASNet-mobile.h5": "nasnet_mobile.h5",
-    "NASNet-mobile-no-top.h5": "nasnet_mobile_no_top.h5",
-    "NASNet-large.h5": "nasnet_large.h5",
-    "NASNet-large-no-top.h5": "nasnet_large_no_top.h5",
-}
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -113,18 +106,8 @@ def published(build: Callable[..., keras.Model], **options: Any) -> keras.Model:
         ConnectionError: They are not in Keras' cache and cannot be downloaded; the message names the file, its address
             and its place.
     """
-    try:
-        return build(weights="imagenet", **options)
-    except Exception as error:  # Keras raises a bare Exception when a download fails
-        failed = re.search(r"URL fetch failure on (\S+): ", str(error))
-        if failed is None:
-            raise
-        name = failed[1].rpartition("/")[2]
-        place = keras_home() / "models" / CACHED_AS.get(name, name)
-        raise ConnectionError(
-            f"The ImageNet weights could not be downloaded (no network?). Fetch {failed[1]} elsewhere and place it at "
-            f"'{place}', or give a local file as `weights`."
-        ) from error
+    with told_where_to_place("The ImageNet weights", "a local file as `weights`"):
+        return build(weights=IMAGENET, **options)
 
 
 def _load_all(model: keras.Model, path: Path) -> None:
@@ -196,29 +179,36 @@ def _text(value: str | bytes) -> str:
 def _difference(model: keras.Model, layers: list[FileLayer]) -> str | None:
     """Say in what the layers of a file differ first from those of ``model``; None where they fit.
 
-    Layers are told apart by their names. Those that Keras named itself, with a number that another session may have
-    counted otherwise, and those without a name are compared by their shapes alone.
+    Layers are told apart by their names, as far as older releases of Keras wrote the same. Those that Keras named
+    itself, with a number that another session may have counted otherwise, and those without a name are compared by
+    their shapes alone.
     """
     wanted = [(layer, _shapes(layer)) for layer in _flat(model) if _shapes(layer)]
-    named = {layer.name: layer for layer in layers if layer.name}
+    named = {_plain(layer.name): layer for layer in layers if layer.name}
     for layer, shapes in wanted:
         if _is_named_by_keras(layer):
             continue
-        if layer.name not in named:
+        found = named.get(_plain(layer.name))
+        if found is None:
             if all(entry.name is None for entry in layers):
                 continue
             return f"it has no layer '{layer.name}'"
-        if named[layer.name].shapes != shapes:
+        if found.shapes != shapes:
             return (
                 f"layer '{layer.name}' must have weights of the shapes {_listed(shapes)}, and has "
-                f"{_listed(named[layer.name].shapes)} there"
+                f"{_listed(found.shapes)} there"
             )
-    own = {layer.name for layer, _ in wanted if not _is_named_by_keras(layer)}
-    if len(own) == len(wanted) and (extra := [name for name in named if name not in own]):
+    own = {_plain(layer.name) for layer, _ in wanted if not _is_named_by_keras(layer)}
+    if len(own) == len(wanted) and (extra := [layer.name for name, layer in named.items() if name not in own]):
         return f"it has a layer '{extra[0]}' more"
     if sorted(shapes for _, shapes in wanted) != sorted(layer.shapes for layer in layers):
         return f"it has {len(layers)} layers with weights, of other shapes than the {len(wanted)} here"
     return None
+
+
+def _plain(name: str) -> str:
+    """Return a layer's name without what releases of Keras write differently: "conv_bn" was "Conv/BatchNorm"."""
+    return name.lower().replace("/", "_").replace("batchnorm", "bn")
 
 
 def _flat(model: keras.Model) -> Iterator[keras.Layer]:

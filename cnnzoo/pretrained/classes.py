@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from cnnzoo.arguments import check_integer
-from cnnzoo.data.download import keras_home
+from cnnzoo.keras_cache import MODELS, keras_home, told_where_to_place
 
 CLASS_INDEX = "imagenet_class_index.json"
 CLASS_INDEX_URL = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
@@ -64,14 +64,9 @@ def imagenet_classes() -> list[str]:
     Raises:
         ConnectionError: The file is not in Keras' cache and cannot be downloaded.
     """
-    try:
+    with told_where_to_place("The names of ImageNet's classes", "`class_names`"):
         path = keras.utils.get_file(
-            CLASS_INDEX, CLASS_INDEX_URL, cache_subdir="models", file_hash=CLASS_INDEX_MD5, cache_dir=str(keras_home())
+            CLASS_INDEX, CLASS_INDEX_URL, cache_subdir=MODELS, file_hash=CLASS_INDEX_MD5, cache_dir=str(keras_home())
         )
-    except Exception as error:  # Keras raises a bare Exception when a download fails
-        raise ConnectionError(
-            f"The names of ImageNet's classes could not be downloaded (no network?). Fetch {CLASS_INDEX_URL} elsewhere "
-            f"and place it at '{keras_home() / 'models' / CLASS_INDEX}', or give `class_names`."
-        ) from error
     index = json.loads(Path(path).read_text(encoding="utf-8"))
     return [index[str(number)][1] for number in range(len(index))]

@@ -15,9 +15,11 @@ from cnnzoo.data.folder import ImageFiles, list_image_files
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation import batch_size_for
+from cnnzoo.files import check_new, write_whole
 from cnnzoo.inspect.features import features as features
+from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
-from cnnzoo.pretrained.preprocessing import scale_of
+from cnnzoo.pretrained.preprocessing import Scale, scale_of
 
 Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -28,6 +30,7 @@ def embed(
     model: keras.Model | str,
     images: Images,
     *,
+    weights: str | os.PathLike[str] | None = IMAGENET,
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     skip_broken: bool = False,
@@ -36,10 +39,10 @@ def embed(
 
     Args:
         model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
-            other layers. The name of a network of Keras Applications stands for ``load(name, preprocess=True)`` with
-            ImageNet weights.
+            other layers. The name of a network of Keras Applications stands for ``load(name, preprocess=True)``.
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
             image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
+        weights: Of a network given by name: see ``load``.
         out: File to write, ``.npz``, with the arrays ``features`` and, for image files, ``files``: their names,
             relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
         batch_size: Images at a time; None takes what bounds the memory.
@@ -52,12 +55,16 @@ def embed(
         ValueError: There is no image, one cannot be read, or the images do not fit the network.
         FileNotFoundError: ``images`` names no folder, or a file that is not there.
         FileExistsError: ``out`` exists.
+        ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
     """
     target = None if out is None else _check_target(Path(out))
-    network = _pooled(load(model, preprocess=True, pooling="avg") if isinstance(model, str) else model)
+    if isinstance(model, str):
+        model = load(model, weights=weights, preprocess=True)
+    network = _pooled(model)
     pixels, names = _pixels(images, network, skip_broken)
-    _warn_of_range(pixels, scale_of(network) == "byte")
-    batches = _batches(network, pixels, batch_size)
+    scale = scale_of(network)
+    _warn_of_range(pixels, scale)
+    batches = _batches(network, pixels, scale, batch_size)
     width = network.output_shape[-1]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
@@ -71,8 +78,7 @@ def embed(
 def _check_target(path: Path) -> Path:
     if path.suffix != ".npz":
         raise ValueError(f"`out` must be a file that ends in .npz. Received: '{path}'")
-    if os.path.lexists(path):
-        raise FileExistsError(f"'{path}' exists and is left as it is. Give a new name.")
+    check_new(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder '{path.parent}' to write '{path.name}' into.")
     return path
@@ -105,11 +111,12 @@ def _pixels(images: Images, model: keras.Model, skip_broken: bool) -> tuple[np.n
     return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
 
 
-def _batches(model: keras.Model, images: np.ndarray, batch_size: int | None) -> Iterator[tuple[int, np.ndarray]]:
+def _batches(
+    model: keras.Model, images: np.ndarray, scale: Scale, batch_size: int | None
+) -> Iterator[tuple[int, np.ndarray]]:
     """Predict batch by batch: the position of the first image, and the vectors."""
-    factor = (
-        255.0 if scale_of(model) == "byte" and images.dtype == np.uint8 else 1.0
-    )  # the stream gives pixels in [0, 1]
+    # The stream gives whole numbers in [0, 1]
+    factor = 255.0 if scale == "byte" and images.dtype == np.uint8 else 1.0
     size = check_integer("batch_size", batch_size, least=1) if batch_size else batch_size_for(images.shape[1:3])
     start = 0
     with raised_as_read():
@@ -119,17 +126,17 @@ def _batches(model: keras.Model, images: np.ndarray, batch_size: int | None) -> 
             start += len(vectors)
 
 
-def _warn_of_range(images: np.ndarray, in_bytes: bool) -> None:
+def _warn_of_range(images: np.ndarray, scale: Scale) -> None:
     if images.dtype == np.uint8:
         return
     largest = float(images[:1000].max())
-    if in_bytes and largest <= 1:
+    if scale == "byte" and largest <= 1:
         warnings.warn(
             f"The network takes images in [0, 255], and the largest value is {largest:g}: these seem to be in [0, 1]. "
             "Multiply them by 255, or build the network with `scale='unit'`.",
             stacklevel=3,
         )
-    if not in_bytes and largest > 2:
+    if scale == "unit" and largest > 2:
         warnings.warn(
             f"The network takes images in [0, 1], and the largest value is {largest:g}: these seem to be in [0, 255]. "
             "Divide them by 255, or give uint8.",
@@ -138,9 +145,9 @@ def _warn_of_range(images: np.ndarray, in_bytes: bool) -> None:
 
 
 def _write(path: Path, shape: tuple[int, int], batches: Iterator[tuple[int, np.ndarray]], names: Sequence[str]) -> None:
-    """Write the vectors as they come, under a temporary name that is changed when all is written."""
-    temporary = path.with_name(f".partial-{path.name}")
-    try:
+    """Write the vectors as they come."""
+
+    def write(temporary: Path) -> None:
         with zipfile.ZipFile(temporary, "w") as archive:
             with archive.open(f"{VECTORS}.npy", "w", force_zip64=True) as member:
                 header: dict[str, Any] = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -150,6 +157,5 @@ def _write(path: Path, shape: tuple[int, int], batches: Iterator[tuple[int, np.n
             if names:
                 with archive.open(f"{FILES}.npy", "w") as member:
                     np.lib.format.write_array(member, np.array(names), allow_pickle=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_whole(path, write)

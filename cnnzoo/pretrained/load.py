@@ -7,11 +7,10 @@ import keras
 
 from cnnzoo.arguments import check_integer
 from cnnzoo.models.building import InputShape, check_input_shape
-from cnnzoo.models.weights import load_local_weights, published
+from cnnzoo.models.weights import IMAGENET, load_local_weights, published
 from cnnzoo.pretrained.catalog import PretrainedCard, pretrained_card
 from cnnzoo.pretrained.preprocessing import Scale, preprocessed
 
-IMAGENET = "imagenet"
 IMAGENET_CLASSES = 1000
 POOLINGS = (None, "avg", "max")
 

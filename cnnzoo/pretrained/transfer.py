@@ -9,7 +9,8 @@ import keras
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.lookup import look_up
 from cnnzoo.models.building import InputShape
-from cnnzoo.pretrained.load import IMAGENET, load
+from cnnzoo.models.weights import IMAGENET
+from cnnzoo.pretrained.load import load
 
 DROPOUT_RATE = 0.2
 

@@ -14,9 +14,9 @@ from cnnzoo.data.catalog import DataSource, find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Dataset, Split, class_numbers
 from cnnzoo.evaluation import evaluate
+from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.catalog import pretrained_card
 from cnnzoo.pretrained.embed import embed
-from cnnzoo.pretrained.load import IMAGENET
 from cnnzoo.pretrained.transfer import DROPOUT_RATE, DROPPED, TOP, add_top, classifier, find_layer, unfreeze
 from cnnzoo.training.fit import fit
 from cnnzoo.training.folder import History, RunFolder, new_run_folder
@@ -129,15 +129,6 @@ def finetune(
         run = Run(model, _joined([part.history for part in parts]), record, folder.path)
         write_run(folder, run, evaluation, dataset.test.images)
     return run
-
-
-def changed(recipe: Recipe, epochs: int | None, learning_rate: float | None) -> Recipe:
-    """Return ``recipe`` with other epochs and another rate, where they are given."""
-    return replace(
-        recipe,
-        epochs=recipe.epochs if epochs is None else epochs,
-        learning_rate=recipe.learning_rate if learning_rate is None else learning_rate,
-    )
 
 
 def _image_size(backbone: str | keras.Model, image_size: int | tuple[int, int] | None) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import keras
 from filelock import FileLock, Timeout
 
 from cnnzoo.data.catalog import DataSource
+from cnnzoo.files import write_whole
 
 MODEL = "model.keras"
 HISTORY = "history.csv"
@@ -146,25 +147,7 @@ class RunFolder:
 
     def write(self, name: str, write: Callable[[Path], Any]) -> None:
         """Let ``write`` write the file called ``name``: under a temporary name first, renamed when it is complete."""
-        temporary = self.path / f".partial-{name}"
-        try:
-            write(temporary)
-            _to_disk(temporary)
-            temporary.replace(self.path / name)
-            _to_disk(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    """See a file, or the names in a folder, onto the disk, so that a power cut takes nothing away."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no folders
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        write_whole(self.path / name, write)
 
 
 def new_run_folder(name: str, parent: str | os.PathLike[str] = "runs", begun_by: str = "fit") -> RunFolder:

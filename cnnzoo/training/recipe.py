@@ -1,6 +1,6 @@
 """How to train, as data. Imports no Keras."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cnnzoo.arguments import check_integer, check_number
@@ -123,6 +123,26 @@ class Recipe:
 
 
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS, "initializer": INITIALIZERS}
+
+
+FIELDS = {field.name: field for field in fields(Recipe)}
+
+
+def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Return ``recipe`` with other values for the fields in ``changes``.
+
+    Raises:
+        ValueError: There is no such field, or a value is out of range.
+
+    >>> changed(Recipe(), {"epochs": 3}).epochs
+    3
+    """
+    for field in changes:
+        look_up(FIELDS, field, "option of a recipe")
+    schedule = changes.get("schedule", recipe.schedule)
+    if schedule != "steps" and "steps" not in changes:  # those of the recipe belong to its own schedule
+        changes = {**changes, "steps": ()}
+    return replace(recipe, **changes)
 
 
 def kernel_initializer(recipe: Recipe) -> Any:

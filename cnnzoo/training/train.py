@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,12 @@ from cnnzoo.lookup import look_up
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
 from cnnzoo.training.fit import fit
 from cnnzoo.training.folder import RECORD, RunFolder, new_run_folder, read_record, source_from
-from cnnzoo.training.recipe import Recipe, kernel_initializer
+from cnnzoo.training.recipe import FIELDS, Recipe, changed, kernel_initializer
 from cnnzoo.training.recipes import recipe_card
 from cnnzoo.training.record import check_unfinished
 from cnnzoo.training.run import Run
 from cnnzoo.training.team import Team
 from cnnzoo.wording import counted
-
-FIELDS = {field.name: field for field in fields(Recipe)}
 
 
 def train(
@@ -83,7 +81,7 @@ def train(
     """
     card = model_card(name)
     seed = check_seed(seed)
-    chosen = _changed(_recipe(name, recipe), changes)
+    chosen = changed(_recipe(name, recipe), changes)
     size = None if image_size is None else check_image_size(image_size)
     source = replace(
         find_source(data, data_path),
@@ -211,11 +209,11 @@ def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, An
     asked = dict(options)
     changes = {field: asked.pop(field) for field in list(asked) if field in FIELDS}
     if "recipe" in asked:
-        began["recipe"], asked["recipe"] = recipe, _changed(_recipe(began["name"], asked["recipe"]), changes)
+        began["recipe"], asked["recipe"] = recipe, changed(_recipe(began["name"], asked["recipe"]), changes)
     else:
-        changed = _changed(recipe, changes)
+        other = changed(recipe, changes)
         began |= {field: getattr(recipe, field) for field in changes}
-        asked |= {field: getattr(changed, field) for field in changes}
+        asked |= {field: getattr(other, field) for field in changes}
     if "image_size" in asked:
         asked["image_size"] = check_image_size(asked["image_size"])
     if "data" in asked:
@@ -233,16 +231,6 @@ def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, An
 
 def _recipe(name: str, recipe: str | Recipe) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else recipe_card(name, recipe).recipe
-
-
-def _changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """Return ``recipe`` with other values for the fields in ``changes``."""
-    for field in changes:
-        look_up(FIELDS, field, "option of a recipe")
-    schedule = changes.get("schedule", recipe.schedule)
-    if schedule != "steps" and "steps" not in changes:  # those of the recipe belong to its own schedule
-        changes = {**changes, "steps": ()}
-    return replace(recipe, **changes)
 
 
 def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, seed: int, data: str) -> keras.Model:

@@ -17,7 +17,8 @@ import filelock
 import pytest
 
 from cnnzoo.data import download
-from cnnzoo.data.download import ATTEMPTS, CHUNK, SPARE_DISK, RemoteFile, cache_folder, fetch, keras_home
+from cnnzoo.data.download import ATTEMPTS, CHUNK, SPARE_DISK, RemoteFile, cache_folder, fetch
+from cnnzoo.keras_cache import keras_home
 
 SIZE = 8 * CHUNK
 HALF = SIZE // 2

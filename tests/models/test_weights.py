@@ -3,12 +3,14 @@
 import contextlib
 import warnings
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnzoo
+from tests.weight_files import write_official
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,17 @@ def test_weights_that_keras_would_leave_as_initialised_are_refused(model, tmp_pa
     monkeypatch.setattr("keras.Model.load_weights", load_some)
     with pytest.raises(ValueError, match="does not hold the weights of this lenet5"):
         cnnzoo.models.lenet5(weights=path)
+
+
+def test_names_as_older_keras_wrote_them_are_taken(tmp_path):
+    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3))
+    older = {
+        layer.name: layer.name.replace("bn_Conv1", "bn/Conv1").replace("_BN", "/BatchNorm") for layer in network.layers
+    }
+    weights = write_official(tmp_path / "older.h5", network, renamed=older)
+    loaded = cnnzoo.pretrained.load("mobilenetv2", weights=tmp_path / "older.h5", input_shape=(32, 32, 3))
+    assert all(map(np.array_equal, loaded.get_weights(), weights))
+    assert sum(name != was for name, was in older.items()) > 40
 
 
 @settings(max_examples=20)
