@@ -1,6 +1,6 @@
 """What the builders share: the check of the input's shape, the chain of layers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -49,6 +49,15 @@ def chain(input_shape: InputShape, layers: Iterable[Callable[[Any], Any]], name:
     for layer in layers:
         outputs = layer(outputs)
     return keras.Model(inputs, outputs, name=name)
+
+
+def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Give the layers of ``model``, those of models within it among them, in order."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from flat_layers(layer)
+        else:
+            yield layer
 
 
 def initializer_for_one_layer(kernel_initializer: Any) -> Any:

@@ -16,6 +16,7 @@ import h5py
 import keras
 
 from cnnzoo.keras_cache import told_where_to_place
+from cnnzoo.models.building import flat_layers
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.pretrained.catalog import PRETRAINED_CARDS
 
@@ -183,7 +184,7 @@ def _difference(model: keras.Model, layers: list[FileLayer]) -> str | None:
     itself, with a number that another session may have counted otherwise, and those without a name are compared by
     their shapes alone.
     """
-    wanted = [(layer, _shapes(layer)) for layer in _flat(model) if _shapes(layer)]
+    wanted = [(layer, _shapes(layer)) for layer in flat_layers(model) if _shapes(layer)]
     named = {_plain(layer.name): layer for layer in layers if layer.name}
     for layer, shapes in wanted:
         if _is_named_by_keras(layer):
@@ -209,14 +210,6 @@ def _difference(model: keras.Model, layers: list[FileLayer]) -> str | None:
 def _plain(name: str) -> str:
     """Return a layer's name without what releases of Keras write differently: "conv_bn" was "Conv/BatchNorm"."""
     return name.lower().replace("/", "_").replace("batchnorm", "bn")
-
-
-def _flat(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _flat(layer)
-        else:
-            yield layer
 
 
 def _shapes(layer: keras.Layer) -> Shapes:

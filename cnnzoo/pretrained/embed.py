@@ -10,7 +10,6 @@ from typing import Any, cast
 import keras
 import numpy as np
 
-from cnnzoo.arguments import check_integer
 from cnnzoo.data.folder import ImageFiles, list_image_files
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
@@ -31,6 +30,7 @@ def embed(
     images: Images,
     *,
     weights: str | os.PathLike[str] | None = IMAGENET,
+    image_size: tuple[int, int] | None = None,
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     skip_broken: bool = False,
@@ -39,10 +39,12 @@ def embed(
 
     Args:
         model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
-            other layers. The name of a network of Keras Applications stands for ``load(name, preprocess=True)``.
+            another layer. It takes images in [0, 1], or where its graph begins with preprocessing, what that takes. The
+            name of a network of Keras Applications stands for ``load(name, preprocess=True)``.
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
             image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
         weights: Of a network given by name: see ``load``.
+        image_size: Height and width that the images of an array are resized to, batch by batch; None leaves their own.
         out: File to write, ``.npz``, with the arrays ``features`` and, for image files, ``files``: their names,
             relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
         batch_size: Images at a time; None takes what bounds the memory.
@@ -61,10 +63,10 @@ def embed(
     if isinstance(model, str):
         model = load(model, weights=weights, preprocess=True)
     network = _pooled(model)
-    pixels, names = _pixels(images, network, skip_broken)
+    pixels, names = _pixels(images, network, image_size, skip_broken)
     scale = scale_of(network)
     _warn_of_range(pixels, scale)
-    batches = _batches(network, pixels, scale, batch_size)
+    batches = _batches(network, pixels, scale, image_size, batch_size)
     width = network.output_shape[-1]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
@@ -85,6 +87,8 @@ def _check_target(path: Path) -> Path:
 
 
 def _pooled(model: keras.Model) -> keras.Model:
+    if not isinstance(model.output_shape, tuple):
+        raise ValueError(f"`model` must give one output. Received one that gives several: {model.output_shape}")
     if len(model.output_shape) == 4:
         return keras.Model(model.inputs[0], keras.layers.GlobalAveragePooling2D()(model.output), name=model.name)
     if len(model.output_shape) != 2:
@@ -92,14 +96,15 @@ def _pooled(model: keras.Model) -> keras.Model:
     return model
 
 
-def _pixels(images: Images, model: keras.Model, skip_broken: bool) -> tuple[np.ndarray, list[str]]:
+def _pixels(
+    images: Images, model: keras.Model, image_size: tuple[int, int] | None, skip_broken: bool
+) -> tuple[np.ndarray, list[str]]:
     """Return the images, unread where they are files, and the files' names."""
     height, width, channels = model.input_shape[1:]
     if isinstance(images, np.ndarray | ImageFiles):
         expected = (height, width, channels)
-        fits = images.ndim == 4 and all(
-            side in (None, came) for side, came in zip(expected, images.shape[1:], strict=True)
-        )
+        shape = images.shape[1:] if image_size is None else (*image_size, *images.shape[3:])
+        fits = images.ndim == 4 and all(side in (None, came) for side, came in zip(expected, shape, strict=True))
         if not fits or not len(images):
             raise ValueError(
                 f"`images` must hold at least one image of shape {expected}. Received: {tuple(images.shape)}"
@@ -112,15 +117,21 @@ def _pixels(images: Images, model: keras.Model, skip_broken: bool) -> tuple[np.n
 
 
 def _batches(
-    model: keras.Model, images: np.ndarray, scale: Scale, batch_size: int | None
+    model: keras.Model,
+    images: np.ndarray,
+    scale: Scale,
+    image_size: tuple[int, int] | None,
+    batch_size: int | None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Predict batch by batch: the position of the first image, and the vectors."""
     # The stream gives whole numbers in [0, 1]
     factor = 255.0 if scale == "byte" and images.dtype == np.uint8 else 1.0
-    size = check_integer("batch_size", batch_size, least=1) if batch_size else batch_size_for(images.shape[1:3])
+    if batch_size is None:
+        batch_size = batch_size_for(image_size or images.shape[1:3])
+    unlabelled = Split(images, np.zeros(len(images), np.int64))
     start = 0
     with raised_as_read():
-        for batch, _ in stream(Split(images, np.zeros(len(images), np.int64)), batch_size=size):
+        for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size):
             vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy() * factor))
             yield start, vectors.astype(np.float32, copy=False)
             start += len(vectors)
@@ -129,14 +140,14 @@ def _batches(
 def _warn_of_range(images: np.ndarray, scale: Scale) -> None:
     if images.dtype == np.uint8:
         return
-    largest = float(images[:1000].max())
+    least, largest = float(images[:1000].min()), float(images[:1000].max())
     if scale == "byte" and largest <= 1:
         warnings.warn(
             f"The network takes images in [0, 255], and the largest value is {largest:g}: these seem to be in [0, 1]. "
             "Multiply them by 255, or build the network with `scale='unit'`.",
             stacklevel=3,
         )
-    if scale == "unit" and largest > 2:
+    if scale == "unit" and least >= 0 and largest > 2:
         warnings.warn(
             f"The network takes images in [0, 1], and the largest value is {largest:g}: these seem to be in [0, 255]. "
             "Divide them by 255, or give uint8.",

@@ -5,6 +5,7 @@ from typing import Literal
 import keras
 
 from cnnzoo.lookup import look_up
+from cnnzoo.models.building import flat_layers
 
 Scale = Literal["byte", "unit"]
 
@@ -54,5 +55,5 @@ def preprocessed_grey(images: keras.KerasTensor) -> keras.KerasTensor:
 
 def scale_of(model: keras.Model) -> Scale:
     """Tell what range of values ``model`` takes: "byte" where its graph says so, else "unit", as this zoo's own."""
-    names = {layer.name for layer in model.layers}
+    names = {layer.name for layer in flat_layers(model)}
     return "byte" if SCALES["byte"][1] in names else "unit"

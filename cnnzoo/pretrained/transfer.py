@@ -11,6 +11,7 @@ from cnnzoo.lookup import look_up
 from cnnzoo.models.building import InputShape
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
+from cnnzoo.pretrained.preprocessing import scale_of
 
 DROPOUT_RATE = 0.2
 
@@ -44,7 +45,8 @@ def classifier(
         probabilities of shape (n, num_classes). Only its last layer is trainable; see ``unfreeze``.
 
     Raises:
-        ValueError: An argument is out of range, the backbone gives neither maps nor vectors, or the weights do not fit.
+        ValueError: An argument is out of range, the backbone gives neither maps nor vectors or takes images in
+            [0, 255], or the weights do not fit.
         FileNotFoundError: ``weights`` names no file.
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
 
@@ -58,6 +60,10 @@ def classifier(
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     if isinstance(backbone, str):
         backbone = load(backbone, weights=weights, input_shape=input_shape, preprocess=True, scale="unit")
+    elif scale_of(backbone) == "byte":
+        raise ValueError(
+            "`backbone` must take images in [0, 1]: load it with `scale='unit'`. Received one for [0, 255]."
+        )
     for layer in backbone.layers:
         layer.trainable = False
     outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))

@@ -52,8 +52,8 @@ def finetune(
     """Train a classifier of the classes of ``data`` and leave a run folder; ``cnnzoo finetune`` on the command line.
 
     First the top is trained. Without augmentation, what the frozen backbone makes of each image is computed once, and
-    the top is trained on that: the same result, in seconds. Then, with ``unfreeze_from``, the last layers are trained
-    with it at a lower rate.
+    the top is trained on that: the same result, in seconds, where the backbone has no dropout of its own. Then, with
+    ``unfreeze_from``, the last layers are trained with it at a lower rate.
 
     Args:
         backbone: See ``classifier``.
@@ -154,7 +154,7 @@ def _train_top(
     features = keras.Model(model.inputs[0], model.get_layer(DROPPED).input)
     if progress:
         print(f"computing the features of {len(dataset.train.labels) + len(dataset.test.labels):,} images", flush=True)
-    train, test = (_features_of(features, split) for split in dataset)
+    train, test = (_features_of(features, split, size) for split in dataset)
     inputs = keras.Input(train.images.shape[1:])
     dropout = model.get_layer(DROPPED)
     outputs = add_top(keras.layers.Flatten()(inputs), top.units, dropout.rate, dropout_seed=dropout.seed)
@@ -165,8 +165,8 @@ def _train_top(
     return run
 
 
-def _features_of(features: keras.Model, split: Split) -> Split:
-    vectors = np.asarray(embed(features, split.images))
+def _features_of(features: keras.Model, split: Split, size: tuple[int, int]) -> Split:
+    vectors = np.asarray(embed(features, split.images, image_size=size))
     return Split(vectors[:, None, None, :], split.labels)
 
 
@@ -185,9 +185,10 @@ def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, 
 def _record(
     model: keras.Model, dataset: Dataset, parts: list[Run], *, source: DataSource, size: tuple[int, int], seed: int
 ) -> dict[str, Any]:
-    """Return the record of a run of one or two parts, all but its metrics; the recipe is that of the last."""
+    """Return the record of a run of one or two parts, all but its metrics: of the whole network, else of the last."""
     train, test = (Split(split.images, class_numbers(split.labels)) for split in dataset)
-    return describe(
+    last = parts[-1].record
+    record = describe(
         model,
         train,
         test,
@@ -195,11 +196,14 @@ def _record(
         source=source,
         class_names=dataset.class_names,
         image_size=size,
-        recipe=Recipe(**{**parts[-1].record["recipe"], "initializer": "he_normal"}),
+        recipe=Recipe(**{**last["recipe"], "initializer": "he_normal"}),
         seed=seed,
         team=ALONE,
         begun_by="finetune",
     )
+    for size_of in ("train_size", "validation_size"):  # with patience, a part of the former chooses the epoch
+        record["data"][size_of] = last["data"][size_of]
+    return {**record, "stopped": last["stopped"], "weights_of_epoch": last["weights_of_epoch"]}
 
 
 def _joined(histories: list[History]) -> History:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnzoo.data.split import Split, as_float
+from cnnzoo.models.building import flat_layers
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)
 
@@ -76,6 +77,9 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
             f"`model` must be a functional or a sequential model. Received: {type(model).__name__}"
         ) from error
     twin.set_weights(model.get_weights())
+    for layer in flat_layers(twin):
+        if isinstance(layer, keras.layers.Normalization):  # works with what it makes of its weights as they are loaded
+            layer.finalize_state()
     return twin
 
 

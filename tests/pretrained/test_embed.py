@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.data import ImageFiles
-from cnnzoo.pretrained import embed, load
+from cnnzoo.data import ImageFiles, Split, stream
+from cnnzoo.pretrained import embed, features, load
 from tests.weight_files import lively
 
 
@@ -42,6 +42,37 @@ def test_a_network_that_takes_one_to_zero(network, images):
     unit.set_weights(network.get_weights())
     for given in (images, images.astype(np.float32) / 255):
         np.testing.assert_allclose(embed(unit, given), embed(network, images), rtol=1e-3, atol=1e-5)
+
+
+def test_an_array_is_resized_batch_by_batch(network, images):
+    small = images[:, ::2, ::2]
+    resized = stream(Split(small, np.zeros(5, np.int64)), batch_size=5, image_size=32)
+    expected = network.predict(next(iter(resized))[0].numpy() * 255, verbose=0)
+    np.testing.assert_allclose(embed(network, small, image_size=(32, 32)), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_the_scale_of_a_model_within_is_seen(network, images):
+    outer = keras.Sequential([keras.Input((32, 32, 3)), network])
+    np.testing.assert_allclose(embed(outer, images), embed(network, images), rtol=1e-3, atol=1e-5)
+
+
+def test_images_that_were_preprocessed_are_not_warned_of(images):
+    plain = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embed(plain, images.astype(np.float32) - 120)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_has_an_image(network, images, batch_size):
+    with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1"):
+        embed(network, images, batch_size=batch_size)
+
+
+def test_a_network_of_several_outputs_is_refused(network, images):
+    several = features(network, ["conv1", "conv_pw_13"])
+    with pytest.raises(ValueError, match="`model` must give one output"):
+        embed(several, images)
 
 
 def test_maps_are_averaged(images):

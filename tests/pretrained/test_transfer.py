@@ -72,3 +72,9 @@ def test_a_backbone_must_give_maps_or_vectors():
     backbone = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Reshape((32, 96))])
     with pytest.raises(ValueError, match="`backbone` must give maps or vectors"):
         classifier(backbone, num_classes=2)
+
+
+def test_a_backbone_for_bytes_is_refused():
+    backbone = cnnzoo.pretrained.load("mobilenetv2", weights=None, input_shape=(32, 32, 3), preprocess=True)
+    with pytest.raises(ValueError, match=r"must take images in \[0, 1\]: load it with `scale='unit'`"):
+        classifier(backbone, num_classes=2)

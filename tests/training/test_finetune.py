@@ -83,7 +83,11 @@ def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path
     assert changed == {"block5_conv3", "top"}
 
 
-def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_path):
+def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_path, monkeypatch):
+    def embed(*args, **options):
+        raise AssertionError("features of images that change are not cached")
+
+    monkeypatch.setitem(finetune.__globals__, "embed", embed)
     run = quick(photos, weights, out=tmp_path / "run", augment="flip", recipe=Recipe(epochs=1))
     assert run.record["recipe"]["augment"] == ["flip"]
     assert len(run.history["loss"]) == 1
@@ -101,8 +105,31 @@ def test_grey_photographs_are_repeated(photos, weights, tmp_path):
 
 def test_a_backbone_of_your_own(photos, tmp_path):
     backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
-    run = finetune(backbone, photos, out=tmp_path / "run", recipe=Recipe(epochs=1), progress=False)
+    before = backbone.get_weights()
+    run = finetune(backbone, photos, out=tmp_path / "run", recipe=Recipe(epochs=1, batch_size=8), progress=False)
     assert (run.model.name, run.record["finetuned"]["weights"]) == ("vgg19", None)
+    assert all(map(np.array_equal, before, run.model.get_weights()))
+    assert np.any(run.model.get_layer("top").bias)
+
+
+def test_a_data_set_by_name_is_resized_to_the_network(tmp_path):
+    options = {
+        "weights": None,
+        "fraction": 0.01,
+        "recipe": Recipe(epochs=1),
+        "out": tmp_path / "run",
+        "progress": False,
+    }
+    run = finetune("mobilenet", "digits", image_size=40, **options)
+    assert run.model.input_shape == (None, 40, 40, 1)
+    assert run.class_names == tuple("0123456789")
+
+
+def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp_path):
+    run = quick(photos, weights, out=tmp_path / "run", recipe=Recipe(epochs=2, batch_size=8, patience=1))
+    data = run.record["data"]
+    assert (data["train_size"] + data["validation_size"], data["test_size"]) == (48, 12)
+    assert run.record["weights_of_epoch"] in (1, 2)
 
 
 def test_it_says_what_it_does(photos, weights, tmp_path, capsys):

@@ -95,3 +95,12 @@ def test_a_subclassed_model_is_refused():
     model.build((None, 4))
     with pytest.raises(ValueError, match=r"must be a functional or a sequential model\. Received: Mine"):
         build_twin(model, "float32")
+
+
+def test_normalisation_of_the_networks_own_is_taken_over():
+    """A Normalization layer, as EfficientNet has one, works with what it made of its weights as they were loaded."""
+    layer = keras.layers.Normalization(mean=None, variance=None)
+    layer.adapt(np.random.default_rng(0).normal(3, 5, (100, 8, 8, 3)))
+    model = keras.Sequential([keras.Input((8, 8, 3)), layer, keras.layers.Flatten(), keras.layers.Dense(2)])
+    images = np.random.default_rng(1).random((4, 8, 8, 3), dtype=np.float32)
+    np.testing.assert_allclose(build_twin(model, "float32")(images), model(images), rtol=1e-5)
