@@ -1,27 +1,62 @@
-"""The table of a network's layers: shapes, parameters and multiply-accumulates."""
+"""The table of a network's layers: kernels, shapes, parameters, multiply-accumulates, memory, receptive fields."""
 
+from __future__ import annotations
+
+import csv
+import io
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
+from cnnzoo.inspect.graph import Call, Shape, Tensor, graph_inputs, walk
+from cnnzoo.inspect.kinds import KINDS, is_kind, spatial
+from cnnzoo.inspect.receptive import field_after, pixel
+
+FIELD = "field"
+
 
 class LayerRow(NamedTuple):
-    """One layer: its name, its type, the shape of its output without the batch, parameters and MACs of one image."""
+    """One call of a layer, for one image.
+
+    Attributes:
+        name: The layer's name, after those of the models that it lies in, with slashes between.
+        type: Its class.
+        output_shape: Without the batch.
+        params: Parameters; 0 where the layer stands in an earlier row already.
+        macs: Multiply-accumulates.
+        kernel_size: Of a convolution or a pooling, in values of its input; None of others.
+        strides: The same.
+        activation_bytes: Memory of the output.
+        receptive_field: Pixels of the image that a value depends on, for each spatial axis, padding included; None
+            where it is not known.
+    """
 
     name: str
     type: str
-    output_shape: tuple[int | None, ...]
+    output_shape: tuple[int, ...]
     params: int
     macs: int
+    kernel_size: tuple[int, ...] | None = None
+    strides: tuple[int, ...] | None = None
+    activation_bytes: int = 0
+    receptive_field: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class LayerTable:
-    """The rows in the order in which data flows."""
+    """The rows in the order in which data flows.
+
+    Attributes:
+        rows: A row for each call of a layer.
+        not_counted: Names of layers whose work is not known; their multiply-accumulates count zero.
+    """
 
     rows: tuple[LayerRow, ...]
+    not_counted: tuple[str, ...] = ()
 
     @property
     def params(self) -> int:
@@ -33,40 +68,154 @@ class LayerTable:
         """Multiply-accumulates of one image through the network."""
         return sum(row.macs for row in self.rows)
 
+    @property
+    def activation_bytes(self) -> int:
+        """Memory of the outputs of all layers for one image, as training keeps them."""
+        return sum(row.activation_bytes for row in self.rows)
 
-def layer_table(model: keras.Model) -> LayerTable:
-    """List the layers of ``model`` with their shapes, parameters and multiply-accumulates (MACs).
+    def to_json(self) -> str:
+        """Return the table as JSON: ``layers``, an object each; ``total``; ``not_counted``."""
+        total = {"params": self.params, "macs": self.macs, "activation_bytes": self.activation_bytes}
+        layers = [row._asdict() for row in self.rows]
+        return json.dumps({"layers": layers, "total": total, "not_counted": self.not_counted}, indent=2)
 
-    MACs count the multiplications of `Conv2D` and `Dense` layers; biases, activations, pools and all others count zero.
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values under a line of names; shapes as ``28x28x6``."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(LayerRow._fields)
+        writer.writerows([_cell(value) for value in row] for row in self.rows)
+        return text.getvalue()
+
+    def to_markdown(self) -> str:
+        """Return the table in Markdown, with the totals as its last row."""
+        total = ("total", "", "", self.params, self.macs, "", "", self.activation_bytes, "")
+        lines = [
+            LayerRow._fields,
+            ("---", "---", "---", "---:", "---:", "---", "---", "---:", "---"),
+            *self.rows,
+            total,
+        ]
+        return "".join(f"| {' | '.join(_markdown_cell(value) for value in line)} |\n" for line in lines)
+
+
+def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -> LayerTable:
+    """List the layers of ``model``, those of models within it among them, with what they are and what they cost.
+
+    Multiply-accumulates (MACs) are those of convolutions of all kinds (groups, dilation, depthwise, separable,
+    transposed) and of dense layers, with those on padding counted, as papers do. Biases, activations, pools,
+    normalisations, sums and products of maps count zero. So do layers that are none of these, which ``not_counted``
+    names.
 
     Args:
-        model: A built Keras model with a fixed input size.
+        model: A built functional or sequential Keras model; it may branch.
+        input_shape: Height, width and channels of an image, for a model whose input size is open.
 
     Returns:
-        A row for each layer but the input.
+        A row for each call of a layer but the input.
 
     Raises:
-        ValueError: The input size of ``model`` is open, so its MACs are, too.
+        ValueError: The input size of ``model`` is open and none is given, ``input_shape`` does not fit, or ``model``
+            is subclassed.
 
     >>> import cnnzoo
     >>> layer_table(cnnzoo.models.lenet5()).macs
     416520
     """
-    if None in model.input_shape[1:]:
-        raise ValueError(
-            f"`model` must have a fixed input size. Received: input_shape={model.input_shape[1:]}. Build it with one."
-        )
-    rows = [_row(layer) for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    return LayerTable(tuple(rows))
+    inputs = _sized(graph_inputs(model), input_shape)
+    image_size = spatial(inputs[0].shape)
+    for each in inputs:
+        each.notes[FIELD] = pixel(len(image_size)) if len(spatial(each.shape)) == len(image_size) else None
+    rows, seen, not_counted = [], set(), []
+    for call in walk(model, inputs):
+        field = field_after(call, [each.notes.get(FIELD) for each in call.inputs], image_size)
+        for each in call.outputs:
+            each.notes[FIELD] = field
+        params = 0 if id(call.operation) in seen else _params(call.operation)
+        seen.add(id(call.operation))
+        macs = _macs(call)
+        if macs is None:
+            not_counted.append(call.name)
+        rows.append(_row(call, params, macs or 0, None if field is None else field.size))
+    return LayerTable(tuple(rows), tuple(dict.fromkeys(not_counted)))
 
 
-def _row(layer: keras.Layer) -> LayerRow:
-    output_shape = tuple(layer.output.shape[1:])
-    return LayerRow(layer.name, type(layer).__name__, output_shape, layer.count_params(), _macs(layer, output_shape))
+def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Tensor]:
+    """Return ``inputs`` with sizes, those of ``input_shape`` where it is given."""
+    if input_shape is not None:
+        (own, *more) = (each.shape for each in inputs)
+        fits = len(own) == len(input_shape) and all(a in (None, b) for a, b in zip(own, input_shape, strict=True))
+        if more or not fits:
+            raise ValueError(f"`input_shape` must fit the model's, {own}. Received: input_shape={input_shape}")
+        inputs[0].shape = tuple(input_shape)
+    for each in inputs:
+        if None in each.shape:
+            raise ValueError(
+                f"`model` must have a fixed input size, or `input_shape` must give one. Received: {each.shape}"
+            )
+    return inputs
 
 
-def _macs(layer: keras.Layer, output_shape: tuple[int, ...]) -> int:
-    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-        macs: int = math.prod(output_shape[:-1]) * math.prod(layer.kernel.shape)
-        return macs
-    return 0
+def _row(call: Call, params: int, macs: int, receptive_field: tuple[int, ...] | None) -> LayerRow:
+    layer = call.operation
+    is_window = is_kind(layer, "convolution", "transposed", "pooling")
+    kernel_size = getattr(layer, "kernel_size", getattr(layer, "pool_size", None)) if is_window else None
+    axes = len(spatial(call.inputs[0].shape, layer))
+    return LayerRow(
+        call.name,
+        type(layer).__name__,
+        tuple(call.outputs[0].shape),
+        params,
+        macs,
+        None if kernel_size is None else _per_axis(kernel_size, axes),
+        _per_axis(layer.strides, axes) if is_window else None,
+        sum(math.prod(each.shape) * _bytes(each.dtype) for each in call.outputs),
+        receptive_field,
+    )
+
+
+def _params(operation: Any) -> int:
+    """Count the parameters; Keras' operations have none."""
+    return int(operation.count_params()) if isinstance(operation, keras.Layer) else 0
+
+
+def _macs(call: Call) -> int | None:
+    """Count the multiply-accumulates of one image; None where they are not known."""
+    layer, given = call.operation, call.outputs[0].shape
+    if is_kind(layer, "transposed"):
+        return _positions(call.inputs[0].shape, layer) * _size(layer.kernel)
+    if is_kind(layer, "convolution"):
+        kernels = [getattr(layer, name, None) for name in ("kernel", "depthwise_kernel", "pointwise_kernel")]
+        return _positions(given, layer) * sum(_size(kernel) for kernel in kernels if kernel is not None)
+    if is_kind(layer, "dense"):
+        return math.prod(given[:-1]) * _size(layer.kernel)
+    return 0 if is_kind(layer, *KINDS) else None
+
+
+def _size(kernel: Any) -> int:
+    return int(math.prod(kernel.shape))
+
+
+def _positions(shape: Shape, layer: Any) -> int:
+    return math.prod(spatial(shape, layer))
+
+
+def _per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    return (value,) * axes if isinstance(value, int) else tuple(value)
+
+
+def _bytes(dtype: str) -> int:
+    """Return the size of one value of ``dtype``, as Keras names it."""
+    digits = "".join(character for character in dtype if character.isdigit())
+    return -(-int(digits or 8) // 8)
+
+
+def _cell(value: Any) -> Any:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _markdown_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = f"{value:,}" if isinstance(value, int) else str(_cell(value))
+    return text.replace("|", r"\|").replace("_", r"\_")

@@ -19,13 +19,13 @@ def small(**options):
 
 def test_summary_without_top():
     table = layer_table(cnnzoo.pretrained.vgg19(weights=None))
-    assert table.rows == TABLE[:21]
+    assert tuple(row[:5] for row in table.rows) == TABLE[:21]
     assert table.params == 20_024_384
 
 
 def test_summary_with_top():
     table = layer_table(cnnzoo.pretrained.vgg19(weights=None, include_top=True))
-    assert table.rows[:21] == TABLE[:21]
+    assert tuple(row[:5] for row in table.rows[:21]) == TABLE[:21]
     assert [(row.name, row.type, row.output_shape, row.params) for row in table.rows[21:]] == [
         ("flatten", "Flatten", (25_088,), 0),
         ("fc1", "Dense", (4096,), 102_764_544),

@@ -1,0 +1,100 @@
+"""The calls of a network's layers, in the order in which data flows, those of models within it among them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+Shape = tuple[Any, ...]  # sides, in numbers; None where one is open
+
+
+@dataclass
+class Tensor:
+    """What flows from one call to the next.
+
+    Attributes:
+        shape: Without the batch.
+        dtype: As Keras names it.
+        notes: What whoever walks the graph wants to remember of it.
+    """
+
+    shape: Shape
+    dtype: str
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer, or of one of Keras' operations.
+
+    Attributes:
+        name: The layer's name, after those of the models that it lies in, with slashes between.
+        operation: The layer.
+        inputs: What it takes.
+        outputs: What it gives.
+    """
+
+    name: str
+    operation: Any
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+
+
+def graph_inputs(model: keras.Model) -> list[Tensor]:
+    """Return what ``model`` takes, to begin a walk with.
+
+    Raises:
+        ValueError: ``model`` is subclassed or not built: it does not say how its layers are connected.
+    """
+    if not _is_graph(model):
+        raise ValueError(
+            "`model` must be a functional or sequential Keras model that is built: others do not say how their layers "
+            f"are connected. Received: {type(model).__name__} '{model.name}'"
+        )
+    return [Tensor(tuple(each.shape[1:]), each.dtype) for each in model.inputs]
+
+
+def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Generator[Call, None, list[Tensor]]:
+    """Give the calls of ``model``, in the order in which data flows from ``inputs``; layers called twice come twice.
+
+    Returns:
+        What ``model`` gives, to a generator that yields from this one.
+    """
+    function = _functional(model)
+    tensors = {id(symbol): tensor for symbol, tensor in zip(function.inputs, inputs, strict=True)}
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        for node in function._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            operation = node.operation
+            taken = [tensors[id(symbol)] for symbol in node.input_tensors]
+            if _is_graph(operation):
+                given = yield from walk(operation, taken, f"{prefix}{operation.name}/")
+            else:
+                given = _outputs(node, taken)
+                yield Call(f"{prefix}{operation.name}", operation, taken, given)
+            tensors.update({id(symbol): tensor for symbol, tensor in zip(node.outputs, given, strict=True)})
+    return [tensors[id(symbol)] for symbol in function.outputs]
+
+
+def _functional(model: keras.Model) -> Any:
+    """Return the graph of ``model``: Keras keeps that of a sequential one inside it."""
+    return model._functional if isinstance(model, keras.Sequential) else model
+
+
+def _is_graph(operation: Any) -> bool:
+    return isinstance(operation, keras.Model) and hasattr(_functional(operation), "_nodes_by_depth")
+
+
+def _outputs(node: Any, taken: Sequence[Tensor]) -> list[Tensor]:
+    """Return what a call gives: of the shape that Keras noted, or one for the size of what it takes here."""
+    shapes = [tuple(symbol.shape) for symbol in node.outputs]
+    if any(None in shape[1:] for shape in shapes):
+        sized = [keras.KerasTensor((None, *tensor.shape), tensor.dtype) for tensor in taken]
+        arguments, options = node.arguments.fill_in(dict(zip(map(id, node.input_tensors), sized, strict=True)))
+        spec = node.operation.compute_output_spec(*arguments, **options)
+        shapes = [tuple(each.shape) for each in keras.tree.flatten(spec)]
+    return [Tensor(shape[1:], symbol.dtype) for shape, symbol in zip(shapes, node.outputs, strict=True)]
