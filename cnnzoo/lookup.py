@@ -26,5 +26,5 @@ def look_up(cards: Mapping[str, Card], name: str, kind: str) -> Card:
     if name not in cards:
         nearest = difflib.get_close_matches(str(name).lower(), cards, n=1, cutoff=0.4)
         suggestion = f" Did you mean '{nearest[0]}'?" if nearest else ""
-        raise ValueError(f"There is no {kind} '{name}'.{suggestion} Available: {', '.join(sorted(cards))}")
+        raise ValueError(f"There is no {kind} '{name}'.{suggestion} Available: {', '.join(cards)}")
     return cards[name]

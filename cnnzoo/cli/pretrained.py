@@ -71,7 +71,7 @@ def finetune(
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
 ) -> None:
-    """Train a classifier of your own classes on a network that has learned ImageNet's; leave a run folder."""
+    """Train a classifier of your own classes on a network that has learned those of ImageNet; leave a run folder."""
     with quiet_start():
         from cnnzoo.training import finetune as finetune_network
         from cnnzoo.training.finetune import HEAD, UNFROZEN

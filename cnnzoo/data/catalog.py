@@ -169,7 +169,7 @@ def find_source(data: str | os.PathLike[str] | DataSource, path: str | os.PathLi
         return DataSource(FOLDER, str(Path(word).absolute()))
     if Path(word).name != word:
         raise FileNotFoundError(f"There is no folder '{word}'. Give a folder of images, or a data set's name.")
-    return DataSource(data_card(word).name)
+    return DataSource(look_up(DATA_CARDS, word, "folder or data set").name)
 
 
 def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:

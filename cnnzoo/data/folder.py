@@ -160,9 +160,11 @@ def _class_names(roots: list[Path]) -> tuple[str, ...]:
             differing = ", ".join(sorted(set(first) ^ set(names)))
             raise ValueError(f"'{roots[0]}' and '{root}' must have the same classes. Only one has: {differing}")
     if len(first) < 2:
+        loose = sum(path.is_file() for path in roots[0].iterdir())
+        beside = f", and {loose:,} files beside them" if loose else ""
         raise ValueError(
             f"'{roots[0]}' must have a folder of images for each class, at least two. Received: "
-            f"{', '.join(first) or 'none'}"
+            f"{', '.join(first) or 'no folder'}{beside}"
         )
     return first
 
@@ -196,7 +198,8 @@ def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tu
             else:
                 pool.shutdown(cancel_futures=True)
                 raise ValueError(
-                    f"'{file}' is not a readable image. Mend or remove it, or skip broken images (--skip-broken)."
+                    f"'{file}' is not a readable image. Mend or remove it, or skip broken images (`skip_broken`, "
+                    "--skip-broken)."
                 )
     return greys, tuple(broken)
 

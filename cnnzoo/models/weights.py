@@ -53,9 +53,13 @@ def load_local_weights(
     """
     if weights is None:
         return
+    if not isinstance(weights, str | os.PathLike):
+        raise ValueError(f"`weights` must be a name of published weights, a local file or None. Received: {weights!r}")
     path = Path(weights)
     if not path.is_file():
-        raise FileNotFoundError(f"`weights` must be None or a local file. No such file: '{path}'")
+        raise FileNotFoundError(
+            f"`weights` must be a name of published weights, a local file or None. There is no file '{path}'"
+        )
     if not path.name.endswith(WEIGHT_FILES):
         raise ValueError(f"`weights` must be a file that ends in {', '.join(WEIGHT_FILES)}. Received: '{path}'")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):

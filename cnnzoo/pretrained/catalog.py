@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnnzoo.lookup import look_up
+from cnnzoo.models.catalog import MODEL_CARDS
 
 PREPROCESSING = {
     "caffe": "RGB becomes BGR, ImageNet's mean of each channel is taken off: about -124 to 152",
@@ -269,4 +270,9 @@ def pretrained_card(name: str) -> PretrainedCard:
     >>> pretrained_card("ResNet50").params
     25636712
     """
+    if name in MODEL_CARDS and name not in PRETRAINED_CARDS:
+        raise ValueError(
+            f"'{name}' is one of `cnnzoo.models`, and not of Keras Applications: build it with `cnnzoo.models.{name}`, "
+            f"or train it with `cnnzoo train {name}`."
+        )
     return look_up(PRETRAINED_CARDS, str(name).lower(), "pretrained network")

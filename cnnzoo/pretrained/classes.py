@@ -30,7 +30,7 @@ def decode(
         For each prediction, pairs of name and value, largest first.
 
     Raises:
-        ValueError: The shapes do not fit, or ``top`` is out of range.
+        ValueError: The shapes do not fit, a prediction is not a number, or ``top`` is out of range.
         ConnectionError: ImageNet's names are not in the cache and cannot be downloaded; the message says which file to
             place where.
 
@@ -41,6 +41,8 @@ def decode(
     top = check_integer("top", top, least=1)
     if predictions.ndim != 2:
         raise ValueError(f"`predictions` must be of shape (n, classes). Received: {predictions.shape}")
+    if np.isnan(predictions).any():
+        raise ValueError("`predictions` must be numbers. Received some that are none (NaN).")
     if class_names is None and predictions.shape[1] != 1000:
         raise ValueError(
             "`predictions` must be of shape (n, 1000) for ImageNet's classes; for others, give `class_names`. "

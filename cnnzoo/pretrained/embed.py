@@ -39,8 +39,9 @@ def embed(
 
     Args:
         model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
-            another layer. It takes images in [0, 1], or where its graph begins with preprocessing, what that takes. The
-            name of a network of Keras Applications stands for ``load(name, preprocess=True)``.
+            another layer. It takes images in [0, 1], or where its graph begins with preprocessing, what that takes; one
+            that ``load`` built without takes arrays of floats that its own ``preprocess_input`` made. The name of a
+            network of Keras Applications stands for ``load(name, preprocess=True)``.
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
             image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
         weights: Of a network given by name: see ``load``.
@@ -62,12 +63,12 @@ def embed(
     target = None if out is None else _check_target(Path(out))
     if isinstance(model, str):
         model = load(model, weights=weights, preprocess=True)
-    network = _pooled(model)
-    pixels, names = _pixels(images, network, image_size, skip_broken)
-    scale = scale_of(network)
-    _warn_of_range(pixels, scale)
-    batches = _batches(network, pixels, scale, image_size, batch_size)
-    width = network.output_shape[-1]
+    _check_outputs(model)
+    pixels, names = _pixels(images, model, image_size, skip_broken)
+    scale = scale_of(model)
+    _check_range(pixels, scale)
+    batches = _batches(model, pixels, scale, image_size, batch_size)
+    width = model.output_shape[-1]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
         for start, batch in batches:
@@ -86,14 +87,11 @@ def _check_target(path: Path) -> Path:
     return path
 
 
-def _pooled(model: keras.Model) -> keras.Model:
+def _check_outputs(model: keras.Model) -> None:
     if not isinstance(model.output_shape, tuple):
         raise ValueError(f"`model` must give one output. Received one that gives several: {model.output_shape}")
-    if len(model.output_shape) == 4:
-        return keras.Model(model.inputs[0], keras.layers.GlobalAveragePooling2D()(model.output), name=model.name)
-    if len(model.output_shape) != 2:
+    if len(model.output_shape) not in (2, 4):
         raise ValueError(f"`model` must give vectors or maps. Received one that gives: {model.output_shape}")
-    return model
 
 
 def _pixels(
@@ -107,11 +105,14 @@ def _pixels(
         fits = images.ndim == 4 and all(side in (None, came) for side, came in zip(expected, shape, strict=True))
         if not fits or not len(images):
             raise ValueError(
-                f"`images` must hold at least one image of shape {expected}. Received: {tuple(images.shape)}"
+                f"`images` must be of shape (n, {height}, {width}, {channels}), n at least 1; `image_size` resizes "
+                f"others, and `images[None]` makes one image an array of one. Received: {tuple(images.shape)}"
             )
         return cast(np.ndarray, images), []
     if height is None or width is None:
         raise ValueError("Files are resized to the network's size: give a `model` with a fixed height and width.")
+    if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
+        raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
     files, names = list_image_files(images, skip_broken=skip_broken)
     return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
 
@@ -119,7 +120,7 @@ def _pixels(
 def _batches(
     model: keras.Model,
     images: np.ndarray,
-    scale: Scale,
+    scale: Scale | None,
     image_size: tuple[int, int] | None,
     batch_size: int | None,
 ) -> Iterator[tuple[int, np.ndarray]]:
@@ -133,12 +134,20 @@ def _batches(
     with raised_as_read():
         for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size):
             vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy() * factor))
+            if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
+                vectors = vectors.mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)
             start += len(vectors)
 
 
-def _warn_of_range(images: np.ndarray, scale: Scale) -> None:
-    if images.dtype == np.uint8:
+def _check_range(images: np.ndarray, scale: Scale | None) -> None:
+    """Refuse plain images where the network takes others, and warn where floats seem to be of another range."""
+    if images.dtype == np.uint8 and scale is None:
+        raise ValueError(
+            "`model` is a network of Keras Applications without its preprocessing, and takes no plain images: load it "
+            "with `preprocess=True`. Arrays of floats that passed its own `preprocess_input` are taken as they are."
+        )
+    if images.dtype == np.uint8 or scale is None:
         return
     least, largest = float(images[:1000].min()), float(images[:1000].max())
     if scale == "byte" and largest <= 1:

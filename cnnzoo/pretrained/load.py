@@ -9,7 +9,7 @@ from cnnzoo.arguments import check_integer
 from cnnzoo.models.building import InputShape, check_input_shape
 from cnnzoo.models.weights import IMAGENET, load_local_weights, published
 from cnnzoo.pretrained.catalog import PretrainedCard, pretrained_card
-from cnnzoo.pretrained.preprocessing import Scale, preprocessed
+from cnnzoo.pretrained.preprocessing import RAW, Scale, preprocessed
 
 IMAGENET_CLASSES = 1000
 POOLINGS = (None, "avg", "max")
@@ -47,8 +47,9 @@ def load(
         classifier_activation: Activation of the top: "softmax", or None for logits.
         preprocess: Whether the graph begins with the network's own preprocessing: it then takes plain RGB images, or
             grey ones of one channel, and is saved and exported with it. Otherwise images must pass the
-            ``preprocess_input`` of its module in ``keras.applications`` first.
-        scale: With ``preprocess``: "byte" for images in [0, 255] (uint8 or float), "unit" for [0, 1].
+            ``preprocess_input`` of its module in ``keras.applications`` first; the input is called
+            "preprocessed_images".
+        scale: Only with ``preprocess``: "byte" for images in [0, 255] (uint8 or float), "unit" for [0, 1].
         name: Name of the model; None takes the network's.
 
     Returns:
@@ -71,6 +72,10 @@ def load(
     shape = check_input_shape(input_shape or own_shape, smallest=card.family.smallest_size, include_top=include_top)
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
+    if scale != "byte" and not preprocess:
+        raise ValueError(
+            f"`scale` says what preprocessing takes: give `preprocess=True`, too. Received: scale={scale!r}"
+        )
     imagenet = weights == IMAGENET
     channels = 3 if preprocess and shape[2] == 1 else shape[2]
     if (imagenet or preprocess) and channels != 3:
@@ -90,12 +95,13 @@ def load(
         "classes": num_classes,
         "classifier_activation": classifier_activation,
         "name": name or card.name,
+        "input_tensor": preprocessed(keras.Input(shape, name="input"), card.family.preprocessing, scale)
+        if preprocess
+        else keras.Input(shape, name=RAW),
     }
-    if preprocess:
-        options["input_tensor"] = preprocessed(keras.Input(shape, name="input"), card.family.preprocessing, scale)
     model = _build(card, weights, options)
     # With a tensor given, Keras builds a model of a list of inputs, and warns when it is called on an array
-    return keras.Model(model.inputs[0], model.output, name=model.name) if preprocess else model
+    return keras.Model(model.inputs[0], model.output, name=model.name)
 
 
 def vgg19(

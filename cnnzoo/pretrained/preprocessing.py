@@ -12,6 +12,8 @@ Scale = Literal["byte", "unit"]
 # What the graph takes, and the name of the layer that says so
 SCALES = {"byte": (1.0, "from_bytes"), "unit": (255.0, "from_unit")}
 
+RAW = "preprocessed_images"  # the input of a network that takes what its own ``preprocess_input`` gives
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR in [0, 255]
@@ -53,7 +55,12 @@ def preprocessed_grey(images: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=name)(images)
 
 
-def scale_of(model: keras.Model) -> Scale:
-    """Tell what range of values ``model`` takes: "byte" where its graph says so, else "unit", as this zoo's own."""
+def scale_of(model: keras.Model) -> Scale | None:
+    """Tell what range of values ``model`` takes: "byte" where its graph says so, else "unit", as this zoo's own.
+
+    None is for a network of Keras Applications that ``load`` built without preprocessing: not plain images.
+    """
     names = {layer.name for layer in flat_layers(model)}
+    if RAW in names:
+        return None
     return "byte" if SCALES["byte"][1] in names else "unit"

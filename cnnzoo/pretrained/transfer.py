@@ -45,8 +45,8 @@ def classifier(
         probabilities of shape (n, num_classes). Only its last layer is trainable; see ``unfreeze``.
 
     Raises:
-        ValueError: An argument is out of range, the backbone gives neither maps nor vectors or takes images in
-            [0, 255], or the weights do not fit.
+        ValueError: An argument is out of range, the backbone gives neither maps nor vectors or does not take
+            images in [0, 1], or the weights do not fit.
         FileNotFoundError: ``weights`` names no file.
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
 
@@ -55,14 +55,19 @@ def classifier(
     ((None, 2), 2)
     """
     if (num_classes is None) == (class_names is None):
-        raise ValueError("Give one of `num_classes` and `class_names`.")
+        given = "none" if num_classes is None else "both"
+        raise ValueError(f"Give one of `num_classes` and `class_names`. Received {given}.")
+    if class_names is not None and (isinstance(class_names, str) or len(set(class_names)) < len(class_names)):
+        raise ValueError(f"`class_names` must be different names, one for each class. Received: {class_names!r}")
     count = check_integer("num_classes", len(class_names) if class_names is not None else num_classes, least=2)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     if isinstance(backbone, str):
         backbone = load(backbone, weights=weights, input_shape=input_shape, preprocess=True, scale="unit")
-    elif scale_of(backbone) == "byte":
+    elif (scale := scale_of(backbone)) != "unit":
+        received = "without preprocessing" if scale is None else "for [0, 255]"
         raise ValueError(
-            "`backbone` must take images in [0, 1]: load it with `scale='unit'`. Received one for [0, 255]."
+            "`backbone` must take images in [0, 1]: load it with `preprocess=True, scale='unit'`. "
+            f"Received one {received}."
         )
     for layer in backbone.layers:
         layer.trainable = False

@@ -109,6 +109,8 @@ def finetune(
         )
         if unfreeze_from is not None:
             find_layer(model, unfreeze_from)  # before anything is trained
+        if progress and isinstance(backbone, str) and weights is None and unfreeze_from is None:
+            print("the network is random and stays so: with `weights`, or unfrozen, it would learn more", flush=True)
         parts = [_train_top(model, dataset, recipe, size, seed, progress)]
         if unfreeze_from is not None:
             unfreeze(model, unfreeze_from)

@@ -117,8 +117,16 @@ _CARDS = (
     RecipeCard(
         "vgg19",
         "default",
-        Recipe(epochs=10, batch_size=32, learning_rate=1.5e-4, label_smoothing=0.1, augment=("flip",), normalize=True),
-        "by analogy with AlexNet's; not measured yet",
+        Recipe(
+            epochs=10,
+            batch_size=32,
+            learning_rate=2e-4,
+            weight_decay=0.0,
+            label_smoothing=0.1,
+            augment=("flip",),
+            normalize=True,
+        ),
+        MEASURED,
     ),
     RecipeCard("vgg19", "lecture", LECTURE, LECTURE_SOURCE),
     RecipeCard(

@@ -30,7 +30,7 @@ def test_card_agrees_with_mnist(datasets):
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(ValueError, match=r"There is no data set 'minst'\. Did you mean 'mnist'"):
+    with pytest.raises(ValueError, match=r"There is no folder or data set 'minst'\. Did you mean 'mnist'"):
         cnnzoo.data.load_dataset("minst")
 
 

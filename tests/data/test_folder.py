@@ -168,7 +168,13 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"a folder of images for each class, at least two\. Received: none"):
+    with pytest.raises(ValueError, match=r"a folder of images for each class, at least two\. Received: no folder$"):
+        load_folder(tmp_path, 8)
+
+
+def test_images_without_folders_are_seen(tmp_path):
+    write_images(tmp_path, 3)
+    with pytest.raises(ValueError, match="Received: no folder, and 3 files beside them"):
         load_folder(tmp_path, 8)
 
 

@@ -35,6 +35,11 @@ def test_without_network_the_error_says_where_to_place_the_names(tmp_path):
         decode(np.zeros((1, 1000)))
 
 
+def test_what_is_not_a_number_is_refused():
+    with pytest.raises(ValueError, match="`predictions` must be numbers"):
+        decode(np.array([[0.1, np.nan]]), class_names="ab")
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [

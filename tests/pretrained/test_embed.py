@@ -63,6 +63,34 @@ def test_images_that_were_preprocessed_are_not_warned_of(images):
         embed(plain, images.astype(np.float32) - 120)
 
 
+def test_plain_images_are_refused_where_the_preprocessing_is_missing(images):
+    raw = load("mobilenet", weights=None, input_shape=(32, 32, 3), pooling="avg")
+    for network in (raw, features(raw, "conv1_relu")):
+        with pytest.raises(ValueError, match="without its preprocessing, and takes no plain images: load it"):
+            embed(network, images)
+    own = keras.applications.mobilenet.preprocess_input(images.astype(np.float32))
+    np.testing.assert_allclose(embed(raw, own), raw.predict(own, verbose=0), rtol=1e-3, atol=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embed(raw, own + 200)  # whatever its values: only the caller knows
+
+
+def test_a_network_is_traced_once_for_all_calls(images):
+    network = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True)
+    embed(network, images)
+    traced = network.predict_function.experimental_get_tracing_count()
+    for _ in range(3):
+        embed(network, images)
+    assert network.predict_function.experimental_get_tracing_count() == traced
+
+
+def test_one_image_needs_an_axis_and_arrays_are_not_files(network, images):
+    with pytest.raises(ValueError, match=r"`images\[None\]` makes one image an array of one"):
+        embed(network, images[0])
+    with pytest.raises(ValueError, match="`images` must be one array"):
+        embed(network, list(images))
+
+
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_a_batch_has_an_image(network, images, batch_size):
     with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1"):
@@ -138,8 +166,8 @@ def test_what_is_missing_or_does_not_fit_is_said_before_anything_is_written(netw
         (FileExistsError, "taken.npz' exists and is left as it is", network, folder, tmp_path / "taken.npz"),
         (FileNotFoundError, "There is no folder", network, folder, tmp_path / "absent" / "features.npz"),
         (ValueError, "ends in .npz", network, folder, tmp_path / "features.csv"),
-        (ValueError, "at least one image of shape", network, images[:, :16], None),
-        (ValueError, "at least one image of shape", network, images[:0], None),
+        (ValueError, r"must be of shape \(n, 32, 32, 3\), n at least 1", network, images[:, :16], None),
+        (ValueError, r"must be of shape \(n, 32, 32, 3\), n at least 1", network, images[:0], None),
         (ValueError, "fixed height and width", unsized, folder, None),
         (
             ValueError,

@@ -208,6 +208,8 @@ def test_grey_images_are_taken_with_preprocessing():
     [
         ({"input_shape": (31, 32, 3)}, r"smallest that works is \(32, 32, 3\)"),
         ({"num_classes": 0}, "`num_classes`"),
+        ({"scale": "unit"}, "give `preprocess=True`, too. Received: scale='unit'"),
+        ({"weights": True}, "`weights` must be a name of published weights, a local file or None. Received: True"),
         ({"pooling": "sum"}, "`pooling` must be None, 'avg' or 'max'"),
         ({"weights": "imagenet", "input_shape": (64, 64, 1)}, "ImageNet weights and preprocessing take 3 channels"),
         ({"preprocess": True, "input_shape": (64, 64, 2)}, "ImageNet weights and preprocessing take 3 channels"),
@@ -218,6 +220,11 @@ def test_grey_images_are_taken_with_preprocessing():
 def test_bad_arguments_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options)
+
+
+def test_a_network_of_the_zoo_is_told_where_it_is():
+    with pytest.raises(ValueError, match=r"build it with `cnnzoo.models.alexnet`"):
+        pretrained.load("alexnet")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -46,6 +46,15 @@ def test_unfreezing_takes_the_last_blocks_without_batch_normalisation():
     assert not any("bn" in name.lower() or name.startswith(("block_15", "block_1_")) for name in trained)
 
 
+@pytest.mark.parametrize(
+    ("options", "received"), [({}, "without preprocessing"), ({"preprocess": True}, r"for \[0, 255\]")]
+)
+def test_a_backbone_for_other_images_is_refused(options, received):
+    backbone = cnnzoo.pretrained.load("mobilenetv2", weights=None, input_shape=(32, 32, 3), **options)
+    with pytest.raises(ValueError, match=f"`preprocess=True, scale='unit'`. Received one {received}"):
+        classifier(backbone, num_classes=2)
+
+
 @pytest.mark.parametrize("name", ["block99_expand", ""])
 def test_unfreezing_an_unknown_layer_is_refused(name):
     with pytest.raises(ValueError, match=f"There is no layer '{name}'"):
@@ -57,7 +66,10 @@ def test_unfreezing_an_unknown_layer_is_refused(name):
     [
         ({"num_classes": 1}, "`num_classes` must be an integer of at least 2"),
         ({"num_classes": None, "class_names": ["cat"]}, "`num_classes` must be an integer of at least 2"),
-        ({"num_classes": None}, "Give one of `num_classes` and `class_names`"),
+        ({"num_classes": None}, "Give one of `num_classes` and `class_names`. Received none"),
+        ({"class_names": ["a", "b"]}, "Give one of `num_classes` and `class_names`. Received both"),
+        ({"num_classes": None, "class_names": "cat"}, "`class_names` must be different names"),
+        ({"num_classes": None, "class_names": ["cat", "cat"]}, "`class_names` must be different names"),
         ({"class_names": ["cat", "dog", "owl"]}, "Give one of `num_classes` and `class_names`"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
         ({"input_shape": (16, 16, 3)}, "smallest that works"),
@@ -71,10 +83,4 @@ def test_bad_arguments_are_refused(options, message):
 def test_a_backbone_must_give_maps_or_vectors():
     backbone = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Reshape((32, 96))])
     with pytest.raises(ValueError, match="`backbone` must give maps or vectors"):
-        classifier(backbone, num_classes=2)
-
-
-def test_a_backbone_for_bytes_is_refused():
-    backbone = cnnzoo.pretrained.load("mobilenetv2", weights=None, input_shape=(32, 32, 3), preprocess=True)
-    with pytest.raises(ValueError, match=r"must take images in \[0, 1\]: load it with `scale='unit'`"):
         classifier(backbone, num_classes=2)
