@@ -1,5 +1,7 @@
 """The command line as users call it: in a process of its own, from an empty folder."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -114,6 +116,24 @@ def test_show_prints_layers_and_totals():
         assert cell in printed
 
 
+def test_show_knows_the_networks_of_keras_applications_and_files(tmp_path):
+    printed = cnnzoo_command("show", "MobileNetV3Small", cwd=tmp_path).stdout
+    for cell in ("expanded_conv_depthwise", "DepthwiseConv2D", "2,554,968", "112 x 112 x 16"):
+        assert cell in printed
+    cnnzoo.models.lenet5(num_classes=3, name="mine").save(tmp_path / "mine.keras")
+    assert "mine, input 32 x 32 x 1" in cnnzoo_command("show", "mine.keras", cwd=tmp_path).stdout
+
+
+def test_show_prints_what_programs_read(tmp_path):
+    written = json.loads(cnnzoo_command("show", "lenet5", "--json").stdout)
+    assert written["total"]["params"] == 61_706
+    rows = list(csv.DictReader(io.StringIO(cnnzoo_command("show", "lenet5", "--csv").stdout)))
+    assert [row["name"] for row in rows][:2] == ["c1", "s2"]
+    assert cnnzoo_command("show", "lenet5", "--markdown").stdout.startswith("| name |")
+    assert cnnzoo_command("show", "lenet5", "--diagram", "drawn.svg", cwd=tmp_path).stdout == "drawn.svg\n"
+    assert (tmp_path / "drawn.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
 def test_without_words_it_prints_help():
     finished = cnnzoo_command()
     assert finished.returncode == 0
@@ -166,7 +186,8 @@ def test_version():
     ("words", "message"),
     [
         (["train", "lenet"], "error: There is no model 'lenet'. Did you mean 'lenet5'?"),
-        (["show", "vgg91"], "error: There is no model 'vgg91'. Did you mean 'vgg19'?"),
+        (["show", "vgg91"], "error: There is no network, run folder or file 'vgg91'. Did you mean 'vgg19'?"),
+        (["show", "lenet5", "--json", "--csv"], "error: Give one of `--json`, `--csv`, `--markdown` and `--diagram`."),
         (["train", "lenet5", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["train", "lenet5", "--data", "mnist"], "error: mnist.npz could not be downloaded"),
         (["train", "lenet5", "--out", "taken"], "error: 'taken' exists and is left as it is. Give a new name."),

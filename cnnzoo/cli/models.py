@@ -1,9 +1,21 @@
 """Commands that say what networks there are."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 from rich.table import Table
 
 import cnnzoo
-from cnnzoo.cli.shared import Name, app, print_table, quiet_start, times
+from cnnzoo.cli.shared import app, bar, print_table, quiet_start, times
+from cnnzoo.lookup import look_up
+
+if TYPE_CHECKING:
+    from cnnzoo.inspect import LayerRow, LayerTable
+
+SHARE_WIDTH = 12  # characters, of the bar of all
 
 
 @app.command("list")
@@ -21,22 +33,104 @@ def list_networks() -> None:
 
 
 @app.command()
-def show(name: Name) -> None:
-    """Show a network layer by layer: output shapes, parameters, multiply-accumulates (MACs)."""
-    card = cnnzoo.model_card(name)
+def show(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK", help="A network of `cnnzoo list` or `cnnzoo pretrained`, a run folder, or a .keras file."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown.")] = False,
+    diagram: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the network into this file, .svg, instead.")
+    ] = None,
+) -> None:
+    """Show a network layer by layer: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields."""
+    if sum((as_json, as_csv, as_markdown, diagram is not None)) > 1:
+        raise ValueError("Give one of `--json`, `--csv`, `--markdown` and `--diagram`.")
     with quiet_start():
-        from cnnzoo.inspect import layer_table
+        from cnnzoo.inspect import layer_table, write_diagram
 
-        layers = layer_table(cnnzoo.create_model(name, kernel_initializer="zeros"))
-    table = Table("layer", "type", "output", box=None, pad_edge=False, show_footer=True)
+        model = _network(network)
+        if diagram is not None:
+            write_diagram(model, diagram)
+            print(diagram)
+            return
+        layers = layer_table(model)
+    if as_json or as_csv or as_markdown:
+        print((layers.to_json() if as_json else layers.to_csv() if as_csv else layers.to_markdown()).rstrip())
+        return
+    card = cnnzoo.model_card(network) if network in cnnzoo.list_models() else None
+    if card is None:
+        print(f"{model.name}, input {times(model.input_shape[1:])}\n")
+    else:
+        print(f"{card.title}, input {times(card.input_shape)}, {card.num_classes} classes")
+        print(f"{', '.join(card.authors)}, {card.year}: {card.paper}\n{card.reference}\n")
+    print_table(_layers(layers), cut=False)
+    if layers.not_counted:
+        print(f"\nMACs not counted: {', '.join(layers.not_counted)}")
+    if card is not None:
+        print("\nDeviations from the paper:")
+        for deviation in card.deviations:
+            print(f"  - {deviation}")
+
+
+def _network(name: str) -> Any:
+    """Build, or read, what the user names."""
+    from cnnzoo.pretrained import list_pretrained, load
+    from cnnzoo.training import load_run
+    from cnnzoo.training.folder import read_model
+
+    if name in cnnzoo.list_models():
+        return cnnzoo.create_model(name, kernel_initializer="zeros")
+    if name.lower() in list_pretrained():
+        return load(name, weights=None, include_top=True)
+    if Path(name).is_dir():
+        return load_run(name).model
+    if Path(name).is_file():
+        return read_model(Path(name))
+    names = [*cnnzoo.list_models(), *list_pretrained()]
+    return look_up(dict.fromkeys(names), name, "network, run folder or file")
+
+
+def _layers(layers: LayerTable) -> Table:
+    table = Table("layer", "type", "kernel", "output", box=None, pad_edge=False, show_footer=True)
     table.columns[0].footer = "total"
     table.add_column("parameters", justify="right", footer=f"{layers.params:,}")
+    table.add_column("")
     table.add_column("MACs", justify="right", footer=f"{layers.macs:,}")
+    table.add_column("")
+    table.add_column("memory", justify="right", footer=_bytes(layers.activation_bytes))
+    table.add_column("receptive field", justify="right")
     for row in layers.rows:
-        table.add_row(row.name, row.type, times(row.output_shape), f"{row.params:,}", f"{row.macs:,}")
-    print(f"{card.title}, input {times(card.input_shape)}, {card.num_classes} classes")
-    print(f"{', '.join(card.authors)}, {card.year}: {card.paper}\n{card.reference}\n")
-    print_table(table)
-    print("\nDeviations from the paper:")
-    for deviation in card.deviations:
-        print(f"  - {deviation}")
+        table.add_row(
+            row.name,
+            row.type,
+            _kernel(row),
+            times(row.output_shape),
+            f"{row.params:,}",
+            bar(row.params / max(layers.params, 1), SHARE_WIDTH),
+            f"{row.macs:,}",
+            bar(row.macs / max(layers.macs, 1), SHARE_WIDTH),
+            _bytes(row.activation_bytes),
+            "?" if row.receptive_field is None else times(row.receptive_field),
+        )
+    return table
+
+
+def _kernel(row: LayerRow) -> str:
+    """Write the size of a kernel, and its stride where it is not 1."""
+    if row.kernel_size is None or row.strides is None:
+        return ""
+    stride = f" / {max(row.strides)}" if max(row.strides) > 1 else ""
+    return times(row.kernel_size) + stride
+
+
+def _bytes(count: int) -> str:
+    """Write a number of bytes as people read it."""
+    for size, unit in ((1e6, "MB"), (1e3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"

@@ -14,6 +14,7 @@ from rich.table import Table
 
 BAR_WIDTH = 30
 WIDTH = 120  # characters, at most, of a table where there is no terminal
+UNLIMITED = 10_000
 
 app = typer.Typer(
     help="The classic convolutional networks, exactly as specified, that really learn, on the machine you have.",
@@ -45,7 +46,7 @@ def print_table(table: Table, *, cut: bool = True) -> None:
     """Print ``table``, in a terminal in its width where it may be ``cut``, else as wide as it needs."""
     console = Console(highlight=False)
     if not (console.is_terminal and cut):
-        width = console.measure(table, options=console.options.update(width=WIDTH)).maximum
+        width = console.measure(table, options=console.options.update(width=WIDTH if cut else UNLIMITED)).maximum
         console = Console(highlight=False, width=width)
     console.print(table)
 
@@ -55,20 +56,25 @@ def times(shape: tuple[int | None, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def bar(share: float) -> str:
-    """Return a bar as long as ``share`` of the longest."""
-    return "#" * round(share * BAR_WIDTH)
+def bar(share: float, width: int = BAR_WIDTH) -> str:
+    """Return a bar as long as ``share`` of ``width`` characters."""
+    return "#" * round(share * width)
 
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ code writes to standard error while it loads; an exception lets it out."""
+    """Hold back what TensorFlow's C++ code writes to standard error while it loads; a failure lets it out.
+
+    What the user can mend is no failure: the message is enough.
+    """
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except (ValueError, OSError):
+            raise
         except BaseException:
             held.seek(0)
             os.write(saved, held.read())

@@ -1,3 +1,5 @@
+from .diagram import diagram as diagram
+from .diagram import write_diagram as write_diagram
 from .features import features as features
 from .layers import LayerRow as LayerRow
 from .layers import LayerTable as LayerTable
