@@ -17,14 +17,14 @@ from cnnzoo.inspect.layers import LayerRow, layer_table
 LARGEST = 170.0  # height of the largest map, in units of the drawing, which is at least WIDTH wide
 SMALLEST = 5.0
 WIDTH = 1000.0
-MARGIN = 24.0
+MARGIN = 16.0
 OBLIQUE = 0.32  # how far the depth of a block leans to the right, and up, as a share of its length
-THICKEST = 40.0
+THICKEST = 30.0
 THINNEST = 2.5
 GAP = 3.0  # between the blocks of a stage
-BETWEEN = 18.0  # stages
+BETWEEN = 14.0  # stages
 TIMES = "\u00d7"
-TEXT, LETTER = 12.0, 6.3  # height of the text, and width of a letter of it
+TEXT, LETTER = 15.0, 8.2  # height of the text, and width of a letter of it
 MOST_BLOCKS = 6  # that are drawn of a stage one by one
 
 # Colours of M. Okabe, K. Ito (2008): front, top, side
@@ -183,7 +183,7 @@ class _Drawing:
 
     def _lines(self, stage: list[_Block]) -> list[str]:
         last = stage[-1]
-        shape = f" {TIMES} ".join(map(str, last.shape))
+        shape = TIMES.join(map(str, last.shape))
         if last.kind in ("image", "dense"):
             return [shape, f"{len(stage)} dense" if len(stage) > 1 else last.kind]
         lines = [shape]
@@ -210,9 +210,10 @@ class _Drawing:
         left = MARGIN
         kinds = {block.kind for stage in self._stages for block in stage}
         for kind in (kind for kind in FILLS if kind in kinds and kind != "image"):
-            self._parts.append(f'<rect x="{left:.1f}" y="{y - 9:.1f}" width="10" height="10" fill="{FILLS[kind][0]}"/>')
-            self._text(kind, left + 15, y, "start")
-            left += 30 + len(kind) * LETTER
+            square = f'x="{left:.1f}" y="{y - 11:.1f}" width="12" height="12"'
+            self._parts.append(f'<rect {square} fill="{FILLS[kind][0]}"/>')
+            self._text(kind, left + 16, y, "start")
+            left += 34 + len(kind) * LETTER
 
     def _text(self, text: str, x: float, y: float, anchor: str = "middle") -> None:
         self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,38 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
                 given = _outputs(node, taken)
                 yield Call(f"{prefix}{operation.name}", operation, taken, given)
             tensors.update({id(symbol): tensor for symbol, tensor in zip(node.outputs, given, strict=True)})
+    return [tensors[id(symbol)] for symbol in function.outputs]
+
+
+def run(
+    model: keras.Model, inputs: Sequence[Any], call: Callable[..., Any], prefix: str = "", *, is_last: bool = True
+) -> list[Any]:
+    """Compute what ``model`` makes of ``inputs``, with a hand in each call.
+
+    Args:
+        model: A functional or sequential model, as ``graph_inputs`` takes.
+        inputs: Tensors.
+        call: Is called with a layer's name, as ``walk`` gives it, the layer, whether the outputs of ``model`` are this
+            layer's, and then what the layer takes; returns what is to be taken as the layer's output.
+        prefix: Of the names.
+        is_last: Whether the outputs of ``model`` are those of the whole.
+    """
+    function = _functional(model)
+    tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
+    last = {id(symbol) for symbol in function.outputs} if is_last else set()
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        for node in function._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            operation, name = node.operation, f"{prefix}{node.operation.name}"
+            ends = any(id(symbol) in last for symbol in node.outputs)
+            if _is_graph(operation):
+                taken = [tensors[id(symbol)] for symbol in node.input_tensors]
+                given = run(operation, taken, call, f"{name}/", is_last=ends)
+            else:
+                arguments, options = node.arguments.fill_in(tensors)
+                given = keras.tree.flatten(call(name, operation, ends, *arguments, **options))
+            tensors.update(zip(map(id, node.outputs), given, strict=True))
     return [tensors[id(symbol)] for symbol in function.outputs]
 
 

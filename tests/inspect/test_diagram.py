@@ -37,7 +37,7 @@ def test_every_layer_that_computes_is_a_block():
     assert [len(fronts(drawing, fill)) for fill in (IMAGE, CONVOLUTION, POOLING, DENSE)] == [1, 16, 5, 3]
     written = texts(drawing)
     assert "vgg19: 139,611,210 parameters, 19,628,007,424 multiply-accumulates for an image" in written
-    assert {"224 \u00d7 224 \u00d7 64", "2 conv 3\u00d73", "pool 2\u00d72 /2", "4096", "2 dense"} <= set(written)
+    assert {"224\u00d7224\u00d764", "2 conv 3\u00d73", "pool 2\u00d72 /2", "4096", "2 dense"} <= set(written)
 
 
 def test_blocks_are_to_scale():

@@ -1,0 +1,148 @@
+"""R. R. Selvaraju et al., 2017: Grad-CAM: visual explanations from deep networks via gradient-based localization."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo.arguments import check_integer
+from cnnzoo.inspect.graph import graph_inputs, run, walk
+from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized, resized
+from cnnzoo.inspect.kinds import is_kind
+from cnnzoo.lookup import look_up
+
+
+def gradcam(
+    model: keras.Model,
+    images: np.ndarray,
+    class_index: Classes = None,
+    layer: str | None = None,
+    *,
+    batch_size: int = 16,
+) -> np.ndarray:
+    """Show what in each image speaks for a class: Grad-CAM, on any backend of Keras.
+
+    The maps of ``layer`` are summed, each weighted by the mean gradient of the class' logit over it; what is negative
+    is cut off (section 3, equations 1 and 2). The gradient is that of the logit also where ``model`` ends in a softmax.
+
+    Args:
+        model: A functional or sequential classifier of images; the layer may lie in a model within it.
+        images: Of shape (n, height, width, channels), float in the range that ``model`` takes, or uint8.
+        class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
+        layer: Name of the layer, as ``layer_table`` gives it; None takes the last whose maps have more than one pixel,
+            pooling aside.
+        batch_size: Images at a time, at least 1.
+
+    Returns:
+        Float32 in [0, 1] of shape (n, height, width), at the size of ``images``; 1 is the largest of each image, and
+        where nothing speaks for the class all are 0.
+
+    Raises:
+        ValueError: There is no such layer or it gives no maps, the images do not fit, or ``model`` is subclassed.
+
+    Reference:
+        https://arxiv.org/abs/1610.02391
+
+    >>> import cnnzoo
+    >>> gradcam(cnnzoo.models.lenet5(), np.ones((2, 32, 32, 1), np.float32)).shape
+    (2, 32, 32)
+    """
+    batch_size = check_integer("batch_size", batch_size, least=1)
+    name = _choose_layer(model, layer)
+    images = check_images(model, images)
+    asked = check_classes(model, class_index, len(images))
+    heat = []
+    for start in range(0, len(images), batch_size):
+        batch = keras.ops.convert_to_tensor(images[start : start + batch_size])
+        maps, outputs = _forward(model, batch, name, None)
+        predicted = keras.ops.convert_to_numpy(keras.ops.argmax(outputs, axis=-1))
+        classes = predicted if asked is None else asked[start : start + batch_size]
+        gradients = _gradients(model, batch, name, classes, keras.ops.zeros_like(maps))
+        weights = gradients.astype(np.float32).mean(axis=(1, 2), keepdims=True)
+        heat.append((weights * keras.ops.convert_to_numpy(maps).astype(np.float32)).sum(axis=-1))
+    return normalized(resized(np.maximum(np.concatenate(heat), 0), images.shape[1:3]))
+
+
+def _choose_layer(model: keras.Model, layer: str | None) -> str:
+    """Return the name of the layer whose maps are weighted."""
+    calls = list(walk(model, graph_inputs(model)))
+    with_maps = [call for call in calls if len(call.outputs[0].shape) == 3]
+    if layer is not None:
+        found = look_up({call.name: call for call in calls}, layer, "layer")
+        if len(found.outputs[0].shape) != 3:
+            raise ValueError(f"`layer` must give maps. Received: '{layer}', which gives {found.outputs[0].shape}")
+        return layer
+    for call in reversed(with_maps):
+        if not is_kind(call.operation, "pooling") and call.outputs[0].shape[:2] != (1, 1) and call.inputs:
+            return call.name
+    raise ValueError("`model` must have a layer that gives maps. Received one without.")
+
+
+def _forward(model: keras.Model, batch: Any, name: str, change: Any) -> tuple[Any, Any]:
+    """Return the maps of the layer called ``name`` and the logits; ``change`` is added to the former."""
+    seen: dict[str, Any] = {}
+
+    def call(called: str, operation: Any, ends: bool, *arguments: Any, **options: Any) -> Any:
+        given = (_without_softmax(operation) if ends else operation)(*arguments, **options)
+        if called == name:
+            seen["maps"] = given = given if change is None else given + change
+        return given
+
+    (outputs,) = run(model, [batch], call)
+    return seen["maps"], outputs
+
+
+def _without_softmax(layer: Any) -> Callable[..., Any]:
+    """Return what gives the logits where ``layer`` makes probabilities of them."""
+    if isinstance(layer, keras.layers.Softmax):
+        return _identity
+    if getattr(layer, "activation", None) is not keras.activations.softmax:
+        return layer  # type: ignore[no-any-return]
+    if isinstance(layer, keras.layers.Activation):
+        return _identity
+    linear = type(layer).from_config({**layer.get_config(), "activation": None})
+    linear.build(layer._build_shapes_dict["input_shape"])
+    linear.set_weights(layer.get_weights())
+    return linear  # type: ignore[no-any-return]
+
+
+def _identity(values: Any, **options: Any) -> Any:
+    return values
+
+
+def _gradients(model: keras.Model, batch: Any, name: str, classes: np.ndarray, change: Any) -> np.ndarray:
+    """Return the gradients of the logits of ``classes`` by the maps of the layer called ``name``."""
+    chosen = keras.ops.one_hot(classes, model.output_shape[-1])
+
+    def score(change: Any) -> Any:
+        _, outputs = _forward(model, batch, name, change)
+        return keras.ops.sum(keras.ops.cast(outputs, "float32") * chosen)
+
+    gradient: np.ndarray = keras.ops.convert_to_numpy(_BACKENDS[keras.config.backend()](score, change))
+    return gradient
+
+
+def _by_tensorflow(score: Callable[[Any], Any], at: Any) -> Any:
+    with importlib.import_module("tensorflow").GradientTape() as tape:
+        tape.watch(at)
+        value = score(at)
+    return tape.gradient(value, at)
+
+
+def _by_jax(score: Callable[[Any], Any], at: Any) -> Any:
+    return importlib.import_module("jax").grad(score)(at)
+
+
+def _by_torch(score: Callable[[Any], Any], at: Any) -> Any:
+    torch = importlib.import_module("torch")
+    with torch.enable_grad():
+        at = at.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(score(at), at)
+    return gradient
+
+
+_BACKENDS = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}

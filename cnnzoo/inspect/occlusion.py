@@ -1,0 +1,92 @@
+"""M. D. Zeiler, R. Fergus, 2014: Visualizing and understanding convolutional networks, section 4.2, occlusion."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from cnnzoo.arguments import check_integer
+from cnnzoo.inspect.heatmaps import Classes, as_scores, check_classes, check_images, normalized
+
+
+def occlusion(
+    model: keras.Model,
+    images: np.ndarray,
+    class_index: Classes = None,
+    *,
+    patch_size: int | None = None,
+    strides: int | None = None,
+    batch_size: int = 64,
+) -> np.ndarray:
+    """Show what in each image speaks for a class by covering it: without gradients, for any Keras classifier.
+
+    A square of the image's mean colour is laid on every place in turn. The heat of a pixel is how much the class' logit
+    (of probabilities, their logarithm) falls, the mean over all squares that cover the pixel.
+
+    Args:
+        model: A classifier of images.
+        images: Of shape (n, height, width, channels), float in the range that ``model`` takes, or uint8.
+        class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
+        patch_size: Side of the square, in pixels; None takes an eighth of the image's larger side.
+        strides: Pixels from one place to the next; None takes half the square.
+        batch_size: Covered images at a time, at least 1.
+
+    Returns:
+        Float32 in [0, 1] of shape (n, height, width); 1 is the largest of each image, and where nothing speaks for the
+        class all are 0.
+
+    Raises:
+        ValueError: An argument is out of range, or the images do not fit.
+
+    Reference:
+        https://arxiv.org/abs/1311.2901
+
+    >>> import cnnzoo
+    >>> occlusion(cnnzoo.models.lenet5(), np.ones((2, 32, 32, 1), np.float32), patch_size=16).shape
+    (2, 32, 32)
+    """
+    images = check_images(model, images)
+    height, width = images.shape[1:3]
+    patch_size = check_integer("patch_size", patch_size or max(max(height, width) // 8, 1), least=1)
+    strides = check_integer("strides", strides or max(patch_size // 2, 1), least=1)
+    batch_size = check_integer("batch_size", batch_size, least=1)
+    scores = as_scores(model, model.predict(images, batch_size=batch_size, verbose=0))
+    if (classes := check_classes(model, class_index, len(images))) is None:
+        classes = scores.argmax(axis=1)
+    places = [
+        (row, column) for row in _starts(height, patch_size, strides) for column in _starts(width, patch_size, strides)
+    ]
+    heat = [
+        _heat(model, image, index, score[index], places, patch_size, batch_size)
+        for image, index, score in zip(images, classes, scores, strict=True)
+    ]
+    return normalized(np.stack(heat))
+
+
+def _starts(side: int, patch_size: int, strides: int) -> list[int]:
+    """Return where the squares begin along a side; the last ends with it."""
+    last = max(side - patch_size, 0)
+    return [*range(0, last, strides), last]
+
+
+def _heat(
+    model: keras.Model,
+    image: np.ndarray,
+    index: int,
+    score: float,
+    places: list[tuple[int, int]],
+    patch_size: int,
+    batch_size: int,
+) -> np.ndarray:
+    falls, counts = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
+    color = image.mean(axis=(0, 1))
+    for start in range(0, len(places), batch_size):
+        part = places[start : start + batch_size]
+        covered = np.repeat(image[None], len(part), axis=0)
+        for copy, (row, column) in zip(covered, part, strict=True):
+            copy[row : row + patch_size, column : column + patch_size] = color
+        outputs = keras.ops.convert_to_numpy(model.predict_on_batch(covered))
+        for (row, column), outcome in zip(part, as_scores(model, outputs), strict=True):
+            falls[row : row + patch_size, column : column + patch_size] += score - outcome[index]
+            counts[row : row + patch_size, column : column + patch_size] += 1
+    return falls / np.maximum(counts, 1)
