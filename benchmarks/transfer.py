@@ -146,9 +146,11 @@ def compare_time(cifar10: str, network: str, repeats: int, size: int = 96) -> No
             begin = time.perf_counter()
             through = fit(model, *dataset, recipe=HEAD, progress=False)
             seconds = time.perf_counter() - begin
+            losses = f"{run.history['loss'][-1]:.5f} and {through.history['loss'][-1]:.5f}"
+            training = run.metrics["train_seconds"]
             print(
-                f"| {network} | {cached:.1f} s in all ({run.metrics['train_seconds']:.1f} s of training) | "
-                f"{seconds:.1f} s | {seconds / cached:.1f} | loss {run.history['loss'][-1]:.5f} and {through.history['loss'][-1]:.5f} |",
+                f"| {network} | {cached:.1f} s in all ({training:.1f} s of training) | {seconds:.1f} s | "
+                f"{seconds / cached:.1f} | loss {losses} |",
                 flush=True,
             )
 

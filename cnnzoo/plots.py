@@ -16,6 +16,9 @@ from cnnzoo.files import check_new, write_whole
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
 
+HEAT = "cividis"  # the same to all colour vision
+HEAT_ALPHA = 0.6
+
 DPI = 120
 COLUMNS = 5
 TOP = 3
@@ -139,6 +142,113 @@ def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
     return figure
 
 
+def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) -> Figure:
+    """Draw images, and below each the same with heat laid over it, as ``cnnzoo.inspect.gradcam`` gives it.
+
+    Args:
+        images: Float in [0, 1] or uint8, of shape (n, height, width, channels); unless there are 3, the first is shown.
+        heat: In [0, 1], of shape (n, height, width).
+        titles: One for each image; none are needed.
+
+    Returns:
+        A figure of a column an image; where the heat is 0 the image is dark and grey, where it is 1 it is yellow.
+
+    Raises:
+        ValueError: ``heat`` or ``titles`` are not those of ``images``.
+
+    >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
+    6
+    """
+    if images.ndim != 4 or heat.shape != images.shape[:3] or len(titles) not in (0, len(images)):
+        raise ValueError(
+            "There must be heat, and a title if any, for each image. Received: images of shape "
+            f"{images.shape}, heat of shape {heat.shape}, {len(titles)} titles"
+        )
+    figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
+    rows = figure.subplots(2, len(images), squeeze=False)
+    for column, (image, warmth) in enumerate(zip(as_float(images), heat, strict=True)):
+        above, below = rows[:, column]
+        _show(above, image)
+        grey = image.mean(axis=-1) if image.shape[-1] == 3 else image[..., 0]
+        below.imshow(grey, cmap="gray", vmin=0, vmax=1)
+        below.imshow(warmth, cmap=HEAT, vmin=0, vmax=1, alpha=HEAT_ALPHA)
+        below.set_axis_off()
+        if titles:
+            above.set_title(_short(titles[column]), fontsize=9)
+    return figure
+
+
+def filters(kernel: np.ndarray, columns: int = 8) -> Figure:
+    """Draw the kernels of a convolution as small images, each stretched to its own range.
+
+    Args:
+        kernel: Of shape (height, width, channels, filters), as ``layer.kernel``; with 3 channels, they are shown as
+            red, green and blue, otherwise their mean is shown in grey.
+        columns: Kernels a row, at least 1.
+
+    Returns:
+        A figure of a kernel a panel.
+
+    Raises:
+        ValueError: ``kernel`` is of another shape.
+
+    >>> len(filters(np.ones((5, 5, 1, 6))).axes)
+    6
+    """
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 4:
+        raise ValueError(f"`kernel` must be of shape (height, width, channels, filters). Received: {kernel.shape}")
+    images = np.moveaxis(kernel, -1, 0)
+    if images.shape[-1] != 3:
+        images = images.mean(axis=-1, keepdims=True)
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(columns, rows), dpi=DPI, layout="constrained")
+    for number, image in enumerate(images):
+        _show(figure.add_subplot(rows, columns, number + 1), _stretched(image))
+    return figure
+
+
+def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None, columns: int = 8) -> Figure:
+    """Draw what layers make of one image, a row a layer, in the order in which data flows.
+
+    Args:
+        maps: By the layer's name, arrays of shape (1, height, width, channels), as ``cnnzoo.inspect.features`` gives
+            them for one image.
+        image: The image itself, in [0, 1] of shape (height, width, channels), drawn above them; None draws none.
+        columns: Maps a row, at least 1: those with the largest mean, which say most of the image.
+
+    Returns:
+        A figure; each map is stretched to its own range, and its number stands above it.
+
+    Raises:
+        ValueError: An array is of another shape.
+
+    >>> len(feature_maps({"c1": np.ones((1, 8, 8, 6)), "c3": np.ones((1, 4, 4, 16))}).axes)
+    14
+    """
+    for name, values in maps.items():
+        if np.ndim(values) != 4 or len(values) != 1:
+            raise ValueError(
+                f"The maps of '{name}' must be of shape (1, height, width, channels). Received: {np.shape(values)}"
+            )
+    rows = len(maps) + (image is not None)
+    figure = Figure(figsize=(columns * 1.1 + 1.2, rows * 1.35), dpi=DPI, layout="constrained")
+    strips = figure.subfigures(rows, 1, squeeze=False).ravel()
+    if image is not None:
+        _show(strips[0].add_subplot(1, columns, 1), as_float(image))
+        strips[0].suptitle("image", x=0.0, ha="left", fontsize=9)
+    for strip, (name, values) in zip(strips[-len(maps) :], maps.items(), strict=True):
+        of_image = np.asarray(values)[0]
+        strongest = np.sort(np.argsort(-of_image.mean(axis=(0, 1)), kind="stable")[:columns])
+        height, width, channels = of_image.shape
+        strip.suptitle(f"{_short(name)}: {channels} maps of {height} x {width}", x=0.0, ha="left", fontsize=9)
+        for place, number in enumerate(strongest):
+            axes = strip.add_subplot(1, columns, place + 1)
+            _show(axes, _stretched(of_image[..., number, np.newaxis]))
+            axes.set_title(str(number), fontsize=7)
+    return figure
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write ``figure`` as a PNG, under a temporary name first.
 
@@ -154,10 +264,21 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         raise OSError(f"'{path}' cannot be written ({error.strerror}). Give another.") from error
 
 
-def _draw_image(axes: Axes, image: np.ndarray, true_name: str, predicted_name: str) -> None:
-    is_right = true_name == predicted_name
+def _show(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
     axes.set_axis_off()
+
+
+def _stretched(image: np.ndarray) -> np.ndarray:
+    """Return ``image`` with its least value at 0 and its largest at 1."""
+    least, largest = image.min(), image.max()
+    stretched: np.ndarray = (image - least) / (largest - least or 1)
+    return stretched
+
+
+def _draw_image(axes: Axes, image: np.ndarray, true_name: str, predicted_name: str) -> None:
+    is_right = true_name == predicted_name
+    _show(axes, image)
     verdict = "right" if is_right else "wrong"
     axes.set_title(
         f"true {_short(true_name)}\npredicted {_short(predicted_name)}\n{verdict}",

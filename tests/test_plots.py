@@ -89,3 +89,54 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="cannot be written"):
         plots.save(plots.history(CURVES), tmp_path / "absent" / "grid.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_overlay_draws_heat_over_each_image():
+    images = np.random.default_rng(0).random((2, 6, 5, 3), dtype=np.float32)
+    heat = np.random.default_rng(1).random((2, 6, 5), dtype=np.float32)
+    figure = plots.overlay(images, heat, ["a $ b", "dog"])
+    first, second, below, _ = figure.axes
+    assert np.array_equal(first.images[0].get_array(), images[0])
+    assert np.array_equal(below.images[1].get_array(), heat[0])
+    assert {"a \\$ b", "dog"} <= set(text_of(figure))
+    assert second.images[0].get_array().shape == (6, 5, 3)
+    as_bytes = plots.overlay((images * 255).astype(np.uint8), heat)
+    np.testing.assert_allclose(as_bytes.axes[0].images[0].get_array(), images[0], atol=1 / 255)
+
+
+def test_filters_are_stretched_one_by_one():
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 10))
+    figure = plots.filters(kernel, columns=4)
+    assert len(figure.axes) == 10
+    drawn = figure.axes[7].images[0].get_array()
+    assert (drawn.min(), drawn.max()) == (0, 1)
+    assert np.argmax(drawn) == np.argmax(kernel[..., 7])
+    grey = plots.filters(kernel[:, :, :2]).axes[0].images[0].get_array()
+    assert np.argmax(grey) == np.argmax(kernel[:, :, :2, 0].mean(axis=-1))
+    assert plots.filters(np.zeros((3, 3, 1, 1))).axes[0].images[0].get_array().tolist() == [[0] * 3] * 3
+
+
+def test_feature_maps_draw_the_strongest_of_each_layer():
+    maps = np.random.default_rng(0).random((1, 4, 4, 12))
+    maps[..., [3, 9]] += 5
+    figure = plots.feature_maps({"conv": maps, "pool": maps[:, ::2, ::2]}, np.zeros((8, 8, 1)), columns=2)
+    assert [axes.get_title() for axes in figure.axes] == ["", "3", "9", "3", "9"]
+    texts = {text.get_text() for strip in figure.subfigs for text in strip.texts} | {
+        strip._suptitle.get_text() for strip in figure.subfigs
+    }
+    assert {"image", "conv: 12 maps of 4 x 4", "pool: 12 maps of 2 x 2"} <= texts
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((1, 4, 4))), "There must be heat"),
+        (lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4)), ["one"]), "2, 4, 4.*1 titles"),
+        (lambda: plots.filters(np.zeros((3, 3, 4))), "`kernel` must be of shape"),
+        (lambda: plots.feature_maps({"f6": np.zeros((1, 84))}), "The maps of 'f6' must be of shape"),
+        (lambda: plots.feature_maps({"c1": np.zeros((2, 4, 4, 1))}), "The maps of 'c1' must be of shape"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
