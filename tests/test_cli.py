@@ -262,7 +262,9 @@ def test_finetune_and_embed_take_a_folder_of_photographs(tmp_path):
     assert "100.00% of 4 held-out images are right" in finished.stdout
     finished = cnnzoo_command("predict", "run", "photos/light/0.png", cwd=tmp_path)
     assert finished.stdout.startswith("photos/light/0.png: light\n")
-    finished = cnnzoo_command("embed", "mobilenet", "photos", "--weights", "none", "--out", "f.npz", cwd=tmp_path)
+    finished = cnnzoo_command(
+        "embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz", cwd=tmp_path
+    )
     assert finished.stdout == "f.npz\n"
     with np.load(tmp_path / "f.npz") as arrays:
         assert (arrays["features"].shape, arrays["files"][0]) == ((20, 1024), "dark/0.png")

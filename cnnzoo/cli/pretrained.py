@@ -16,6 +16,9 @@ Weights = Annotated[
     str,
     typer.Option(help="imagenet (from Keras' cache or downloaded), a file (.h5, .weights.h5, .keras), or none."),
 ]
+ImageSize = Annotated[
+    int | None, typer.Option(help="Side of the images that the network sees, in pixels.  [default: its own]")
+]
 SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files that are no images.")]
 
 
@@ -57,7 +60,7 @@ def finetune(
     data: Annotated[str, typer.Argument(help="A folder with a folder of images for each class, or a data set.")],
     data_path: DataPath = None,
     weights: Weights = "imagenet",
-    image_size: Annotated[int | None, typer.Option(help="Side of the images that the network sees, in pixels.")] = None,
+    image_size: ImageSize = None,
     fraction: Annotated[float, typer.Option(help="Share of the images to use.")] = 1.0,
     skip_broken: SkipBroken = False,
     augment: Annotated[str, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort.")] = "",
@@ -104,13 +107,17 @@ def embed(
     images: Annotated[Path, typer.Argument(help="A folder of images, searched with its subfolders.")],
     out: Annotated[Path, typer.Option(help="The .npz file to write, with `features` and `files`.")],
     weights: Weights = "imagenet",
+    image_size: ImageSize = None,
     skip_broken: SkipBroken = False,
 ) -> None:
     """Write a vector for each image: what the network makes of it before it decides."""
     with quiet_start():
         from cnnzoo.pretrained import embed as embed_images
 
-    print(embed_images(name, images, weights=_weights(weights), out=out, skip_broken=skip_broken))
+    written = embed_images(
+        name, images, weights=_weights(weights), image_size=image_size, out=out, skip_broken=skip_broken
+    )
+    print(written)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from cnnzoo.data.folder import ImageFiles, list_image_files
+from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation import batch_size_for
@@ -30,7 +31,7 @@ def embed(
     images: Images,
     *,
     weights: str | os.PathLike[str] | None = IMAGENET,
-    image_size: tuple[int, int] | None = None,
+    image_size: int | tuple[int, int] | None = None,
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     skip_broken: bool = False,
@@ -45,7 +46,8 @@ def embed(
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
             image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
         weights: Of a network given by name: see ``load``.
-        image_size: Height and width that the images of an array are resized to, batch by batch; None leaves their own.
+        image_size: Side, or height and width, in pixels, that images are resized to, batch by batch; a network given by
+            name is built for it. None resizes files to the network's size, and leaves those of an array.
         out: File to write, ``.npz``, with the arrays ``features`` and, for image files, ``files``: their names,
             relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
         batch_size: Images at a time; None takes what bounds the memory.
@@ -61,13 +63,15 @@ def embed(
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
     """
     target = None if out is None else _check_target(Path(out))
+    size = None if image_size is None else check_image_size(image_size)
     if isinstance(model, str):
-        model = load(model, weights=weights, preprocess=True)
+        shape = None if size is None else (*size, 3)
+        model = load(model, weights=weights, preprocess=True, input_shape=shape)
     _check_outputs(model)
-    pixels, names = _pixels(images, model, image_size, skip_broken)
+    pixels, names = _pixels(images, model, size, skip_broken)
     scale = scale_of(model)
     _check_range(pixels, scale)
-    batches = _batches(model, pixels, scale, image_size, batch_size)
+    batches = _batches(model, pixels, scale, size, batch_size)
     width = model.output_shape[-1]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
@@ -109,8 +113,11 @@ def _pixels(
                 f"others, and `images[None]` makes one image an array of one. Received: {tuple(images.shape)}"
             )
         return cast(np.ndarray, images), []
+    height, width = image_size or (height, width)
     if height is None or width is None:
-        raise ValueError("Files are resized to the network's size: give a `model` with a fixed height and width.")
+        raise ValueError("Files are resized to the network's size: give `image_size`, as `model` takes any.")
+    if any(own not in (None, side) for own, side in zip(model.input_shape[1:3], (height, width), strict=True)):
+        raise ValueError(f"`model` takes images of {model.input_shape[1:3]}. Received: image_size={image_size}")
     if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
         raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
     files, names = list_image_files(images, skip_broken=skip_broken)

@@ -97,6 +97,17 @@ def test_a_batch_has_an_image(network, images, batch_size):
         embed(network, images, batch_size=batch_size)
 
 
+def test_files_are_resized_to_the_size_that_is_given(folder, network):
+    by_name = embed("mobilenet", folder, weights=None, image_size=64)
+    assert by_name.shape == (5, 1024)
+    any_size = lively(load("mobilenet", weights=None, input_shape=(None, None, 3), preprocess=True, pooling="avg"))
+    np.testing.assert_allclose(embed(any_size, folder, image_size=32), embed(network, folder), rtol=1e-3, atol=1e-5)
+    with pytest.raises(ValueError, match="give `image_size`, as `model` takes any"):
+        embed(any_size, folder)
+    with pytest.raises(ValueError, match=r"`model` takes images of \(32, 32\). Received: image_size=\(48, 48\)"):
+        embed(network, folder, image_size=48)
+
+
 def test_a_network_of_several_outputs_is_refused(network, images):
     several = features(network, ["conv1", "conv_pw_13"])
     with pytest.raises(ValueError, match="`model` must give one output"):
@@ -168,7 +179,7 @@ def test_what_is_missing_or_does_not_fit_is_said_before_anything_is_written(netw
         (ValueError, "ends in .npz", network, folder, tmp_path / "features.csv"),
         (ValueError, r"must be of shape \(n, 32, 32, 3\), n at least 1", network, images[:, :16], None),
         (ValueError, r"must be of shape \(n, 32, 32, 3\), n at least 1", network, images[:0], None),
-        (ValueError, "fixed height and width", unsized, folder, None),
+        (ValueError, "give `image_size`, as `model` takes any", unsized, folder, None),
         (
             ValueError,
             "must give vectors or maps",
