@@ -211,7 +211,7 @@ def test_version():
         ),
         (
             ["embed", "vgg19", "taken", "--out", "a.npz", "--weights", "b.h5"],
-            "error: `weights` must be None or a",
+            "error: `weights` must be a name of published weights, a local file or None.",
         ),
         (["trian"], "error: No such command 'trian'"),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),

@@ -58,7 +58,7 @@ def load_local_weights(
     path = Path(weights)
     if not path.is_file():
         raise FileNotFoundError(
-            f"`weights` must be a name of published weights, a local file or None. There is no file '{path}'"
+            f"`weights` must be a name of published weights, a local file or None. No such file: '{path}'"
         )
     if not path.name.endswith(WEIGHT_FILES):
         raise ValueError(f"`weights` must be a file that ends in {', '.join(WEIGHT_FILES)}. Received: '{path}'")

@@ -46,7 +46,9 @@ print(*(format(value, ".6f") for value in heat.ravel()))
 def test_occlusion_finds_it_too():
     model = looks_at_a_corner()
     heat = occlusion(model, images, patch_size=4)
-    assert share_in_the_corner(heat) > 0.99
+    # A square that reaches the corner by one pixel covers three beside it
+    assert heat[:, :11, 21:].sum() == pytest.approx(heat.sum())
+    assert share_in_the_corner(heat) > 0.8
     assert heat.max(axis=(1, 2)).tolist() == [1, 1, 1]
     by_gradient = gradcam(model, images)
     assert np.corrcoef(heat.ravel(), by_gradient.ravel())[0, 1] > 0.8
