@@ -27,7 +27,7 @@ from PIL import Image
 
 from cnnzoo.data import Split, load_cifar10
 from cnnzoo.data.sampling import subset
-from cnnzoo.pretrained import classifier, unfreeze
+from cnnzoo.pretrained import classifier
 from cnnzoo.training import Recipe, finetune, fit
 from cnnzoo.training.finetune import HEAD
 
@@ -82,18 +82,6 @@ def transferred(train: Split, test: Split, weights: Path, seed: int) -> float:
     return fit(model, train, test, recipe=HEAD, seed=seed, progress=False).metrics["test_accuracy"]
 
 
-def transferred_and_unfrozen(train: Split, test: Split, weights: Path, seed: int) -> float:
-    """The top first, then all layers with it, on images that are augmented."""
-    keras.utils.set_random_seed(seed)
-    backbone = convolutions()
-    backbone.load_weights(weights)
-    model = classifier(backbone, num_classes=2)
-    fit(model, train, test, recipe=HEAD, seed=seed, progress=False)
-    unfreeze(model, "block1")
-    recipe = replace(AUGMENTED, normalize=False)  # the weights act on plain pixels
-    return fit(model, train, test, recipe=recipe, seed=seed, progress=False).metrics["test_accuracy"]
-
-
 def from_scratch(train: Split, test: Split, recipe: Recipe, seed: int) -> float:
     keras.utils.set_random_seed(seed)
     return fit(small_network(2), train, test, recipe=recipe, seed=seed, progress=False).metrics["test_accuracy"]
@@ -111,9 +99,6 @@ def compare_accuracy(cifar10: str) -> None:
             "transferred": lambda few, seed: transferred(few, held_out, weights, seed),
             "from scratch": lambda few, seed: from_scratch(few, held_out, FROM_SCRATCH, seed),
             "from scratch, flips and crops": lambda few, seed: from_scratch(few, held_out, AUGMENTED, seed),
-            "transferred, then all of it, flips and crops": lambda few, seed: transferred_and_unfrozen(
-                few, held_out, weights, seed
-            ),
         }
         for name, way in ways.items():
             found = [way(subset(chosen(train, NEW), IMAGES, seed=seed), seed) for seed in SEEDS]

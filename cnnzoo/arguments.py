@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 MAX_SEED = 2**32 - 1  # what Python, NumPy and Keras all take
@@ -58,3 +59,12 @@ def _as_float(value: Any) -> float:
         return float(value)
     except OverflowError:
         return math.inf
+
+
+def shape_fits(expected: Sequence[int | None], shape: Sequence[int]) -> bool:
+    """Tell whether ``shape`` is as ``expected``, where a side that is None takes any.
+
+    >>> shape_fits((None, 32, 32, 1), (5, 32, 32, 3))
+    False
+    """
+    return len(expected) == len(shape) and all(a in (None, b) for a, b in zip(expected, shape, strict=True))

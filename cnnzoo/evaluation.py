@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from cnnzoo.arguments import shape_fits
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, stream
 
@@ -173,7 +174,7 @@ def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[i
             f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
         )
     shape = images.shape[1:] if image_size is None or images.ndim != 4 else (*image_size, images.shape[3])
-    if images.ndim != 4 or any(side not in (None, came) for side, came in zip(expected, shape, strict=True)):
+    if images.ndim != 4 or not shape_fits(expected, shape):
         raise ValueError(f"`{name}.images` must be of shape (n, {_commas(expected)}). Received: {images.shape}")
     if len(images) < 1 or len(images) != len(labels):
         raise ValueError(

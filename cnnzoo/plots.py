@@ -137,8 +137,7 @@ def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
             axes.spines[:].set_visible(False)
         row[0].set_ylabel(_short(dataset.class_names[number]), rotation=0, ha="right", va="center")
         for axes, position in zip(row, np.flatnonzero(labels == number)[:columns], strict=False):
-            image = as_float(dataset.train.images[position])
-            axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+            _paint(axes, as_float(dataset.train.images[position]))
     return figure
 
 
@@ -169,10 +168,8 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     for column, (image, warmth) in enumerate(zip(as_float(images), heat, strict=True)):
         above, below = rows[:, column]
         _show(above, image)
-        grey = image.mean(axis=-1) if image.shape[-1] == 3 else image[..., 0]
-        below.imshow(grey, cmap="gray", vmin=0, vmax=1)
+        _show(below, image.mean(axis=-1, keepdims=True) if image.shape[-1] == 3 else image)
         below.imshow(warmth, cmap=HEAT, vmin=0, vmax=1, alpha=HEAT_ALPHA)
-        below.set_axis_off()
         if titles:
             above.set_title(_short(titles[column]), fontsize=9)
     return figure
@@ -265,8 +262,13 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def _show(axes: Axes, image: np.ndarray) -> None:
-    axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+    _paint(axes, image)
     axes.set_axis_off()
+
+
+def _paint(axes: Axes, image: np.ndarray) -> None:
+    """Draw an image in [0, 1]; unless it has 3 channels, the first, in grey."""
+    axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
 
 
 def _stretched(image: np.ndarray) -> np.ndarray:

@@ -92,6 +92,8 @@ def _generate(app: object) -> None:
     }
     for name, text in pages.items():
         (GENERATED / name).write_text(text, encoding="utf-8")
+    model = cnnzoo.create_model("vgg19", kernel_initializer="zeros")
+    (GENERATED / "vgg19.svg").write_text(cnnzoo.inspect.diagram(model), encoding="utf-8")
 
 
 def setup(app: object) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 import cnnzoo
 from cnnzoo.cli.shared import app, bar, print_table, quiet_start, times
-from cnnzoo.lookup import look_up
 
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerRow, LayerTable
@@ -52,8 +51,9 @@ def show(
         raise ValueError("Give one of `--json`, `--csv`, `--markdown` and `--diagram`.")
     with quiet_start():
         from cnnzoo.inspect import layer_table, write_diagram
+        from cnnzoo.networks import open_network
 
-        model = _network(network)
+        model = open_network(network)
         if diagram is not None:
             write_diagram(model, diagram)
             print(diagram)
@@ -75,24 +75,6 @@ def show(
         print("\nDeviations from the paper:")
         for deviation in card.deviations:
             print(f"  - {deviation}")
-
-
-def _network(name: str) -> Any:
-    """Build, or read, what the user names."""
-    from cnnzoo.pretrained import list_pretrained, load
-    from cnnzoo.training import load_run
-    from cnnzoo.training.folder import read_model
-
-    if name in cnnzoo.list_models():
-        return cnnzoo.create_model(name, kernel_initializer="zeros")
-    if name.lower() in list_pretrained():
-        return load(name, weights=None, include_top=True)
-    if Path(name).is_dir():
-        return load_run(name).model
-    if Path(name).is_file():
-        return read_model(Path(name))
-    names = [*cnnzoo.list_models(), *list_pretrained()]
-    return look_up(dict.fromkeys(names), name, "network, run folder or file")
 
 
 def _layers(layers: LayerTable) -> Table:

@@ -23,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="A network; `cnnzoo list` names them.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or lenet5, which ships trained.")]
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnzoo.arguments import check_integer
 from cnnzoo.inspect.graph import graph_inputs, run, walk
-from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized, resized
+from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
 from cnnzoo.inspect.kinds import is_kind
 from cnnzoo.lookup import look_up
 
@@ -64,7 +64,7 @@ def gradcam(
         gradients = _gradients(model, batch, name, classes, keras.ops.zeros_like(maps))
         weights = gradients.astype(np.float32).mean(axis=(1, 2), keepdims=True)
         heat.append((weights * keras.ops.convert_to_numpy(maps).astype(np.float32)).sum(axis=-1))
-    return normalized(resized(np.maximum(np.concatenate(heat), 0), images.shape[1:3]))
+    return normalized(_resized(np.maximum(np.concatenate(heat), 0), images.shape[1:3]))
 
 
 def _choose_layer(model: keras.Model, layer: str | None) -> str:
@@ -77,7 +77,7 @@ def _choose_layer(model: keras.Model, layer: str | None) -> str:
             raise ValueError(f"`layer` must give maps. Received: '{layer}', which gives {found.outputs[0].shape}")
         return layer
     for call in reversed(with_maps):
-        if not is_kind(call.operation, "pooling") and call.outputs[0].shape[:2] != (1, 1) and call.inputs:
+        if not is_kind(call.operation, "pooling") and call.outputs[0].shape[:2] != (1, 1):
             return call.name
     raise ValueError("`model` must have a layer that gives maps. Received one without.")
 
@@ -108,6 +108,13 @@ def _without_softmax(layer: Any) -> Callable[..., Any]:
     linear.build(layer._build_shapes_dict["input_shape"])
     linear.set_weights(layer.get_weights())
     return linear  # type: ignore[no-any-return]
+
+
+def _resized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return ``heat`` of shape (n, height, width) enlarged to ``size``, bilinearly."""
+    enlarged = keras.ops.image.resize(heat[..., None], size, data_format="channels_last")
+    pixels: np.ndarray = keras.ops.convert_to_numpy(enlarged)[..., 0]
+    return pixels
 
 
 def _identity(values: Any, **options: Any) -> Any:

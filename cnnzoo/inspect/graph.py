@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,12 +18,12 @@ class Tensor:
     Attributes:
         shape: Without the batch.
         dtype: As Keras names it.
-        notes: What whoever walks the graph wants to remember of it.
+        field: Its receptive field, where whoever walks the graph notes it.
     """
 
     shape: Shape
     dtype: str
-    notes: dict[str, Any] = field(default_factory=dict)
+    field: Any = None
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,16 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
         What ``model`` gives, to a generator that yields from this one.
     """
     function = _functional(model)
-    tensors = {id(symbol): tensor for symbol, tensor in zip(function.inputs, inputs, strict=True)}
-    for depth in sorted(function._nodes_by_depth, reverse=True):
-        for node in function._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            operation = node.operation
-            taken = [tensors[id(symbol)] for symbol in node.input_tensors]
-            if _is_graph(operation):
-                given = yield from walk(operation, taken, f"{prefix}{operation.name}/")
-            else:
-                given = _outputs(node, taken)
-                yield Call(f"{prefix}{operation.name}", operation, taken, given)
-            tensors.update({id(symbol): tensor for symbol, tensor in zip(node.outputs, given, strict=True)})
+    tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
+    for node in _nodes(function):
+        operation, name = node.operation, f"{prefix}{node.operation.name}"
+        taken = [tensors[id(symbol)] for symbol in node.input_tensors]
+        if _is_graph(operation):
+            given = yield from walk(operation, taken, f"{name}/")
+        else:
+            given = _outputs(node, taken)
+            yield Call(name, operation, taken, given)
+        tensors.update(zip(map(id, node.outputs), given, strict=True))
     return [tensors[id(symbol)] for symbol in function.outputs]
 
 
@@ -96,20 +93,23 @@ def run(
     function = _functional(model)
     tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
     last = {id(symbol) for symbol in function.outputs} if is_last else set()
-    for depth in sorted(function._nodes_by_depth, reverse=True):
-        for node in function._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            operation, name = node.operation, f"{prefix}{node.operation.name}"
-            ends = any(id(symbol) in last for symbol in node.outputs)
-            if _is_graph(operation):
-                taken = [tensors[id(symbol)] for symbol in node.input_tensors]
-                given = run(operation, taken, call, f"{name}/", is_last=ends)
-            else:
-                arguments, options = node.arguments.fill_in(tensors)
-                given = keras.tree.flatten(call(name, operation, ends, *arguments, **options))
-            tensors.update(zip(map(id, node.outputs), given, strict=True))
+    for node in _nodes(function):
+        operation, name = node.operation, f"{prefix}{node.operation.name}"
+        ends = any(id(symbol) in last for symbol in node.outputs)
+        if _is_graph(operation):
+            taken = [tensors[id(symbol)] for symbol in node.input_tensors]
+            given = run(operation, taken, call, f"{name}/", is_last=ends)
+        else:
+            arguments, options = node.arguments.fill_in(tensors)
+            given = keras.tree.flatten(call(name, operation, ends, *arguments, **options))
+        tensors.update(zip(map(id, node.outputs), given, strict=True))
     return [tensors[id(symbol)] for symbol in function.outputs]
+
+
+def _nodes(function: Any) -> Iterator[Any]:
+    """Give the calls in a graph, as Keras keeps them, in the order in which data flows."""
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
 
 
 def _functional(model: keras.Model) -> Any:

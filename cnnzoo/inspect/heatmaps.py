@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from cnnzoo.evaluation import gives_logits
-from cnnzoo.pretrained.preprocessing import scale_of
+from cnnzoo.arguments import shape_fits
+from cnnzoo.pretrained.preprocessing import scale_for
 
 Classes = int | Sequence[int] | np.ndarray | None
 
@@ -25,13 +25,11 @@ def check_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
             f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
         )
     images = np.asarray(images)
-    expected = model.input_shape[1:]
-    fits = images.ndim == 4 and all(side in (None, came) for side, came in zip(expected, images.shape[1:], strict=True))
-    if not fits or not len(images):
-        raise ValueError(f"`images` must be of shape (n, *{expected}), n at least 1. Received: {images.shape}")
-    scale = scale_of(model)
-    if images.dtype == np.uint8 and scale is None:
-        raise ValueError("`model` is without its preprocessing, and takes no plain images: load it with it.")
+    if not shape_fits(model.input_shape, images.shape) or not len(images):
+        raise ValueError(
+            f"`images` must be of shape (n, *{model.input_shape[1:]}), n at least 1. Received: {images.shape}"
+        )
+    scale = scale_for(model, images.dtype)
     factor = 255 if images.dtype == np.uint8 and scale == "unit" else 1
     floats: np.ndarray = images.astype(np.float32) / np.float32(factor)
     return floats
@@ -52,22 +50,9 @@ def check_classes(model: keras.Model, class_index: Classes, count: int) -> np.nd
     return np.broadcast_to(classes, (count,))
 
 
-def as_scores(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
-    """Return what ``model`` gives as logits, or as logarithms of probabilities."""
-    scores: np.ndarray = outputs if gives_logits(model) else np.log(np.clip(outputs, 1e-30, None))
-    return scores
-
-
 def normalized(heat: np.ndarray) -> np.ndarray:
     """Return ``heat`` of shape (n, height, width) without what is negative, each map divided by its largest value."""
     heat = np.maximum(heat, 0)
     largest = heat.max(axis=(1, 2), keepdims=True)
     quotients: np.ndarray = np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
     return quotients
-
-
-def resized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return ``heat`` of shape (n, height, width) enlarged to ``size``, bilinearly."""
-    enlarged = keras.ops.image.resize(heat[..., None], size, data_format="channels_last")
-    pixels: np.ndarray = keras.ops.convert_to_numpy(enlarged)[..., 0]
-    return pixels

@@ -1,5 +1,6 @@
 """What kinds of layers there are, as far as their work and their receptive field go."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -40,6 +41,17 @@ def is_kind(layer: Any, *kinds: str) -> bool:
     """Tell whether ``layer`` is one of Keras' own of one of ``kinds``; others may bear the same name."""
     is_keras_own = type(layer).__module__.startswith("keras.")
     return is_keras_own and any(type(layer).__name__ in KINDS[kind] for kind in kinds)
+
+
+def window(layer: Any, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the size of the kernel, or of the pool, and the strides of ``layer``, along each spatial axis."""
+    size = layer.pool_size if is_kind(layer, "pooling") else layer.kernel_size
+    return per_axis(size, axes), per_axis(layer.strides, axes)
+
+
+def per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    """Return ``value``, one for all axes or one for each, as one for each."""
+    return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 def spatial(shape: tuple[Any, ...], layer: Any = None) -> tuple[Any, ...]:

@@ -6,17 +6,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
 
+from cnnzoo.arguments import shape_fits
 from cnnzoo.inspect.graph import Call, Shape, Tensor, graph_inputs, walk
-from cnnzoo.inspect.kinds import KINDS, is_kind, spatial
+from cnnzoo.inspect.kinds import KINDS, is_kind, spatial, window
 from cnnzoo.inspect.receptive import field_after, pixel
-
-FIELD = "field"
 
 
 class LayerRow(NamedTuple):
@@ -125,12 +123,12 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
     inputs = _sized(graph_inputs(model), input_shape)
     image_size = spatial(inputs[0].shape)
     for each in inputs:
-        each.notes[FIELD] = pixel(len(image_size)) if len(spatial(each.shape)) == len(image_size) else None
+        each.field = pixel(len(image_size)) if len(spatial(each.shape)) == len(image_size) else None
     rows, seen, not_counted = [], set(), []
     for call in walk(model, inputs):
-        field = field_after(call, [each.notes.get(FIELD) for each in call.inputs], image_size)
+        field = field_after(call, [each.field for each in call.inputs], image_size)
         for each in call.outputs:
-            each.notes[FIELD] = field
+            each.field = field
         params = 0 if id(call.operation) in seen else _params(call.operation)
         seen.add(id(call.operation))
         macs = _macs(call)
@@ -144,8 +142,7 @@ def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Te
     """Return ``inputs`` with sizes, those of ``input_shape`` where it is given."""
     if input_shape is not None:
         (own, *more) = (each.shape for each in inputs)
-        fits = len(own) == len(input_shape) and all(a in (None, b) for a, b in zip(own, input_shape, strict=True))
-        if more or not fits:
+        if more or not shape_fits(own, input_shape):
             raise ValueError(f"`input_shape` must fit the model's, {own}. Received: input_shape={input_shape}")
         inputs[0].shape = tuple(input_shape)
     for each in inputs:
@@ -158,17 +155,17 @@ def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Te
 
 def _row(call: Call, params: int, macs: int, receptive_field: tuple[int, ...] | None) -> LayerRow:
     layer = call.operation
-    is_window = is_kind(layer, "convolution", "transposed", "pooling")
-    kernel_size = getattr(layer, "kernel_size", getattr(layer, "pool_size", None)) if is_window else None
+    has_window = is_kind(layer, "convolution", "transposed", "pooling")
     axes = len(spatial(call.inputs[0].shape, layer))
+    kernel_size, strides = window(layer, axes) if has_window else (None, None)
     return LayerRow(
         call.name,
         type(layer).__name__,
         tuple(call.outputs[0].shape),
         params,
         macs,
-        None if kernel_size is None else _per_axis(kernel_size, axes),
-        _per_axis(layer.strides, axes) if is_window else None,
+        kernel_size,
+        strides,
         sum(math.prod(each.shape) * _bytes(each.dtype) for each in call.outputs),
         receptive_field,
     )
@@ -198,10 +195,6 @@ def _size(kernel: Any) -> int:
 
 def _positions(shape: Shape, layer: Any) -> int:
     return math.prod(spatial(shape, layer))
-
-
-def _per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 def _bytes(dtype: str) -> int:

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from cnnzoo.arguments import check_integer
-from cnnzoo.inspect.heatmaps import Classes, as_scores, check_classes, check_images, normalized
+from cnnzoo.evaluation import gives_logits
+from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
 
 
 def occlusion(
@@ -50,7 +51,7 @@ def occlusion(
     patch_size = check_integer("patch_size", patch_size or max(max(height, width) // 8, 1), least=1)
     strides = check_integer("strides", strides or max(patch_size // 2, 1), least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
-    scores = as_scores(model, model.predict(images, batch_size=batch_size, verbose=0))
+    scores = _scores(model, model.predict(images, batch_size=batch_size, verbose=0))
     if (classes := check_classes(model, class_index, len(images))) is None:
         classes = scores.argmax(axis=1)
     places = [
@@ -61,6 +62,12 @@ def occlusion(
         for image, index, score in zip(images, classes, scores, strict=True)
     ]
     return normalized(np.stack(heat))
+
+
+def _scores(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
+    """Return what ``model`` gives as logits, or as logarithms of probabilities."""
+    scores: np.ndarray = outputs if gives_logits(model) else np.log(np.clip(outputs, 1e-30, None))
+    return scores
 
 
 def _starts(side: int, patch_size: int, strides: int) -> list[int]:
@@ -86,7 +93,7 @@ def _heat(
         for copy, (row, column) in zip(covered, part, strict=True):
             copy[row : row + patch_size, column : column + patch_size] = color
         outputs = keras.ops.convert_to_numpy(model.predict_on_batch(covered))
-        for (row, column), outcome in zip(part, as_scores(model, outputs), strict=True):
+        for (row, column), outcome in zip(part, _scores(model, outputs), strict=True):
             falls[row : row + patch_size, column : column + patch_size] += score - outcome[index]
             counts[row : row + patch_size, column : column + patch_size] += 1
     return falls / np.maximum(counts, 1)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from cnnzoo.inspect.graph import Call
-from cnnzoo.inspect.kinds import is_kind, spatial
+from cnnzoo.inspect.kinds import is_kind, per_axis, spatial, window
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,8 @@ def _merged(fields: Sequence[Field]) -> Field | None:
 
 def _after_window(layer: Any, seen: Field) -> Field:
     axes = len(seen.size)
-    kernel = _per_axis(layer.pool_size if is_kind(layer, "pooling") else layer.kernel_size, axes)
-    dilation = _per_axis(getattr(layer, "dilation_rate", 1), axes)
-    strides = _per_axis(layer.strides, axes)
+    kernel, strides = window(layer, axes)
+    dilation = per_axis(getattr(layer, "dilation_rate", 1), axes)
     size = tuple(
         int(old + (extent - 1) * rate * jump)
         for old, extent, rate, jump in zip(seen.size, kernel, dilation, seen.jump, strict=True)
@@ -80,8 +79,8 @@ def _after_window(layer: Any, seen: Field) -> Field:
 
 def _after_transposed(layer: Any, seen: Field) -> Field:
     axes = len(seen.size)
-    kernel, strides = _per_axis(layer.kernel_size, axes), _per_axis(layer.strides, axes)
-    dilation = _per_axis(layer.dilation_rate, axes)
+    kernel, strides = window(layer, axes)
+    dilation = per_axis(layer.dilation_rate, axes)
     size = tuple(
         int(old + (math.ceil(((extent - 1) * rate + 1) / stride) - 1) * jump)
         for old, extent, rate, stride, jump in zip(seen.size, kernel, dilation, strides, seen.jump, strict=True)
@@ -93,11 +92,7 @@ def _after_upsampling(layer: Any, seen: Field) -> Field | None:
     mode = getattr(layer, "interpolation", "nearest")
     if mode not in ("nearest", "bilinear"):
         return None
-    times = _per_axis(layer.size, len(seen.size))
+    times = per_axis(layer.size, len(seen.size))
     neighbours = 1 if mode == "bilinear" else 0
     size = tuple(math.ceil(old + neighbours * jump) for old, jump in zip(seen.size, seen.jump, strict=True))
     return Field(size, tuple(jump / factor for jump, factor in zip(seen.jump, times, strict=True)))
-
-
-def _per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    return (value,) * axes if isinstance(value, int) else tuple(value)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from cnnzoo.arguments import shape_fits
 from cnnzoo.data.folder import ImageFiles, list_image_files
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
@@ -19,7 +20,7 @@ from cnnzoo.files import check_new, write_whole
 from cnnzoo.inspect.features import features as features
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
-from cnnzoo.pretrained.preprocessing import Scale, scale_of
+from cnnzoo.pretrained.preprocessing import Scale, scale_for
 
 Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -69,8 +70,8 @@ def embed(
         model = load(model, weights=weights, preprocess=True, input_shape=shape)
     _check_outputs(model)
     pixels, names = _pixels(images, model, size, skip_broken)
-    scale = scale_of(model)
-    _check_range(pixels, scale)
+    scale = scale_for(model, pixels.dtype)
+    _warn_of_range(pixels, scale)
     batches = _batches(model, pixels, scale, size, batch_size)
     width = model.output_shape[-1]
     if target is None:
@@ -106,8 +107,7 @@ def _pixels(
     if isinstance(images, np.ndarray | ImageFiles):
         expected = (height, width, channels)
         shape = images.shape[1:] if image_size is None else (*image_size, *images.shape[3:])
-        fits = images.ndim == 4 and all(side in (None, came) for side, came in zip(expected, shape, strict=True))
-        if not fits or not len(images):
+        if images.ndim != 4 or not shape_fits(expected, shape) or not len(images):
             raise ValueError(
                 f"`images` must be of shape (n, {height}, {width}, {channels}), n at least 1; `image_size` resizes "
                 f"others, and `images[None]` makes one image an array of one. Received: {tuple(images.shape)}"
@@ -116,7 +116,7 @@ def _pixels(
     height, width = image_size or (height, width)
     if height is None or width is None:
         raise ValueError("Files are resized to the network's size: give `image_size`, as `model` takes any.")
-    if any(own not in (None, side) for own, side in zip(model.input_shape[1:3], (height, width), strict=True)):
+    if not shape_fits(model.input_shape[1:3], (height, width)):
         raise ValueError(f"`model` takes images of {model.input_shape[1:3]}. Received: image_size={image_size}")
     if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
         raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
@@ -147,13 +147,8 @@ def _batches(
             start += len(vectors)
 
 
-def _check_range(images: np.ndarray, scale: Scale | None) -> None:
-    """Refuse plain images where the network takes others, and warn where floats seem to be of another range."""
-    if images.dtype == np.uint8 and scale is None:
-        raise ValueError(
-            "`model` is a network of Keras Applications without its preprocessing, and takes no plain images: load it "
-            "with `preprocess=True`. Arrays of floats that passed its own `preprocess_input` are taken as they are."
-        )
+def _warn_of_range(images: np.ndarray, scale: Scale | None) -> None:
+    """Warn where floats seem to be of another range than the network takes."""
     if images.dtype == np.uint8 or scale is None:
         return
     least, largest = float(images[:1000].min()), float(images[:1000].max())

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import keras
+import numpy as np
 
 from cnnzoo.lookup import look_up
 from cnnzoo.models.building import flat_layers
@@ -64,3 +65,18 @@ def scale_of(model: keras.Model) -> Scale | None:
     if RAW in names:
         return None
     return "byte" if SCALES["byte"][1] in names else "unit"
+
+
+def scale_for(model: keras.Model, dtype: np.dtype) -> Scale | None:
+    """Return ``scale_of(model)``, to which images of ``dtype`` are to be brought.
+
+    Raises:
+        ValueError: The images are whole numbers, plain ones, and ``model`` is without the preprocessing that they need.
+    """
+    scale = scale_of(model)
+    if scale is None and dtype == np.uint8:
+        raise ValueError(
+            "`model` is a network of Keras Applications without its preprocessing, and takes no plain images: load it "
+            "with `preprocess=True`. Arrays of floats that passed its own `preprocess_input` are taken as they are."
+        )
+    return scale
