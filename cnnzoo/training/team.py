@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from cnnzoo.training.precision import list_gpus
 
 LOST_WORKER = ("gloo", "coordination", "connection closed", "heartbeat", "peer", "preempted", "nccl")
 RUNTIME_ERRORS = ("XlaRuntimeError", "JaxRuntimeError")  # JAX's, by the names of older and newer releases
+STATUS = re.compile(r"[A-Z_]+: ")  # begins what XLA says, which JAX raises as a ValueError where it reads a result
 
 
 @dataclass(frozen=True)
@@ -125,4 +127,5 @@ def _number(given: int | None, variable: str) -> int:
 def is_lost_worker(error: BaseException) -> bool:
     """Tell whether a backend's ``error`` is that another process can no longer be reached."""
     from_jax = any(kind.__name__ in RUNTIME_ERRORS for kind in type(error).__mro__)
-    return from_jax and any(word in str(error).lower() for word in LOST_WORKER)
+    from_xla = isinstance(error, ValueError) and STATUS.match(str(error)) is not None
+    return (from_jax or from_xla) and any(word in str(error).lower() for word in LOST_WORKER)

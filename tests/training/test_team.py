@@ -140,6 +140,11 @@ def test_tensorboard_is_refused_to_several_processes(digits, tmp_path):
         cnnzoo.training.fit(cnnzoo.models.lenet5(), *digits, team=Team(1, 2, 2), tensorboard=True, out=tmp_path / "run")
 
 
+def test_what_xla_says_is_a_lost_worker_also_where_jax_raises_a_value_error():
+    error = ValueError("UNKNOWN: Gloo AllGather failed: [pair.cc:547] Connection closed by peer [127.0.0.1]:28331")
+    assert is_lost_worker(error)
+
+
 @pytest.mark.parametrize("error", [ValueError("no peer here"), OSError("/home/gloo: No such file")])
 def test_another_error_is_no_lost_worker(error):
     assert not is_lost_worker(error)
