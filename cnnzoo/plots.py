@@ -2,19 +2,25 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cnnzoo.data.split import Dataset, as_float, class_numbers
+from cnnzoo.evaluation.metrics import Calibration
 from cnnzoo.files import check_new, write_whole
 
-# Two colours of M. Okabe, K. Ito (2008), told apart with any colour vision
+# Colours of M. Okabe, K. Ito (2008), told apart with any colour vision
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
+COLORS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = ("o", "s", "^", "D", "v")
 
 HEAT = "cividis"  # the same to all colour vision
 HEAT_ALPHA = 0.6
@@ -24,54 +30,79 @@ COLUMNS = 5
 TOP = 3
 MOST_CLASSES = 40  # that a figure shows one by one
 LARGEST_FIGURE = 24.0  # inches
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 LONGEST_NAME = 16  # characters of a class' name that fit under an image
 
 
-def history(curves: Mapping[str, Sequence[float]]) -> Figure:
+Curves = Mapping[str, Sequence[float]]
+
+
+class HasHistory(Protocol):
+    """A ``Run``, or what ``keras.Model.fit`` returns."""
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Loss and accuracy by epoch, under Keras' names."""
+
+
+def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None) -> Figure:
     """Draw accuracy and loss by epoch, on training and validation images.
 
     Args:
-        curves: ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``, a number an epoch each.
+        run: A ``Run``, what ``keras.Model.fit`` returns, or the curves themselves: ``loss``, ``accuracy``, ``val_loss``
+            and ``val_accuracy``, a number an epoch each; of these, what is there is drawn.
+        axes: Two to draw on, for accuracy and loss; None makes a figure.
 
     Returns:
-        A figure of two panels.
+        The figure, of two panels.
+
+    Raises:
+        ValueError: None of these curves is there, or there are not two axes.
 
     >>> len(history({name: [1.0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}).axes)
     2
     """
-    figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        for key, label, style in ((name, "training", "o-"), (f"val_{name}", "validation", "s--")):
-            values = curves[key]
-            color = BLUE if style == "o-" else VERMILION
-            axes.plot(range(1, len(values) + 1), values, style, color=color, markersize=4, label=label)
-        axes.set(title=name.capitalize(), xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    figure.axes[1].set_ylim(bottom=0)
-    return figure
+    curves = run if isinstance(run, Mapping) else run.history
+    return _draw_curves({"": curves}, axes)
 
 
-def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
+def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure:
+    """Draw accuracy and loss by epoch of several runs together: dotted on training images, solid on validation images.
+
+    Args:
+        runs: By name, each as ``history`` takes it.
+        axes: Two to draw on, for accuracy and loss; None makes a figure.
+
+    Returns:
+        The figure, of two panels; runs differ in colour and in the marks on their lines.
+
+    Raises:
+        ValueError: A run has none of the curves, or there are not two axes.
+
+    >>> len(histories({"one": {"loss": [2.0, 1.0]}, "two": {"loss": [2.0, 1.5]}}).axes)
+    2
+    """
+    return _draw_curves({name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}, axes)
+
+
+def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
     """Draw a confusion matrix.
 
     Args:
         counts: Integers of shape (classes, classes): rows are true classes, columns predicted ones.
         class_names: The classes.
+        axes: To draw on; None makes a figure.
 
     Returns:
-        A figure of one panel; the shade is the share of the true class.
+        The figure, of one panel; the shade is the share of the true class.
 
     >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
     1
     """
     classes = len(class_names)
-    side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
-    figure = Figure(figsize=(side, side), dpi=DPI, layout="constrained")
-    axes = figure.subplots()
+    if axes is None:
+        side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
+        axes = Figure(figsize=(side, side), dpi=DPI, layout="constrained").subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(counts > 0) if classes <= MOST_CLASSES else ():
@@ -85,10 +116,50 @@ def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
     axes.set_yticks(range(classes), class_names)
     right = int(counts.diagonal().sum())
     axes.set(xlabel="predicted class", ylabel="true class", title=f"{right:,} of {counts.sum():,} images are right")
-    return figure
+    return _figure_of(axes)
 
 
-def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]) -> Figure:
+def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
+    """Draw a reliability diagram: how often predictions are right beside how probable they are said to be.
+
+    Args:
+        bins: As ``Evaluation.calibration`` gives them.
+        axes: To draw on; None makes a figure.
+
+    Returns:
+        The figure, of one panel; bars that end at the dashed diagonal are those of a calibrated network.
+
+    >>> from cnnzoo.evaluation import Evaluation
+    >>> bins = Evaluation(("cat", "dog"), np.array([0, 0]), np.array([[0.9, 0.1], [0.4, 0.6]])).calibration()
+    >>> calibration(bins).axes[0].get_xlabel()
+    'probability of the predicted class'
+    """
+    if axes is None:
+        axes = Figure(figsize=(4.4, 4.4), dpi=DPI, layout="constrained").subplots()
+    widths = np.diff(bins.edges)
+    axes.bar(bins.edges[:-1], np.nan_to_num(bins.accuracy), widths, align="edge", color=BLUE, edgecolor="white")
+    axes.plot([0, 1], [0, 1], "--", color=VERMILION, label="as often as said")
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        xlabel="probability of the predicted class",
+        ylabel="share that is right",
+        title=f"expected calibration error {bins.error:.1%}",
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.legend(frameon=False, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _figure_of(axes)
+
+
+def samples(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    axes: Sequence[Sequence[Axes]] | None = None,
+) -> Figure:
     """Draw images, each with its true class, its predicted class and the three largest probabilities.
 
     Args:
@@ -96,22 +167,26 @@ def samples(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, c
         labels: True class numbers of shape (n,).
         probabilities: In [0, 1], of shape (n, classes).
         class_names: The classes.
+        axes: Two to draw on for each image, for itself and for its probabilities: ``pyplot.subplots(2, n)[1].T``; None
+            makes a figure.
 
     Returns:
-        A figure of at most five columns; a wrong prediction is marked by colour and by the word.
+        The figure, of at most five columns where it is made here; a wrong prediction is marked by colour and by the
+        word.
+
+    Raises:
+        ValueError: There are not two axes for each image.
 
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
-    columns = min(len(images), COLUMNS)
-    rows = -(-len(images) // columns)
-    figure = Figure(figsize=(columns * 2.2, rows * 3.1), dpi=DPI, layout="constrained")
-    cells = figure.subfigures(rows, columns, squeeze=False).ravel()
-    for cell, image, label, chances in zip(cells, images, labels, probabilities, strict=False):
-        picture, bars = cell.subplots(2, 1, height_ratios=(3, 1))
+    pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
+    if len(pairs) != len(images):
+        raise ValueError(f"`axes` must be two for each of the {len(images)} images. Received: {len(pairs)} pairs")
+    for (picture, bars), image, label, chances in zip(pairs, images, labels, probabilities, strict=True):
         _draw_image(picture, image, class_names[label], class_names[chances.argmax()])
         _draw_probabilities(bars, label, chances, class_names)
-    return figure
+    return _figure_of(pairs[0][0])
 
 
 def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
@@ -158,21 +233,43 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
     6
     """
-    if images.ndim != 4 or heat.shape != images.shape[:3] or len(titles) not in (0, len(images)):
-        raise ValueError(
-            "There must be heat, and a title if any, for each image. Received: images of shape "
-            f"{images.shape}, heat of shape {heat.shape}, {len(titles)} titles"
-        )
+    if len(titles) not in (0, len(images)):
+        raise ValueError(f"There must be a title, if any, for each of {len(images)} images. Received: {len(titles)}")
     figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
     rows = figure.subplots(2, len(images), squeeze=False)
-    for column, (image, warmth) in enumerate(zip(as_float(images), heat, strict=True)):
+    for column, (image, heated) in enumerate(zip(as_float(images), blend(images, heat), strict=True)):
         above, below = rows[:, column]
         _show(above, image)
-        _show(below, image.mean(axis=-1, keepdims=True) if image.shape[-1] == 3 else image)
-        below.imshow(warmth, cmap=HEAT, vmin=0, vmax=1, alpha=HEAT_ALPHA)
+        _show(below, heated)
         if titles:
             above.set_title(_short(titles[column]), fontsize=9)
     return figure
+
+
+def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Lay heat over images: what ``overlay`` draws, as pixels.
+
+    Args:
+        images: Float in [0, 1] or uint8, of shape (n, height, width, channels); unless there are 3, the first is taken.
+        heat: In [0, 1], of shape (n, height, width).
+
+    Returns:
+        Float in [0, 1] of shape (n, height, width, 3): where the heat is 0 dark and grey, where it is 1 yellow.
+
+    Raises:
+        ValueError: ``heat`` is not that of ``images``.
+
+    >>> blend(np.zeros((2, 8, 8, 1)), np.ones((2, 8, 8))).shape
+    (2, 8, 8, 3)
+    """
+    if images.ndim != 4 or heat.shape != images.shape[:3]:
+        raise ValueError(
+            f"There must be heat for each image. Received: images of shape {images.shape}, heat of shape {heat.shape}"
+        )
+    floats = as_float(images)
+    grey = floats.mean(axis=-1, keepdims=True) if floats.shape[-1] == 3 else floats[..., :1]
+    blended: np.ndarray = HEAT_ALPHA * colormaps[HEAT](heat)[..., :3] + (1 - HEAT_ALPHA) * grey
+    return blended
 
 
 def filters(kernel: np.ndarray, columns: int = 8) -> Figure:
@@ -259,6 +356,75 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         write_whole(path, lambda temporary: figure.savefig(temporary, format="png"))
     except OSError as error:
         raise OSError(f"'{path}' cannot be written ({error.strerror}). Give another.") from error
+
+
+class _Line(NamedTuple):
+    curves: Curves
+    prefix: str  # of the curve's name
+    label: str
+    color: str
+    style: str
+    marker: str
+
+
+def _draw_curves(runs: Mapping[str, Curves], axes: Sequence[Axes] | None) -> Figure:
+    for name, curves in runs.items():
+        if not any(key in curves for key in CURVES):
+            raise ValueError(
+                f"There must be one of {', '.join(CURVES)}{name and f' in {name!r}'}. Received: {[*curves]}"
+            )
+    both = _both(Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained").subplots(1, 2) if axes is None else axes)
+    for panel, measure in zip(both, ("accuracy", "loss"), strict=True):
+        for line in _lines(runs):
+            values = line.curves.get(line.prefix + measure, ())
+            epochs = range(1, len(values) + 1)
+            panel.plot(epochs, values, line.style, color=line.color, marker=line.marker, markersize=4, label=line.label)
+        panel.set(title=measure.capitalize(), xlabel="epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        panel.grid(alpha=0.3)
+        panel.legend(frameon=False)
+        panel.spines[["top", "right"]].set_visible(False)
+    accuracy, loss = both
+    accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    loss.set_ylim(bottom=0)
+    return _figure_of(accuracy)
+
+
+def _lines(runs: Mapping[str, Curves]) -> list[_Line]:
+    """Return what to draw: of one run in two colours, of several in one colour each."""
+    if len(runs) == 1:
+        (curves,) = runs.values()
+        both = [
+            _Line(curves, "", "training", BLUE, "-", "o"),
+            _Line(curves, "val_", "validation", VERMILION, "--", "s"),
+        ]
+        return [line for line in both if any(line.prefix + measure in curves for measure in ("accuracy", "loss"))]
+    lines = []
+    for (name, curves), color, marker in zip(runs.items(), cycle(COLORS), cycle(MARKERS), strict=False):
+        validated = "val_loss" in curves or "val_accuracy" in curves
+        lines.append(_Line(curves, "", "_" if validated else _short(name), color, ":", marker))
+        lines.append(_Line(curves, "val_", _short(name) if validated else "_", color, "-", marker))
+    return lines
+
+
+def _cells(count: int) -> list[tuple[Axes, Axes]]:
+    """Return two axes for each of ``count`` images, of a new figure of at most five columns."""
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(columns * 2.2, rows * 3.1), dpi=DPI, layout="constrained")
+    cells = figure.subfigures(rows, columns, squeeze=False).ravel()[:count]
+    return [_both(cell.subplots(2, 1, height_ratios=(3, 1))) for cell in cells]
+
+
+def _both(axes: Sequence[Axes]) -> tuple[Axes, Axes]:
+    if len(axes) != 2:
+        raise ValueError(f"There must be two axes. Received: {len(axes)}")
+    return axes[0], axes[1]
+
+
+def _figure_of(axes: Axes) -> Figure:
+    """Return the figure that ``axes`` lie in, also where they lie in a part of it."""
+    return axes.figure.figure
 
 
 def _show(axes: Axes, image: np.ndarray) -> None:

@@ -34,8 +34,8 @@ def main() -> None:
 
     # 4. What it takes for what; the pictures lie in the run folder
     evaluation = run.evaluate()
-    for name, accuracy in evaluation.accuracy_by_class.items():
-        print(f"{name:>12} {accuracy:.1%}")
+    for of_class in evaluation.by_class():
+        print(f"{of_class.name:>12} {of_class.recall:.1%}")
     for true_name, predicted_name, count in evaluation.most_confused():
         print(f"{count} times {true_name} taken for {predicted_name}")
     print("learning curves, confusion matrix, samples:", *sorted(run.path.glob("*.png")))

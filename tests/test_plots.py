@@ -1,12 +1,14 @@
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from cnnzoo import plots
 from cnnzoo.data import Dataset, Split
+from cnnzoo.evaluation import Evaluation
 
 CURVES = {"loss": [2.0, 1.0], "val_loss": [2.5, 1.5], "accuracy": [0.3, 0.6], "val_accuracy": [0.2, 0.5]}
 
@@ -21,6 +23,50 @@ def test_history_draws_the_numbers():
     assert [line.get_ydata().tolist() for line in accuracy.lines] == [CURVES["accuracy"], CURVES["val_accuracy"]]
     assert [line.get_ydata().tolist() for line in loss.lines] == [CURVES["loss"], CURVES["val_loss"]]
     assert accuracy.lines[0].get_xdata().tolist() == [1, 2]
+
+
+def test_history_takes_a_run_and_what_keras_returns(run):
+    for each in (run, keras.callbacks.History()):
+        if each is not run:
+            each.history = run.history
+        assert plots.history(each).axes[0].lines[0].get_ydata().tolist() == run.history["accuracy"]
+
+
+def test_history_draws_what_is_there():
+    figure = plots.history({"loss": [2.0, 1.0]})
+    assert [len(axes.lines) for axes in figure.axes] == [1, 1]
+    assert text_of(figure).count("validation") == 0
+
+
+def test_several_histories_differ_in_colour_and_marks():
+    figure = plots.histories({"one $": CURVES, "two": {"loss": [3.0]}})
+    loss = figure.axes[1]
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[2.0, 1.0], [2.5, 1.5], [3.0], []]
+    assert len({(line.get_color(), line.get_marker()) for line in loss.lines}) == 2
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [r"one \$", "two"]
+
+
+def test_calibration_draws_the_share_that_is_right():
+    labels, probabilities = np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    figure = plots.calibration(Evaluation(("cat", "dog"), labels, probabilities).calibration(bins=5))
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [0, 0, 1, 0, 0.5]
+    assert "expected calibration error 40.0%" in text_of(figure)
+
+
+def test_axes_of_the_users_are_drawn_on():
+    figure = Figure()
+    left, right = figure.subfigures(1, 2)
+    axes = left.subplots(2, 2)
+    assert plots.history(CURVES, axes=axes[0]) is figure
+    assert plots.confusion(np.eye(2, dtype=int), ["cat", "dog"], axes=axes[1, 0]) is figure
+    assert [len(panel.lines) for panel in axes[0]] == [2, 2]
+    assert len(axes[1, 0].images) == 1
+    pairs = right.subplots(2, 3).T
+    probabilities = np.full((3, 2), 0.5)
+    assert plots.samples(np.zeros((3, 4, 4, 1)), np.zeros(3, int), probabilities, ["cat", "dog"], axes=pairs) is figure
+    assert [len(picture.images) for picture, _ in pairs] == [1, 1, 1]
+    plain = Figure().subplots()
+    assert plots.confusion(np.eye(2, dtype=int), ["cat", "dog"], axes=plain) is plain.figure
 
 
 def test_confusion_writes_every_count():
@@ -97,7 +143,9 @@ def test_overlay_draws_heat_over_each_image():
     figure = plots.overlay(images, heat, ["a $ b", "dog"])
     first, second, below, _ = figure.axes
     assert np.array_equal(first.images[0].get_array(), images[0])
-    assert np.array_equal(below.images[1].get_array(), heat[0])
+    drawn = below.images[0].get_array()
+    assert np.array_equal(drawn, plots.blend(images, heat)[0])
+    assert np.corrcoef(drawn[..., 0].ravel(), heat[0].ravel())[0, 1] > 0.8
     assert {"a \\$ b", "dog"} <= set(text_of(figure))
     assert second.images[0].get_array().shape == (6, 5, 3)
     as_bytes = plots.overlay((images * 255).astype(np.uint8), heat)
@@ -131,7 +179,17 @@ def test_feature_maps_draw_the_strongest_of_each_layer():
     ("draw", "message"),
     [
         (lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((1, 4, 4))), "There must be heat"),
-        (lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4)), ["one"]), "2, 4, 4.*1 titles"),
+        (
+            lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4)), ["one"]),
+            "a title, if any, for each of 2 images. Received: 1",
+        ),
+        (lambda: plots.history({"lr": [1.0]}), r"one of loss, .*Received: \['lr'\]"),
+        (lambda: plots.histories({"mine": {}}), "one of loss, .* in 'mine'"),
+        (lambda: plots.history(CURVES, axes=[Figure().subplots()]), "two axes. Received: 1"),
+        (
+            lambda: plots.samples(np.zeros((2, 4, 4, 1)), np.zeros(2, int), np.ones((2, 1)), ["cat"], axes=[]),
+            "two for each of the 2 images. Received: 0",
+        ),
         (lambda: plots.filters(np.zeros((3, 3, 4))), "`kernel` must be of shape"),
         (lambda: plots.feature_maps({"f6": np.zeros((1, 84))}), "The maps of 'f6' must be of shape"),
         (lambda: plots.feature_maps({"c1": np.zeros((2, 4, 4, 1))}), "The maps of 'c1' must be of shape"),

@@ -1,20 +1,27 @@
 """Commands that train networks and ask trained ones."""
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 import cnnzoo
 from cnnzoo.cli.shared import DataPath, RunPath, app, bar, print_table, quiet_start, stoppable
 from cnnzoo.training.environment import ADDRESSES
 from cnnzoo.wording import counted
 
+if TYPE_CHECKING:
+    from cnnzoo.evaluation import Evaluation
+
+TOP_K = 5
 NO_OPTIONS = ("resume", "tensorboard", "distributed", "addresses", "processes", "process_id")  # of a run
 
 
@@ -130,13 +137,29 @@ def evaluate(
         from cnnzoo.training import load_run
 
     evaluation = load_run(run).evaluate(data, data_path)
-    right, total = int(evaluation.confusion.diagonal().sum()), len(evaluation.labels)
-    print(f"{evaluation.accuracy:.2%} of {total:,} images are right ({right:,}), loss {evaluation.loss:.4f}")
-    width = max(map(len, evaluation.class_names))
-    for name, accuracy in evaluation.accuracy_by_class.items():
-        print(f"  {name:>{width}}  {'no images' if accuracy is None else f'{accuracy:7.2%}  {bar(accuracy)}'}")
+    right, total = int(evaluation.is_right.sum()), len(evaluation.labels)
+    low, high = evaluation.accuracy_interval()
+    print(
+        f"{evaluation.accuracy:.2%} of {total:,} images are right ({right:,}; 95% interval {low:.2%} to {high:.2%}), "
+        f"loss {evaluation.loss:.4f}"
+    )
+    if len(evaluation.class_names) > TOP_K:
+        print(f"{evaluation.top_k_accuracy(TOP_K):.2%} have their class among the {TOP_K} most probable")
+    print(f"expected calibration error {evaluation.calibration().error:.2%}\n")
+    print_table(_classes(evaluation))
     for true_name, predicted_name, count in evaluation.most_confused():
         print(f"  {true_name} taken for {predicted_name}: {counted(count, 'time')}")
+
+
+def _classes(evaluation: Evaluation) -> Table:
+    table = Table("class", box=None, pad_edge=False)
+    for heading in ("images", "precision", "recall", "F1"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for name, images, *shares in evaluation.by_class():
+        written = ("-" if share is None else f"{share:.2%}" for share in shares)
+        table.add_row(Text(name), f"{images:,}", *written, bar(shares[1] or 0))
+    return table
 
 
 @app.command()

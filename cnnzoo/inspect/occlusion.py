@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from cnnzoo.arguments import check_integer
-from cnnzoo.evaluation import gives_logits
+from cnnzoo.evaluation.evaluate import gives_logits
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
 
 

@@ -15,7 +15,7 @@ from cnnzoo.data.folder import ImageFiles, list_image_files
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
-from cnnzoo.evaluation import batch_size_for
+from cnnzoo.evaluation.evaluate import batch_size_for
 from cnnzoo.files import check_new, write_whole
 from cnnzoo.inspect.features import features as features
 from cnnzoo.models.weights import IMAGENET

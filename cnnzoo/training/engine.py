@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import Start, stream
-from cnnzoo.evaluation import batch_size_for, gives_logits
+from cnnzoo.evaluation.evaluate import batch_size_for, gives_logits
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.training.keeper import Guard, Keeper
 from cnnzoo.training.optimizer import build_optimizer, set_weight_decay

@@ -13,7 +13,7 @@ from cnnzoo.data.augment import check_augment
 from cnnzoo.data.catalog import DataSource, find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Dataset, Split, class_numbers
-from cnnzoo.evaluation import evaluate
+from cnnzoo.evaluation.evaluate import evaluate
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.catalog import pretrained_card
 from cnnzoo.pretrained.embed import embed

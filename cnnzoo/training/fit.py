@@ -17,7 +17,7 @@ from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, steps_an_epoch
-from cnnzoo.evaluation import check_class_names, check_split, evaluate
+from cnnzoo.evaluation.evaluate import check_class_names, check_split, evaluate
 from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Position, Store
 from cnnzoo.training.engine import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record

@@ -14,7 +14,8 @@ from cnnzoo import plots
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.picture import prepare_picture, read_picture
 from cnnzoo.data.split import as_float
-from cnnzoo.evaluation import Evaluation, Prediction, evaluate, predict_probabilities
+from cnnzoo.evaluation.evaluate import evaluate, predict_probabilities
+from cnnzoo.evaluation.metrics import Evaluation, Prediction
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
 from cnnzoo.training.folder import (
     CONFUSION,

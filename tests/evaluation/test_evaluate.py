@@ -1,51 +1,14 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import cnnzoo
 from cnnzoo.data import Split
-from cnnzoo.evaluation import Evaluation, evaluate, gives_logits, predict_probabilities
+from cnnzoo.evaluation import evaluate, predict_probabilities
+from cnnzoo.evaluation.evaluate import gives_logits
 
 NAMES = ("cat", "dog", "owl")
 IMAGES = np.zeros((2, 32, 32, 1), np.float32)
-
-
-def evaluation(labels, predictions):
-    """What a network that is 80 % sure of ``predictions`` gives."""
-    probabilities = np.full((len(labels), 3), 0.1, np.float32)
-    probabilities[np.arange(len(labels)), predictions] = 0.8
-    return Evaluation(NAMES, np.array(labels), probabilities)
-
-
-PAIRS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
-
-
-@given(pairs=PAIRS)
-def test_figures_agree_with_counting(pairs):
-    labels, predictions = zip(*pairs, strict=True)
-    result = evaluation(labels, predictions)
-    right = sum(label == prediction for label, prediction in pairs)
-    assert result.accuracy == pytest.approx(right / len(pairs))
-    assert result.loss == pytest.approx(-(right * np.log(0.8) + (len(pairs) - right) * np.log(0.1)) / len(pairs), 1e-5)
-    for row in range(3):
-        assert result.confusion[row].tolist() == [pairs.count((row, column)) for column in range(3)]
-    for number, name in enumerate(NAMES):
-        total = labels.count(number)
-        expected = pytest.approx(pairs.count((number, number)) / total) if total else None
-        assert result.accuracy_by_class[name] == expected
-
-
-def test_most_confused_pairs_come_first():
-    result = evaluation([0, 0, 0, 1, 2, 2], [1, 1, 0, 2, 2, 2])
-    assert result.most_confused() == [("cat", "dog", 2), ("dog", "owl", 1)]
-
-
-def test_showcase_has_each_class_and_then_the_surest_mistakes():
-    result = evaluation([1, 0, 2, 0, 1], [1, 0, 2, 1, 0])
-    result.probabilities[4] = [0.95, 0.04, 0.01]
-    assert result.showcase().tolist() == [1, 0, 2, 4, 3]
 
 
 @pytest.mark.parametrize("activation", ["softmax", None])
@@ -109,6 +72,17 @@ def test_evaluation_agrees_with_keras(run, digits):
     result = evaluate(model, test)
     assert result.accuracy == pytest.approx(accuracy)
     assert result.loss == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 511, 512, 513])
+def test_any_number_of_images_gives_what_each_gives_alone(digits, count):
+    _, test = digits
+    model = cnnzoo.models.lenet5(weights="mnist")
+    whole = predict_probabilities(model, np.concatenate([test.images] * 2)[:count])
+    assert whole.shape == (count, 10)
+    for position in {0, count // 2, count - 1}:
+        alone = predict_probabilities(model, test.images[position : position + 1])
+        np.testing.assert_allclose(whole[position], alone[0], atol=1e-6)
 
 
 def test_one_hot_labels_give_the_same(run, digits):

@@ -1,9 +1,8 @@
-"""How well a network does: predictions, accuracy, and which class is taken for which."""
+"""What a network predicts for images: alone, or beside the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -11,94 +10,10 @@ import numpy as np
 from cnnzoo.arguments import shape_fits
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, stream
+from cnnzoo.evaluation.metrics import Evaluation
 
 BATCH_PIXELS = 2**22 // 3  # of a batch that is predicted, which bounds the memory for its activations
 BATCH_SIZES = (16, 512)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a network makes of labelled images.
-
-    Attributes:
-        class_names: The classes, in the order of their numbers.
-        labels: True class numbers, of shape (n,).
-        probabilities: Float32 in [0, 1], of shape (n, classes).
-    """
-
-    class_names: tuple[str, ...]
-    labels: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def predictions(self) -> np.ndarray:
-        """Predicted class numbers, of shape (n,)."""
-        predictions: np.ndarray = self.probabilities.argmax(axis=1)
-        return predictions
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the images whose class is predicted, in [0, 1]."""
-        return float(np.mean(self.predictions == self.labels))
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy, in nats; probabilities are kept at least 1e-7, as Keras does."""
-        of_true_class = self.probabilities[np.arange(len(self.labels)), self.labels]
-        return float(-np.log(np.clip(of_true_class, 1e-7, 1)).mean())
-
-    @property
-    def confusion(self) -> np.ndarray:
-        """Counts of shape (classes, classes): rows are true classes, columns predicted ones."""
-        classes = len(self.class_names)
-        pairs = self.labels * classes + self.predictions
-        return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-
-    @property
-    def accuracy_by_class(self) -> dict[str, float | None]:
-        """Share of each class' images that are recognised; None for a class without images."""
-        totals = self.confusion.sum(axis=1)
-        return {
-            name: float(right / total) if total else None
-            for name, right, total in zip(self.class_names, self.confusion.diagonal(), totals, strict=True)
-        }
-
-    def most_confused(self, pairs: int = 3) -> list[tuple[str, str, int]]:
-        """Return the pairs of classes most often confused: true class, predicted class, how often."""
-        counts = self.confusion
-        np.fill_diagonal(counts, 0)
-        worst = np.argsort(-counts, axis=None, kind="stable")[:pairs]
-        cells = [np.unravel_index(cell, counts.shape) for cell in worst]
-        return [
-            (self.class_names[row], self.class_names[column], int(counts[row, column]))
-            for row, column in cells
-            if counts[row, column]
-        ]
-
-    def showcase(self, mistakes: int = 5) -> np.ndarray:
-        """Return positions worth a look: the first image of each class, at most ten, then the surest mistakes."""
-        _, firsts = np.unique(self.labels, return_index=True)
-        wrong = np.flatnonzero(self.predictions != self.labels)
-        confidence = self.probabilities.max(axis=1)[wrong]
-        return np.concatenate([firsts[:10], wrong[np.argsort(-confidence, kind="stable")][:mistakes]])
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a network makes of one picture.
-
-    Attributes:
-        image: Name of the picture.
-        probabilities: The probability of every class, in [0, 1], most probable first.
-    """
-
-    image: str
-    probabilities: dict[str, float]
-
-    @property
-    def label(self) -> str:
-        """The most probable class."""
-        return next(iter(self.probabilities))
 
 
 def evaluate(
