@@ -4,6 +4,7 @@ from . import inspect as inspect
 from . import models as models
 from . import plots as plots
 from . import pretrained as pretrained
+from . import report as report
 from . import training as training
 from .models.catalog import create_model as create_model
 from .models.catalog import list_models as list_models

@@ -138,17 +138,16 @@ def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
         axes = Figure(figsize=(4.4, 4.4), dpi=DPI, layout="constrained").subplots()
     widths = np.diff(bins.edges)
     axes.bar(bins.edges[:-1], np.nan_to_num(bins.accuracy), widths, align="edge", color=BLUE, edgecolor="white")
-    axes.plot([0, 1], [0, 1], "--", color=VERMILION, label="as often as said")
+    axes.plot([0, 1], [0, 1], "--", color=VERMILION)
     axes.set(
         xlim=(0, 1),
         ylim=(0, 1),
         xlabel="probability of the predicted class",
         ylabel="share that is right",
-        title=f"expected calibration error {bins.error:.1%}",
+        title=f"expected calibration error {bins.error:.1%}\n(dashed: right as often as said)",
     )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.legend(frameon=False, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
     return _figure_of(axes)
 

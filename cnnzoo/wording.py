@@ -1,4 +1,6 @@
-"""How counts are written out."""
+"""How counts, shapes and sizes are written out."""
+
+from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -8,3 +10,24 @@ def counted(count: int, noun: str) -> str:
     ('1 epoch', '1,000 images')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def memory(size: int) -> str:
+    """Return a number of bytes as people read it.
+
+    >>> memory(4_816_896), memory(40)
+    ('4.8 MB', '40 B')
+    """
+    for unit, name in ((1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} B"
+
+
+def times(shape: Sequence[int | None] | None) -> str:
+    """Return a shape as people write it; ``?`` where it is not known.
+
+    >>> times((28, 28, 6)), times(None)
+    ('28 x 28 x 6', '?')
+    """
+    return "?" if shape is None else " x ".join(map(str, shape))

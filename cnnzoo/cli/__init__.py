@@ -10,7 +10,7 @@ import cnnzoo
 from cnnzoo.cli.shared import Stopped, app
 
 # Each brings its commands, in the order of the help
-from cnnzoo.cli import training, models, pretrained, data  # isort: skip  # noqa: F401
+from cnnzoo.cli import training, reports, models, pretrained, data  # isort: skip  # noqa: F401
 
 FAILURE = 2
 INTERRUPTED = 130  # as shells count a program that Ctrl-C ended

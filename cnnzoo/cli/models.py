@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 import cnnzoo
-from cnnzoo.cli.shared import app, bar, print_table, quiet_start, times
+from cnnzoo.cli.shared import app, bar, print_table, quiet_start
+from cnnzoo.wording import memory, times
 
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerRow, LayerTable
@@ -84,7 +85,7 @@ def _layers(layers: LayerTable) -> Table:
     table.add_column("")
     table.add_column("MACs", justify="right", footer=f"{layers.macs:,}")
     table.add_column("")
-    table.add_column("memory", justify="right", footer=_bytes(layers.activation_bytes))
+    table.add_column("memory", justify="right", footer=memory(layers.activation_bytes))
     table.add_column("receptive field", justify="right")
     for row in layers.rows:
         table.add_row(
@@ -96,8 +97,8 @@ def _layers(layers: LayerTable) -> Table:
             bar(row.params / max(layers.params, 1), SHARE_WIDTH),
             f"{row.macs:,}",
             bar(row.macs / max(layers.macs, 1), SHARE_WIDTH),
-            _bytes(row.activation_bytes),
-            "?" if row.receptive_field is None else times(row.receptive_field),
+            memory(row.activation_bytes),
+            times(row.receptive_field),
         )
     return table
 
@@ -108,11 +109,3 @@ def _kernel(row: LayerRow) -> str:
         return ""
     stride = f" / {max(row.strides)}" if max(row.strides) > 1 else ""
     return times(row.kernel_size) + stride
-
-
-def _bytes(count: int) -> str:
-    """Write a number of bytes as people read it."""
-    for size, unit in ((1e6, "MB"), (1e3, "kB")):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"

@@ -50,11 +50,6 @@ def print_table(table: Table, *, cut: bool = True) -> None:
     console.print(table)
 
 
-def times(shape: tuple[int | None, ...]) -> str:
-    """Return a shape as people write it."""
-    return " x ".join(map(str, shape))
-
-
 def bar(share: float, width: int = BAR_WIDTH) -> str:
     """Return a bar as long as ``share`` of ``width`` characters."""
     return "#" * round(share * width)

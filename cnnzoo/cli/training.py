@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnzoo.evaluation import Evaluation
 
 TOP_K = 5
-NO_OPTIONS = ("resume", "tensorboard", "distributed", "addresses", "processes", "process_id")  # of a run
+NO_OPTIONS = ("resume", "tensorboard", "report", "distributed", "addresses", "processes", "process_id")  # of a run
 
 
 @app.command()
@@ -45,6 +45,7 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted or killed.")
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's logs into the run.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
     distributed: Annotated[
         bool, typer.Option("--distributed", help="Train with other processes (JAX), or on all GPUs of this host.")
     ] = False,
@@ -102,6 +103,10 @@ def train(
         else:
             run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
     if team is None or team.leads:
+        if report and run.path:
+            from cnnzoo.report import write_report
+
+            write_report(run.path)
         print_run(run)
 
 

@@ -15,6 +15,32 @@ scipy = lazy_loader.load("scipy")
 sklearn = lazy_loader.load("sklearn")
 
 
+def bootstrap_interval(right: int, images: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of an accuracy that resampling the images gives: the bootstrap's percentiles.
+
+    Drawn with replacement, n images have a binomial number of right ones, whose percentiles are taken as they are,
+    without drawing. Where all images are right, or none, resampling shows no spread, and the exact interval of Clopper
+    and Pearson (1934) stands in.
+
+    Args:
+        right: How many images are right.
+        images: How many there are, at least 1.
+        level: Share of the resampled accuracies that lie within, in (0, 1).
+
+    Raises:
+        ValueError: ``level`` is out of range.
+
+    >>> [round(bound, 3) for bound in bootstrap_interval(983, 1000)]
+    [0.975, 0.991]
+    """
+    check_number("level", level, "(0, 1)")
+    if right in (0, images):
+        interval = scipy.stats.binomtest(right, images).proportion_ci(level)
+        return float(interval.low), float(interval.high)
+    low, high = scipy.stats.binom.interval(level, images, right / images)
+    return float(low / images), float(high / images)
+
+
 class ClassMetrics(NamedTuple):
     """How one class fares.
 
@@ -98,23 +124,9 @@ class Evaluation:
     def accuracy_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the interval of the accuracy that resampling the images gives: the bootstrap's percentiles.
 
-        Drawn with replacement, n images have a binomial number of right ones, whose percentiles are taken as they are,
-        without drawing. Where all images are right, or none, resampling shows no spread, and the exact interval of
-        Clopper and Pearson (1934) stands in.
-
-        Args:
-            level: Share of the resampled accuracies that lie within, in (0, 1).
-
-        Raises:
-            ValueError: ``level`` is out of range.
+        See ``bootstrap_interval``.
         """
-        check_number("level", level, "(0, 1)")
-        right, images = int(self.is_right.sum()), len(self.labels)
-        if right in (0, images):
-            interval = scipy.stats.binomtest(right, images).proportion_ci(level)
-            return float(interval.low), float(interval.high)
-        low, high = scipy.stats.binom.interval(level, images, right / images)
-        return float(low / images), float(high / images)
+        return bootstrap_interval(int(self.is_right.sum()), len(self.labels), level)
 
     def top_k_accuracy(self, k: int = 5) -> float:
         """Return the share of the images whose class is among the ``k`` most probable, in [0, 1].

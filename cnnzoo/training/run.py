@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from cnnzoo import plots
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.picture import prepare_picture, read_picture
-from cnnzoo.data.split import as_float
+from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.evaluation.evaluate import evaluate, predict_probabilities
 from cnnzoo.evaluation.metrics import Evaluation, Prediction
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
@@ -63,8 +63,8 @@ class Run:
         """The classes, in the order of their numbers."""
         return tuple(self.record["data"]["class_names"])
 
-    def evaluate(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Evaluation:
-        """Evaluate the network on the test images of a data set.
+    def load_data(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Dataset:
+        """Load the images that the run was trained and tested on, or others of the same classes.
 
         Args:
             data: A data set, or a folder of images; None takes what the run was trained on, from where it was loaded.
@@ -81,14 +81,18 @@ class Run:
         source = source_from(trained_on) if data is None else find_source(data, data_path)
         if data is None and data_path is not None:
             source = replace(source, path=str(Path(data_path).absolute()))
-        size = self.model.input_shape[1:3]
-        dataset = load_dataset(replace(source, image_size=size))
+        dataset = load_dataset(replace(source, image_size=self.model.input_shape[1:3]))
         if dataset.class_names != self.class_names:
             raise ValueError(
                 f"The run knows the classes {', '.join(self.class_names)}. "
                 f"Received data with: {', '.join(dataset.class_names)}"
             )
-        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size)
+        return dataset
+
+    def evaluate(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Evaluation:
+        """Evaluate the network on the test images of a data set; arguments and errors are those of ``load_data``."""
+        test = self.load_data(data, data_path).test
+        return evaluate(self.model, test, class_names=self.class_names, image_size=self.model.input_shape[1:3])
 
     def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
         """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.
@@ -140,6 +144,24 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
         folder.write(name, draw().savefig)
 
 
+def find_run(path: str | os.PathLike[str]) -> Path:
+    """Return where the run at ``path`` lies, which may be the name of a network that ships trained.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or the run is not finished.
+    """
+    path = Path(path)
+    shipped = list_weights(str(path)) if str(path) in MODEL_CARDS and not path.is_dir() else []
+    if shipped:
+        path = trained_folder(str(path), shipped[0])
+    if not path.is_dir():
+        raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
+    folder = RunFolder(path, begun_by="train")
+    if folder.is_unfinished:
+        raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_go_on()}")
+    return path
+
+
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run folder that ``fit`` or ``train`` wrote.
 
@@ -155,15 +177,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     ...
     FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
     """
-    path = Path(path)
-    shipped = list_weights(str(path)) if str(path) in MODEL_CARDS and not path.is_dir() else []
-    if shipped:
-        path = trained_folder(str(path), shipped[0])
-    if not path.is_dir():
-        raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
-    folder = RunFolder(path, begun_by="train")
-    if folder.is_unfinished:
-        raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_go_on()}")
+    path = find_run(path)
     for name in (MODEL, HISTORY, RECORD):
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")

@@ -1,0 +1,67 @@
+"""Commands that write pages about runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cnnzoo.cli.shared import DataPath, RunPath, app, print_table, quiet_start
+
+if TYPE_CHECKING:
+    from cnnzoo.report.comparison import Comparison
+
+Data = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
+
+
+@app.command()
+def report(
+    run: RunPath,
+    out: Annotated[Path | None, typer.Option(help="The page to write.  [default: report.html in the run]")] = None,
+    data: Data = None,
+    data_path: DataPath = None,
+) -> None:
+    """Write the report of a run: one HTML page with all that it shows, to be read, mailed or printed."""
+    with quiet_start():
+        from cnnzoo.report import write_report
+
+    print(write_report(run, out, data=data, data_path=data_path))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or lenet5, which ships trained.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
+    data: Data = None,
+    data_path: DataPath = None,
+) -> None:
+    """Compare runs: figures, curves, and whether they differ by more than chance on the same images."""
+    with quiet_start():
+        from cnnzoo.report import write_comparison
+
+    comparison = write_comparison(runs, out, data=data, data_path=data_path)
+    _print(comparison)
+    print(comparison.path)
+
+
+def _print(comparison: Comparison) -> None:
+    table = Table("run", "network", box=None, pad_edge=False)
+    for heading in ("accuracy", "95 % interval", "loss", "parameters"):
+        table.add_column(heading, justify="right")
+    for row in comparison.rows:
+        accuracy = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
+        interval = "-" if row.interval is None else f"{row.interval[0]:.2%} to {row.interval[1]:.2%}"
+        loss = "-" if row.loss is None else f"{row.loss:.4f}"
+        params = "-" if row.params is None else f"{row.params:,}"
+        table.add_row(Text(row.name), Text(row.network), accuracy, interval, loss, params)
+    print_table(table)
+    for pair in comparison.pairs:
+        print(f"{pair.first}, {pair.second}: {pair.verdict}", end="")
+        print(
+            ""
+            if pair.test is None
+            else f" ({pair.test.only_first} : {pair.test.only_second}, p {pair.test.p_value:.2g})"
+        )

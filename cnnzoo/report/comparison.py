@@ -1,0 +1,242 @@
+"""The comparison of runs: curves together, figures side by side, and whether they differ by more than chance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnzoo import plots
+from cnnzoo.data.catalog import DataSource
+from cnnzoo.evaluation.paired import PairedTest, mcnemar
+from cnnzoo.files import check_new
+from cnnzoo.inspect.layers import layer_table
+from cnnzoo.report.findings import Findings, find
+from cnnzoo.report.page import write_page
+from cnnzoo.report.pictures import chart_address
+from cnnzoo.training.folder import source_from
+
+LEVEL = 0.05  # of significance, for each pair
+
+
+class Row(NamedTuple):
+    """One run in figures; None where a figure is not known.
+
+    Attributes:
+        name: What tells the run from the others.
+        network: The network's name.
+        params: Its parameters.
+        macs: Its multiply-accumulates.
+        epochs: How many it was trained for.
+        seconds: How long that took.
+        images: Test images.
+        accuracy: Share of them that are right, in [0, 1].
+        interval: The 95 % interval of the accuracy.
+        loss: Mean cross-entropy, in nats.
+        calibration_error: Expected calibration error, in [0, 1].
+    """
+
+    name: str
+    network: str
+    params: int | None
+    macs: int | None
+    epochs: int | None
+    seconds: float | None
+    images: int
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    loss: float | None
+    calibration_error: float | None
+
+
+class Pair(NamedTuple):
+    """Two runs side by side.
+
+    Attributes:
+        first: Name of the one.
+        second: Name of the other.
+        test: McNemar's test; None where they were not asked about the same images.
+    """
+
+    first: str
+    second: str
+    test: PairedTest | None
+
+    @property
+    def verdict(self) -> str:
+        """What the test says in words."""
+        if self.test is None:
+            return "not comparable: other test images"
+        if self.test.p_value >= LEVEL:
+            return "no difference is shown"
+        return f"{self.first if self.test.only_first > self.test.only_second else self.second} is better"
+
+
+class Comparison(NamedTuple):
+    """Several runs side by side.
+
+    Attributes:
+        rows: A row a run.
+        pairs: Every two of them.
+        path: The page.
+    """
+
+    rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+    path: Path
+
+
+def write_comparison(
+    runs: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str] = "comparison.html",
+    *,
+    data: str | None = None,
+    data_path: str | os.PathLike[str] | None = None,
+) -> Comparison:
+    """Compare runs on one HTML page that needs no other file, as ``write_report`` writes it.
+
+    Two runs that were asked about the same images are told apart by McNemar's test, each pair by itself.
+
+    Args:
+        runs: Two or more run folders, or names of networks that ship trained.
+        out: The file to write, which must not exist yet.
+        data: A data set, or a folder of images, to evaluate all on; None takes what each was trained on.
+        data_path: A local file or folder in place of the download.
+
+    Returns:
+        The figures, and where the page is.
+
+    Raises:
+        ValueError: There are fewer than two runs, or one is named twice.
+        FileNotFoundError: A run does not exist, or is not finished.
+        FileExistsError: ``out`` exists.
+        OSError: The page cannot be written there.
+    """
+    out = Path(out)
+    check_new(out)
+    paths = [Path(run).resolve() for run in runs]
+    if len(paths) < 2 or len(set(paths)) < len(paths):
+        raise ValueError(
+            f"Name at least two different runs to compare. Received: {', '.join(map(str, runs)) or 'none'}"
+        )
+    names = _names([Path(run) for run in runs])
+    found = {name: find(run, data, data_path) for name, run in zip(names, runs, strict=True)}
+    rows = tuple(_row(name, each) for name, each in found.items())
+    pairs = tuple(Pair(first, second, _test(found[first], found[second])) for first, second in combinations(names, 2))
+    write_page(
+        "comparison.html",
+        out,
+        rows=rows,
+        pairs=pairs,
+        curves=_curves(found),
+        classes=_classes(found),
+        differences=_differences(found),
+        missing=[f"{name}: {sentence}" for name, each in found.items() for sentence in each.missing],
+    )
+    return Comparison(rows, pairs, out)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return a short name for each of ``paths`` that tells it from the others: its last parts, as many as it takes."""
+    depth = 1
+    while len({path.resolve().parts[-depth:] for path in paths}) < len(paths):
+        depth += 1
+    return [str(Path(*path.resolve().parts[-depth:])) for path in paths]
+
+
+def _row(name: str, found: Findings) -> Row:
+    record, evaluation = found.record, found.evaluation
+    params, macs = _size(found)
+    metrics = {} if record is None else record["metrics"]
+    return Row(
+        name,
+        found.name,
+        params,
+        macs,
+        None if not found.history else len(next(iter(found.history.values()))),
+        metrics.get("train_seconds"),
+        found.test_size,
+        found.accuracy,
+        found.interval,
+        metrics.get("test_loss") if evaluation is None else evaluation.loss,
+        None if evaluation is None else evaluation.calibration().error,
+    )
+
+
+def _size(found: Findings) -> tuple[int | None, int | None]:
+    """Return the parameters and the multiply-accumulates."""
+    if found.model is None:
+        return None if found.record is None else found.record["model"]["params"], None
+    try:
+        return found.model.count_params(), layer_table(found.model).macs
+    except ValueError:
+        return found.model.count_params(), None
+
+
+def _test(first: Findings, second: Findings) -> PairedTest | None:
+    if first.evaluation is None or second.evaluation is None or not _have_same_images(first, second):
+        return None
+    return mcnemar(first.evaluation, second.evaluation)
+
+
+def _have_same_images(first: Findings, second: Findings) -> bool:
+    """Tell whether two runs were asked about the same images, be it at different sizes."""
+    if first.evaluation is None or second.evaluation is None or first.dataset is None or second.dataset is None:
+        return False
+    if not np.array_equal(first.evaluation.labels, second.evaluation.labels):
+        return False
+    one, other = first.dataset.test.images, second.dataset.test.images
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(_drawn(first) == _drawn(second))
+
+
+def _drawn(found: Findings) -> dict[str, Any] | None:
+    """Return what the images of a run are, but for their size."""
+    source: DataSource | None = None if found.record is None else source_from(found.record["data"]["source"])
+    return None if source is None else {**asdict(source), "image_size": None}
+
+
+def _curves(found: dict[str, Findings]) -> str | None:
+    histories = {name: each.history for name, each in found.items() if each.history}
+    return chart_address(plots.histories(histories)) if histories else None
+
+
+def _classes(found: dict[str, Findings]) -> dict[str, list[float | None]]:
+    """Return the recall of each class by every run, where all know the same classes."""
+    evaluations = [each.evaluation for each in found.values() if each.evaluation is not None]
+    if len(evaluations) < len(found) or len({evaluation.class_names for evaluation in evaluations}) > 1:
+        return {}
+    recalls = [[of_class.recall for of_class in evaluation.by_class()] for evaluation in evaluations]
+    return dict(zip(evaluations[0].class_names, map(list, zip(*recalls, strict=True)), strict=True))
+
+
+def _differences(found: dict[str, Findings]) -> dict[str, list[str]]:
+    """Return in what the runs were set up differently: fields of the recipe, the data, the seed."""
+    set_up = [_set_up(each) for each in found.values()]
+    fields = dict.fromkeys(field for each in set_up for field in each)
+    values = {field: [str(each.get(field, "not known")) for each in set_up] for field in fields}
+    return {field: row for field, row in values.items() if len(set(row)) > 1}
+
+
+def _set_up(found: Findings) -> dict[str, Any]:
+    record = found.record
+    if record is None:
+        return {}
+    data = record["data"]
+    source = data["source"] or {"name": "arrays", "path": None, "fraction": 1.0}
+    return {
+        "network": record["model"]["name"],
+        "input": record["model"]["input_shape"],
+        "data": source["path"] or source["name"],
+        "fraction": source["fraction"],
+        "training images": data["train_size"],
+        "seed": record["seed"],
+        **{field.replace("_", " "): value for field, value in record["recipe"].items()},
+        **{field: record["versions"].get(field) for field in ("backend", "keras", "tensorflow")},
+    }

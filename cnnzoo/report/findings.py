@@ -1,0 +1,136 @@
+"""What a run folder says, as far as it goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+
+from cnnzoo.data.resize import resize_into
+from cnnzoo.data.split import Dataset
+from cnnzoo.evaluation.evaluate import evaluate
+from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
+from cnnzoo.training.folder import HISTORY, MODEL, RECORD, History, read_history, read_model, read_record
+from cnnzoo.training.run import Run, find_run
+
+Read = TypeVar("Read")
+
+
+@dataclass
+class Findings:
+    """A run, of which any part may be missing.
+
+    Attributes:
+        path: The run folder.
+        record: What was trained, on what and how, as in ``run.json``.
+        history: Loss and accuracy by epoch.
+        model: The trained network.
+        dataset: The images that it was trained and tested on.
+        evaluation: What it makes of the test images.
+        missing: Sentences that say what is not there, and why.
+    """
+
+    path: Path
+    record: dict[str, Any] | None = None
+    history: History | None = None
+    model: keras.Model | None = None
+    dataset: Dataset | None = None
+    evaluation: Evaluation | None = None
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The network's name, or the folder's where it is not known."""
+        if self.record is not None:
+            return str(self.record["model"]["name"])
+        return self.path.name if self.model is None else str(self.model.name)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the test images that are right: as evaluated now, else as recorded."""
+        if self.evaluation is not None:
+            return self.evaluation.accuracy
+        return None if self.record is None else float(self.record["metrics"]["test_accuracy"])
+
+    @property
+    def test_size(self) -> int:
+        """Number of the test images."""
+        if self.evaluation is not None:
+            return len(self.evaluation.labels)
+        return 0 if self.record is None else int(self.record["data"]["test_size"])
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the accuracy."""
+        if self.accuracy is None or not self.test_size:
+            return None
+        return bootstrap_interval(round(self.accuracy * self.test_size), self.test_size)
+
+    def images_at(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return the test images at ``positions`` as the network sees them: float32 in [0, 1]."""
+        if self.dataset is None or self.model is None:
+            raise ValueError("There are no images.")
+        images = self.dataset.test.images[np.asarray(positions, int)]
+        sides = zip(self.model.input_shape[1:], images.shape[1:], strict=True)
+        seen = np.empty((len(images), *(own or side for own, side in sides)), np.float32)
+        resize_into(seen, images)
+        return seen
+
+
+def find(
+    path: str | os.PathLike[str], data: str | None = None, data_path: str | os.PathLike[str] | None = None
+) -> Findings:
+    """Read the run at ``path`` and evaluate it; what is missing or damaged is told, not raised.
+
+    Args:
+        path: The run folder; or the name of a network that ships trained.
+        data: A data set, or a folder of images, to evaluate it on; None takes what the run was trained on.
+        data_path: A local file or folder in place of the download.
+
+    Raises:
+        FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished.
+    """
+    found = Findings(find_run(path))
+    if not any((found.path / name).is_file() for name in (RECORD, HISTORY, MODEL)):
+        raise FileNotFoundError(
+            f"'{found.path}' is not a run folder: it has none of {RECORD}, {HISTORY} and {MODEL}. "
+            "Give one that `cnnzoo train` wrote."
+        )
+    found.record = _read(found, RECORD, read_record, "what was trained, on what, and how well it does")
+    found.history = _read(found, HISTORY, read_history, "the learning curves")
+    found.model = _read(found, MODEL, read_model, "the network, and all that is asked of it")
+    _evaluate(found, data, data_path)
+    return found
+
+
+def _read(found: Findings, name: str, read: Callable[[Path], Read], purpose: str) -> Read | None:
+    """Return what ``read`` reads from the file called ``name``, or note that it is missing."""
+    path = found.path / name
+    if not path.is_file():
+        found.missing.append(f"{name} is not in the run folder: {purpose}.")
+        return None
+    try:
+        return read(path)
+    except (ValueError, OSError) as error:
+        found.missing.append(f"{name} cannot be read: {purpose}. {error}")
+        return None
+
+
+def _evaluate(found: Findings, data: str | None, data_path: str | os.PathLike[str] | None) -> None:
+    """Show the test images to the network, or note why that cannot be done."""
+    if found.model is None or found.record is None:
+        return
+    run = Run(found.model, found.history or {}, found.record, found.path)
+    try:
+        dataset = run.load_data(data, data_path)
+        found.evaluation = evaluate(
+            run.model, dataset.test, class_names=run.class_names, image_size=run.model.input_shape[1:3]
+        )
+        found.dataset = dataset
+    except (ValueError, OSError) as error:
+        found.missing.append(f"The test images cannot be shown to the network: {error}")

@@ -1,0 +1,55 @@
+"""Images and figures as addresses that hold the picture itself, so that a page needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+LARGEST_SIDE = 224  # pixels, of an image on the page
+LOSSLESS_SIDE = 64  # up to which an image is small enough to be kept as it is
+QUALITY = 85
+
+
+def image_address(image: np.ndarray) -> str:
+    """Return ``image``, in [0, 1] of shape (height, width, channels), as a data URI: PNG if it is small, else JPEG.
+
+    Unless there are 3 channels, the first is shown, in grey.
+    """
+    pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    picture = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
+    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    is_small = max(picture.size) <= LOSSLESS_SIDE
+    return _address(_written(picture, "PNG" if is_small else "JPEG"), "image/png" if is_small else "image/jpeg")
+
+
+def chart_address(figure: Figure) -> str:
+    """Return ``figure`` as a data URI of a drawing (SVG) on no ground of its own."""
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return _address(file.getvalue(), "image/svg+xml")
+
+
+def photograph_address(figure: Figure) -> str:
+    """Return ``figure``, which is made of many images, as a data URI of pixels."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return _address(_written(Image.open(file).convert("RGB"), "JPEG"), "image/jpeg")
+
+
+def drawing_address(svg: str) -> str:
+    """Return a drawing that is written out as a data URI."""
+    return _address(svg.encode(), "image/svg+xml")
+
+
+def _written(picture: Image.Image, kind: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, quality=QUALITY)
+    return file.getvalue()
+
+
+def _address(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

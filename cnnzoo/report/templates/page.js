@@ -1,0 +1,61 @@
+"use strict";
+// Everything is there without this script; it adds the theme, the choice of mistakes, larger images, and copying.
+const byId = (id) => document.getElementById(id);
+
+const THEMES = [["", "as the system"], ["light", "light"], ["dark", "dark"]];
+const theme = byId("theme");
+let chosen = 0;
+theme.hidden = false;
+theme.addEventListener("click", () => {
+  chosen = (chosen + 1) % THEMES.length;
+  const [name, label] = THEMES[chosen];
+  if (name) document.documentElement.dataset.theme = name; else delete document.documentElement.dataset.theme;
+  theme.textContent = `Theme: ${label}`;
+});
+
+const pair = byId("pair");
+if (pair) {
+  const pictures = [...byId("gallery").querySelectorAll(".picture")];
+  pair.closest(".control").hidden = false;
+  pair.addEventListener("change", () => {
+    for (const picture of pictures) picture.hidden = pair.value !== "" && picture.dataset.pair !== pair.value;
+    const shown = pictures.filter((picture) => !picture.hidden).length;
+    byId("shown").textContent = shown === 1 ? "1 image is shown" : `${shown} images are shown`;
+  });
+}
+
+const large = byId("large");
+for (const button of document.querySelectorAll(".enlarge")) {
+  button.addEventListener("click", () => {
+    const image = button.querySelector("img");
+    large.querySelector("img").src = image.src;
+    large.querySelector("img").alt = image.alt;
+    large.querySelector("p").textContent = image.alt;
+    large.showModal();
+  });
+}
+
+const copy = byId("copy");
+if (copy) {
+  copy.hidden = false;
+  copy.addEventListener("click", async () => {
+    const selection = getSelection();
+    selection.selectAllChildren(byId("command"));
+    try {
+      await navigator.clipboard.writeText(byId("command").textContent);
+      copy.textContent = "Copied";
+    } catch {
+      copy.textContent = "Selected: press Ctrl+C";
+    }
+  });
+}
+
+const folded = document.querySelectorAll("details");
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...folded].filter((each) => !each.open);
+  for (const each of opened) each.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const each of opened) each.open = false;
+});
