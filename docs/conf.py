@@ -13,7 +13,19 @@ HERE = Path(__file__).parent
 GENERATED = HERE / "_generated"
 DATA_COMMANDS = ("data list", "data fetch", "data verify", "data where", "data show")
 COMMANDS = (
-    *("train", "evaluate", "predict", "recipes", "list", "show", "pretrained", "finetune", "embed"),
+    *(
+        "train",
+        "evaluate",
+        "predict",
+        "report",
+        "compare",
+        "recipes",
+        "list",
+        "show",
+        "pretrained",
+        "finetune",
+        "embed",
+    ),
     *DATA_COMMANDS,
 )
 
@@ -92,8 +104,18 @@ def _generate(app: object) -> None:
     }
     for name, text in pages.items():
         (GENERATED / name).write_text(text, encoding="utf-8")
-    model = cnnzoo.create_model("vgg19", kernel_initializer="zeros")
-    (GENERATED / "vgg19.svg").write_text(cnnzoo.inspect.diagram(model), encoding="utf-8")
+    _draw()
+
+
+def _draw() -> None:
+    """Draw the pictures of the page on looking inside, with the code that the page shows."""
+    vgg19 = cnnzoo.create_model("vgg19", kernel_initializer="zeros")
+    (GENERATED / "vgg19.svg").write_text(cnnzoo.inspect.diagram(vgg19), encoding="utf-8")
+    model = cnnzoo.models.lenet5(weights="mnist")
+    images = cnnzoo.data.load_digits()[1].images
+    maps = cnnzoo.inspect.features(model, ["c1", "s2", "c3", "s4"])(images[7:8])
+    cnnzoo.plots.feature_maps(maps, images[7]).savefig(GENERATED / "maps.png")
+    cnnzoo.plots.overlay(images[:6], cnnzoo.inspect.gradcam(model, images[:6])).savefig(GENERATED / "heat.png")
 
 
 def setup(app: object) -> None:

@@ -2,6 +2,7 @@ from .finetune import finetune as finetune
 from .fit import fit as fit
 from .recipe import Recipe as Recipe
 from .recipes import RecipeCard as RecipeCard
+from .recipes import Result as Result
 from .recipes import list_recipes as list_recipes
 from .recipes import recipe_card as recipe_card
 from .run import Run as Run

@@ -1,0 +1,30 @@
+"""Makes images/report.png anew: the upper part of the report of `cnnzoo train lenet5`. Needs playwright and Chromium.
+
+python docs/report_picture.py
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+import cnnzoo
+
+WIDTH, HEIGHT = 1100, 780
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        run = cnnzoo.training.train("lenet5", out=Path(folder, "lenet5"), progress=False)
+        page = cnnzoo.report.write_report(run.path)
+        options = {"executable_path": shutil.which("chromium"), "args": ["--no-sandbox", "--disable-gpu"]}
+        browser = playwright.chromium.launch(**options)
+        tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        tab.goto(page.as_uri())
+        tab.screenshot(path=Path(__file__).parent / "images" / "report.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

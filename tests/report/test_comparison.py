@@ -1,0 +1,81 @@
+import shutil
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.evaluation import mcnemar
+from cnnzoo.report import write_comparison
+from tests.report.reading import Page
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """Trained for less."""
+    out = tmp_path_factory.mktemp("other") / "lenet5"
+    return cnnzoo.training.train("lenet5", epochs=1, limit=500, out=out, progress=False)
+
+
+def test_runs_are_compared_on_the_same_images(run, other, tmp_path):
+    comparison = write_comparison([run.path, other.path], tmp_path / "both.html")
+    page, evaluations = Page(comparison.path), [run.evaluate(), other.evaluate()]
+    _, *rows = page.tables["Runs in figures"]
+    assert [row[2] for row in rows] == [f"{100 * evaluation.accuracy:.1f} %" for evaluation in evaluations]
+    assert [row.accuracy for row in comparison.rows] == [evaluation.accuracy for evaluation in evaluations]
+    (pair,) = comparison.pairs
+    is_right = [evaluation.predictions == evaluation.labels for evaluation in evaluations]
+    assert pair.test.only_first == np.sum(is_right[0] & ~is_right[1])
+    assert pair.test == mcnemar(*evaluations)
+    assert pair.verdict == f"{pair.first} is better"
+    _, tested = page.tables["Paired tests"]
+    assert tested[2:4] == [str(pair.test.only_first), str(pair.test.only_second)]
+    _, *classes = page.tables["Recall of each class"]
+    assert [row[2] for row in classes] == [f"{100 * each.recall:.1f} %" for each in evaluations[1].by_class()]
+    differences = {row[0]: row[1:] for row in page.tables["Differences"][1:]}
+    assert differences == {"epochs": ["5", "1"], "training images": ["4000", "500"]}
+    assert all(address.startswith("data:") or address == "#main" for address in page.addresses)
+
+
+def test_runs_of_the_same_name_are_told_apart(run, other, tmp_path):
+    rows = write_comparison([run.path, other.path], tmp_path / "both.html").rows
+    assert len({row.name for row in rows}) == 2
+    assert all(row.name.endswith("lenet5") for row in rows)
+
+
+def test_runs_on_other_images_are_not_tested_as_a_pair(run, hostile_run, tmp_path):
+    comparison = write_comparison([run.path, hostile_run.path], tmp_path / "both.html")
+    assert comparison.pairs[0].test is None
+    page = Page(comparison.path)
+    assert "not comparable: other test images" in page.text
+    assert "Recall of each class" not in page.tables
+    assert "<i>run" in page.text
+    assert "<i>" not in comparison.path.read_text()
+
+
+def test_one_run_in_two_folders_shows_no_difference(run, run_folder, tmp_path):
+    (run_folder / "history.csv").unlink()
+    comparison = write_comparison([run.path, run_folder], tmp_path / "both.html")
+    assert comparison.pairs[0].test == (0, 0, 1.0)
+    assert comparison.pairs[0].verdict == "no difference is shown"
+    assert "history.csv is not in the run folder" in Page(comparison.path).text
+
+
+def test_a_run_that_is_broken_is_listed_all_the_same(run, run_folder, tmp_path):
+    for name in ("run.json", "history.csv"):
+        (run_folder / name).unlink()
+    comparison = write_comparison([run.path, run_folder], tmp_path / "both.html")
+    assert comparison.rows[1].accuracy is None
+    assert comparison.rows[1].params == 61_706
+
+
+@pytest.mark.parametrize("runs", [[], ["lenet5"], ["lenet5", "lenet5"], ["lenet5", "./lenet5"]])
+def test_two_different_runs_are_needed(tmp_path, runs):
+    with pytest.raises(ValueError, match="at least two different runs"):
+        write_comparison(runs, tmp_path / "both.html")
+
+
+def test_a_page_that_is_there_stays(run, tmp_path):
+    (tmp_path / "both.html").write_text("mine")
+    with pytest.raises(FileExistsError):
+        write_comparison([run.path, shutil.copytree(run.path, tmp_path / "copy")], tmp_path / "both.html")
+    assert (tmp_path / "both.html").read_text() == "mine"

@@ -1,0 +1,137 @@
+"""The pages in a real browser, opened from disk, with no network."""
+
+import shutil
+
+import pytest
+
+from cnnzoo.report import write_comparison, write_report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the extra cnnzoo[test]")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra cnnzoo[test]")
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"a browser: none of {', '.join(NAMES)} is installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(run, hostile_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        "report": write_report(run.path, folder / "report.html"),
+        "hostile": write_report(hostile_run.path, folder / "hostile.html"),
+        "comparison": write_comparison([run.path, hostile_run.path], folder / "comparison.html").path,
+    }
+
+
+@pytest.fixture
+def opened(browser, pages):
+    """A function that opens a page; in the end nothing may have gone wrong with any."""
+    told, contexts = [], []
+
+    def open_page(name, width=1280, scheme="light"):
+        viewport = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=viewport, color_scheme=scheme, offline=True))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: told.append(message.text))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("requestfailed", lambda request: told.append(request.url))
+        page.on("dialog", lambda dialog: told.append(dialog.message))
+        page.on("request", lambda request: None if request.url[:5] in ("file:", "data:") else told.append(request.url))
+        page.goto(pages[name].as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert told == []
+
+
+@pytest.mark.parametrize("name", ["report", "hostile", "comparison"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_fits_and_is_accessible(opened, name, width, scheme):
+    page = opened(name, width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    images = page.evaluate("[...document.querySelectorAll('main img')].map((i) => i.complete && i.naturalWidth > 0)")
+    assert images
+    assert all(images)
+    for fold in page.locator("summary").all():
+        fold.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")] == []
+
+
+def test_the_theme_can_be_chosen(opened):
+    page = opened("report")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    button = page.get_by_role("button", name="Theme")
+    button.click()
+    button.press("Enter")
+    assert button.text_content() == "Theme: dark"
+    assert page.evaluate(ground) == "rgb(20, 23, 26)"
+    button.press(" ")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_mistakes_can_be_chosen_by_pair(opened):
+    page = opened("report")
+    pictures = page.locator("#gallery .picture")
+    everything = pictures.count()
+    choice = page.get_by_label("Show")
+    choice.focus()
+    choice.press("ArrowDown")
+    pair = choice.input_value()
+    assert pair
+    shown = [picture.get_attribute("data-pair") for picture in pictures.all() if picture.is_visible()]
+    assert set(shown) == {pair}
+    assert page.get_by_role("status").text_content().startswith(str(len(shown)))
+    choice.select_option("")
+    assert sum(picture.is_visible() for picture in pictures.all()) == everything
+
+
+def test_an_image_can_be_enlarged_and_closed_by_the_keyboard(opened):
+    page = opened("report")
+    first = page.locator("#gallery .enlarge").first
+    first.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    assert dialog.is_visible()
+    assert dialog.locator("img").get_attribute("src") == first.locator("img").get_attribute("src")
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    first.click()
+    dialog.get_by_role("button", name="Close").click()
+    assert not dialog.is_visible()
+
+
+def test_tables_unfold_and_the_command_can_be_copied(opened):
+    page = opened("report")
+    table = page.get_by_role("region", name="Layers", exact=True)
+    assert not table.is_visible()
+    page.get_by_text("Layer by layer").press("Enter")
+    assert table.is_visible()
+    button = page.get_by_role("button", name="Copy")
+    button.click()
+    page.wait_for_function("document.getElementById('copy').textContent !== 'Copy'")
+
+
+def test_printing_shows_all_of_it(opened):
+    page = opened("report", scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.get_by_role("region", name="Layers", exact=True).is_visible()
+    assert page.pdf()[:5] == b"%PDF-"
