@@ -49,6 +49,38 @@ def test_evaluate_repeats_the_accuracy(run):
     assert finished.stdout.startswith(f"{run.metrics['test_accuracy']:.2%} of 1,000 images are right")
 
 
+def test_evaluate_lists_the_classes(run, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cnnzoo", "evaluate", str(run.path)])
+    with pytest.raises(SystemExit):
+        main()
+    printed = capsys.readouterr().out
+    evaluation = run.evaluate()
+    low, high = evaluation.accuracy_interval()
+    assert f"95% interval {low:.2%} to {high:.2%}" in printed
+    assert f"{evaluation.top_k_accuracy(5):.2%} have their class among the 5 most probable" in printed
+    three = evaluation.by_class()[3]
+    assert f"3         100     {three.precision:.2%}  {three.recall:.2%}  {three.f1:.2%}" in printed
+
+
+def test_train_report_and_compare_leave_pages(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def command(words):
+        monkeypatch.setattr(sys, "argv", ["cnnzoo", *words.split()])
+        with pytest.raises(SystemExit) as exit_info:
+            main()
+        assert not exit_info.value.code
+        return capsys.readouterr().out
+
+    assert "  report.html\n" in command("train lenet5 --limit 100 --epochs 1 --out one --report")
+    command("train lenet5 --limit 200 --epochs 1 --out two")
+    assert command("report two") == "two/report.html\n"
+    printed = command("compare one two")
+    assert "one, two: " in printed
+    assert printed.endswith("\ncomparison.html\n")
+    assert all(Path(name).stat().st_size for name in ("one/report.html", "two/report.html", "comparison.html"))
+
+
 def test_predict_prints_every_class_best_first(run, picture):
     finished = cnnzoo_command("predict", run.path, picture)
     assert finished.returncode == 0, finished.stderr
@@ -219,6 +251,11 @@ def test_version():
         (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
+        (["report", "absent"], "error: There is no run folder 'absent'."),
+        (["report", "taken"], "error: 'taken' is not a run folder: it has none of run.json"),
+        (["report", "RUN", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
+        (["compare", "RUN"], "error: Name at least two different runs to compare."),
+        (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),
         (["predict", "RUN", "absent.png"], "error: No such image: 'absent.png'"),
         (["predict", "RUN", "text.png"], "error: 'text.png' is not a readable image."),
     ],
