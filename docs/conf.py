@@ -68,8 +68,8 @@ def _recipes_page() -> str:
         parts.append(_block(("recipes", network)).partition("\ndefault: ")[0] + "\n```")
         for name in cnnzoo.training.list_recipes(network):
             card = cnnzoo.training.recipe_card(network, name)
-            deviations = "".join(f"\n  - {deviation}" for deviation in card.deviations)
-            parts.append(f"- **{name}**: {card.source}{deviations}")
+            lines = "".join(f"\n  - {line}" for line in (*card.deviations, *card.results))
+            parts.append(f"- **{name}**: {card.source}{lines}")
     return "\n\n".join(parts) + "\n"
 
 

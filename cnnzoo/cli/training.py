@@ -201,8 +201,8 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A network; all with
         print_table(table)
         for card in cards:
             print(f"{card.name}: {card.source}")
-            for deviation in card.deviations:
-                print(f"  - {deviation}")
+            for line in (*card.deviations, *card.results):
+                print(f"  - {line}")
         print()
 
 

@@ -24,6 +24,11 @@ class Result(NamedTuple):
     fraction: float = 1.0
     image_size: int = 32
 
+    def __str__(self) -> str:
+        """Return it in a line."""
+        share = "" if self.fraction == 1 else f"{self.fraction:.0%} of "
+        return f"{self.accuracy:.1%} on {share}{self.data} at {self.image_size} pixels ({self.source})"
+
 
 @dataclass(frozen=True)
 class RecipeCard:

@@ -6,6 +6,7 @@ import pytest
 import cnnzoo
 from cnnzoo.training import Recipe, list_recipes, recipe_card
 from cnnzoo.training.recipe import kernel_initializer
+from cnnzoo.training.recipes import published_results
 
 
 @pytest.mark.parametrize("network", cnnzoo.list_models())
@@ -56,3 +57,18 @@ def test_another_network_has_a_default():
 def test_an_unknown_recipe_is_refused():
     with pytest.raises(ValueError, match=r"There is no recipe 'papers'\. Did you mean 'paper'"):
         recipe_card("vgg19", "papers")
+
+
+def test_what_the_lecture_published():
+    published = {network: recipe_card(network, "lecture").results for network in cnnzoo.list_models()}
+    assert [(result.data, result.accuracy, result.fraction) for (result,) in published.values()] == [
+        ("cifar10", 0.222, 0.1),
+        ("mnist", 0.9903, 1.0),
+        ("cifar10", 0.087, 0.1),
+    ]
+    assert str(published["alexnet"][0]) == "22.2% on 10% of cifar10 at 224 pixels (as the lecture published it)"
+
+
+def test_results_are_found_by_network_and_data():
+    assert set(published_results("vgg19", "cifar10", 0.1, 224)) == {"lecture"}
+    assert published_results("vgg19", "cifar10", 1.0, 224) == {}
