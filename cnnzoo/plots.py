@@ -1,10 +1,12 @@
 """Numbers in, Matplotlib figures out. Nothing is shown, and no global state is touched."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,8 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cnnzoo.data.split import Dataset, as_float, class_numbers
-from cnnzoo.evaluation.metrics import Calibration
 from cnnzoo.files import check_new, write_whole
+
+if TYPE_CHECKING:
+    from cnnzoo.evaluation.metrics import Calibration
 
 # Colours of M. Okabe, K. Ito (2008), told apart with any colour vision
 BLUE = "#0072b2"
@@ -63,7 +67,8 @@ def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None) -> Fig
     2
     """
     curves = run if isinstance(run, Mapping) else run.history
-    return _draw_curves({"": curves}, axes)
+    _check_curves("", curves)
+    return _draw_curves(_two_colours(curves), axes)
 
 
 def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure:
@@ -82,7 +87,10 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
     >>> len(histories({"one": {"loss": [2.0, 1.0]}, "two": {"loss": [2.0, 1.5]}}).axes)
     2
     """
-    return _draw_curves({name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}, axes)
+    all_curves = {name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}
+    for name, curves in all_curves.items():
+        _check_curves(f" in '{name}'", curves)
+    return _draw_curves(_a_colour_each(all_curves), axes)
 
 
 def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
@@ -96,10 +104,18 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     Returns:
         The figure, of one panel; the shade is the share of the true class.
 
+    Raises:
+        ValueError: ``counts`` is of another shape.
+
     >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
     1
     """
     classes = len(class_names)
+    if classes < 1 or np.shape(counts) != (classes, classes):
+        raise ValueError(
+            f"`counts` must be of shape (classes, classes), at least (1, 1). Received: {np.shape(counts)}, "
+            f"{classes} class names"
+        )
     if axes is None:
         side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
         axes = Figure(figsize=(side, side), dpi=DPI, layout="constrained").subplots()
@@ -174,11 +190,13 @@ def samples(
         word.
 
     Raises:
-        ValueError: There are not two axes for each image.
+        ValueError: There are no images, or not two axes for each.
 
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
+    if not len(images):
+        raise ValueError("There must be at least one image to draw. Received none.")
     pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
     if len(pairs) != len(images):
         raise ValueError(f"`axes` must be two for each of the {len(images)} images. Received: {len(pairs)} pairs")
@@ -366,15 +384,15 @@ class _Line(NamedTuple):
     marker: str
 
 
-def _draw_curves(runs: Mapping[str, Curves], axes: Sequence[Axes] | None) -> Figure:
-    for name, curves in runs.items():
-        if not any(key in curves for key in CURVES):
-            raise ValueError(
-                f"There must be one of {', '.join(CURVES)}{name and f' in {name!r}'}. Received: {[*curves]}"
-            )
+def _check_curves(where: str, curves: Curves) -> None:
+    if not any(key in curves for key in CURVES):
+        raise ValueError(f"There must be one of {', '.join(CURVES)}{where}. Received: {[*curves]}")
+
+
+def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None) -> Figure:
     both = _both(Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained").subplots(1, 2) if axes is None else axes)
     for panel, measure in zip(both, ("accuracy", "loss"), strict=True):
-        for line in _lines(runs):
+        for line in lines:
             values = line.curves.get(line.prefix + measure, ())
             epochs = range(1, len(values) + 1)
             panel.plot(epochs, values, line.style, color=line.color, marker=line.marker, markersize=4, label=line.label)
@@ -389,20 +407,18 @@ def _draw_curves(runs: Mapping[str, Curves], axes: Sequence[Axes] | None) -> Fig
     return _figure_of(accuracy)
 
 
-def _lines(runs: Mapping[str, Curves]) -> list[_Line]:
-    """Return what to draw: of one run in two colours, of several in one colour each."""
-    if len(runs) == 1:
-        (curves,) = runs.values()
-        both = [
-            _Line(curves, "", "training", BLUE, "-", "o"),
-            _Line(curves, "val_", "validation", VERMILION, "--", "s"),
-        ]
-        return [line for line in both if any(line.prefix + measure in curves for measure in ("accuracy", "loss"))]
+def _two_colours(curves: Curves) -> list[_Line]:
+    both = [_Line(curves, "", "training", BLUE, "-", "o"), _Line(curves, "val_", "validation", VERMILION, "--", "s")]
+    return [line for line in both if any(line.prefix + measure in curves for measure in ("accuracy", "loss"))]
+
+
+def _a_colour_each(runs: Mapping[str, Curves]) -> list[_Line]:
     lines = []
     for (name, curves), color, marker in zip(runs.items(), cycle(COLORS), cycle(MARKERS), strict=False):
         validated = "val_loss" in curves or "val_accuracy" in curves
-        lines.append(_Line(curves, "", "_" if validated else _short(name), color, ":", marker))
-        lines.append(_Line(curves, "val_", _short(name) if validated else "_", color, "-", marker))
+        label = _literal(name if not name.startswith("_") else f" {name}")  # else Matplotlib's legend leaves it out
+        lines.append(_Line(curves, "", "" if validated else label, color, ":", marker))
+        lines.append(_Line(curves, "val_", label if validated else "", color, "-", marker))
     return lines
 
 
@@ -470,6 +486,10 @@ def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, class_names
 
 
 def _short(name: str) -> str:
-    """Cut a long name, and keep Matplotlib from reading dollars as mathematics."""
-    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-    return short.replace("$", r"\$")
+    """Cut a long name."""
+    return _literal(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+
+
+def _literal(name: str) -> str:
+    """Keep Matplotlib from reading dollars as mathematics."""
+    return name.replace("$", r"\$")

@@ -46,6 +46,14 @@ def test_several_histories_differ_in_colour_and_marks():
     assert [text.get_text() for text in loss.get_legend().get_texts()] == [r"one \$", "two"]
 
 
+def test_the_legend_tells_any_names_apart():
+    names = ["lenet5-augmented-1", "lenet5-augmented-2", "_private"]
+    figure = plots.histories({name: CURVES for name in names})
+    assert [text.get_text().strip() for text in figure.axes[0].get_legend().get_texts()] == names
+    alone = plots.histories({"alone": CURVES})
+    assert [text.get_text() for text in alone.axes[0].get_legend().get_texts()] == ["alone"]
+
+
 def test_calibration_draws_the_share_that_is_right():
     labels, probabilities = np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
     figure = plots.calibration(Evaluation(("cat", "dog"), labels, probabilities).calibration(bins=5))
@@ -190,6 +198,11 @@ def test_feature_maps_draw_the_strongest_of_each_layer():
             lambda: plots.samples(np.zeros((2, 4, 4, 1)), np.zeros(2, int), np.ones((2, 1)), ["cat"], axes=[]),
             "two for each of the 2 images. Received: 0",
         ),
+        (
+            lambda: plots.samples(np.zeros((0, 4, 4, 1)), np.zeros(0, int), np.ones((0, 1)), ["cat"]),
+            "at least one image",
+        ),
+        (lambda: plots.confusion(np.zeros((0, 0), int), []), r"Received: \(0, 0\), 0 class names"),
         (lambda: plots.filters(np.zeros((3, 3, 4))), "`kernel` must be of shape"),
         (lambda: plots.feature_maps({"f6": np.zeros((1, 84))}), "The maps of 'f6' must be of shape"),
         (lambda: plots.feature_maps({"c1": np.zeros((2, 4, 4, 1))}), "The maps of 'c1' must be of shape"),

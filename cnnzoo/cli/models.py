@@ -13,7 +13,7 @@ from cnnzoo.cli.shared import app, bar, print_table, quiet_start
 from cnnzoo.wording import memory, times
 
 if TYPE_CHECKING:
-    from cnnzoo.inspect import LayerRow, LayerTable
+    from cnnzoo.inspect import LayerTable
 
 SHARE_WIDTH = 12  # characters, of the bar of all
 
@@ -91,7 +91,7 @@ def _layers(layers: LayerTable) -> Table:
         table.add_row(
             row.name,
             row.type,
-            _kernel(row),
+            row.window,
             times(row.output_shape),
             f"{row.params:,}",
             bar(row.params / max(layers.params, 1), SHARE_WIDTH),
@@ -101,11 +101,3 @@ def _layers(layers: LayerTable) -> Table:
             times(row.receptive_field),
         )
     return table
-
-
-def _kernel(row: LayerRow) -> str:
-    """Write the size of a kernel, and its stride where it is not 1."""
-    if row.kernel_size is None or row.strides is None:
-        return ""
-    stride = f" / {max(row.strides)}" if max(row.strides) > 1 else ""
-    return times(row.kernel_size) + stride

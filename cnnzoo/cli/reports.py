@@ -9,19 +9,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cnnzoo.cli.shared import DataPath, RunPath, app, print_table, quiet_start
+from cnnzoo.cli.shared import DataPath, OtherData, RunPath, app, print_table, quiet_start
 
 if TYPE_CHECKING:
-    from cnnzoo.report.comparison import Comparison
-
-Data = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
+    from cnnzoo.report.comparison import Comparison, Pair
 
 
 @app.command()
 def report(
     run: RunPath,
     out: Annotated[Path | None, typer.Option(help="The page to write.  [default: report.html in the run]")] = None,
-    data: Data = None,
+    data: OtherData = None,
     data_path: DataPath = None,
 ) -> None:
     """Write the report of a run: one HTML page with all that it shows, to be read, mailed or printed."""
@@ -35,7 +33,7 @@ def report(
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or lenet5, which ships trained.")],
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
-    data: Data = None,
+    data: OtherData = None,
     data_path: DataPath = None,
 ) -> None:
     """Compare runs: figures, curves, and whether they differ by more than chance on the same images."""
@@ -49,7 +47,7 @@ def compare(
 
 def _print(comparison: Comparison) -> None:
     table = Table("run", "network", box=None, pad_edge=False)
-    for heading in ("accuracy", "95 % interval", "loss", "parameters"):
+    for heading in ("accuracy", "95% interval", "loss", "parameters"):
         table.add_column(heading, justify="right")
     for row in comparison.rows:
         accuracy = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
@@ -59,9 +57,11 @@ def _print(comparison: Comparison) -> None:
         table.add_row(Text(row.name), Text(row.network), accuracy, interval, loss, params)
     print_table(table)
     for pair in comparison.pairs:
-        print(f"{pair.first}, {pair.second}: {pair.verdict}", end="")
-        print(
-            ""
-            if pair.test is None
-            else f" ({pair.test.only_first} : {pair.test.only_second}, p {pair.test.p_value:.2g})"
-        )
+        print(f"{pair.first}, {pair.second}: {pair.verdict}{_told(pair)}")
+
+
+def _told(pair: Pair) -> str:
+    if pair.test is None:
+        return ""
+    first, second, p_value = pair.test
+    return f" (only the first recognises {first:,}, only the second {second:,}; p {p_value:.2g})"

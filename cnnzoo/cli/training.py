@@ -14,14 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 import cnnzoo
-from cnnzoo.cli.shared import DataPath, RunPath, app, bar, print_table, quiet_start, stoppable
+from cnnzoo.cli.shared import DataPath, OtherData, RunPath, app, bar, print_table, quiet_start, stoppable
 from cnnzoo.training.environment import ADDRESSES
 from cnnzoo.wording import counted
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation import Evaluation
 
-TOP_K = 5
 NO_OPTIONS = ("resume", "tensorboard", "report", "distributed", "addresses", "processes", "process_id")  # of a run
 
 
@@ -134,11 +133,12 @@ def print_run(run: Any) -> None:
 @app.command()
 def evaluate(
     run: RunPath,
-    data: Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")] = None,
+    data: OtherData = None,
     data_path: DataPath = None,
 ) -> None:
     """Evaluate a trained network on the test images of a data set."""
     with quiet_start():
+        from cnnzoo.evaluation.metrics import TOP
         from cnnzoo.training import load_run
 
     evaluation = load_run(run).evaluate(data, data_path)
@@ -148,8 +148,8 @@ def evaluate(
         f"{evaluation.accuracy:.2%} of {total:,} images are right ({right:,}; 95% interval {low:.2%} to {high:.2%}), "
         f"loss {evaluation.loss:.4f}"
     )
-    if len(evaluation.class_names) > TOP_K:
-        print(f"{evaluation.top_k_accuracy(TOP_K):.2%} have their class among the {TOP_K} most probable")
+    if len(evaluation.class_names) > TOP:
+        print(f"{evaluation.top_k_accuracy():.2%} have their class among the {TOP} most probable")
     print(f"expected calibration error {evaluation.calibration().error:.2%}\n")
     print_table(_classes(evaluation))
     for true_name, predicted_name, count in evaluation.most_confused():
@@ -192,22 +192,16 @@ def predict(
 def recipes(name: Annotated[str | None, typer.Argument(help="A network; all without it.")] = None) -> None:
     """List the recipes of the networks, with their sources."""
     from cnnzoo.training import list_recipes, recipe_card
+    from cnnzoo.training.recipe import written
 
     for network in [cnnzoo.model_card(name).name] if name else cnnzoo.list_models():
         cards = [recipe_card(network, recipe) for recipe in list_recipes(network)]
         table = Table(network, *(card.name for card in cards), box=None, pad_edge=False)
         for field in asdict(cards[0].recipe):
-            table.add_row(field, *(_value(getattr(card.recipe, field)) for card in cards))
+            table.add_row(field, *(written(getattr(card.recipe, field)) for card in cards))
         print_table(table)
         for card in cards:
             print(f"{card.name}: {card.source}")
             for line in (*card.deviations, *card.results):
                 print(f"  - {line}")
         print()
-
-
-def _value(value: Any) -> str:
-    """Write a field of a recipe as a flag takes it."""
-    if isinstance(value, tuple):
-        return ",".join(":".join(map(str, part)) if isinstance(part, tuple) else part for part in value) or "-"
-    return "-" if value is None else str(value)

@@ -10,6 +10,8 @@ import numpy as np
 
 from cnnzoo.arguments import check_integer, check_number
 
+TOP = 5  # most probable classes among which the true one is customarily looked for
+
 # Loaded on first use: they take seconds, and a training needs neither
 scipy = lazy_loader.load("scipy")
 sklearn = lazy_loader.load("sklearn")
@@ -49,7 +51,7 @@ class ClassMetrics(NamedTuple):
         images: How many images are of it.
         precision: Share of the images taken for it that are of it, in [0, 1]; None where none is taken for it.
         recall: Share of its images that are recognised, in [0, 1]; None where there are none.
-        f1: Harmonic mean of the two; None where one is.
+        f1: Harmonic mean of the two; None where there are neither images of the class nor any taken for it.
     """
 
     name: str
@@ -122,13 +124,17 @@ class Evaluation:
         return float(np.mean(self.is_right))
 
     def accuracy_interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Return the interval of the accuracy that resampling the images gives: the bootstrap's percentiles.
+        """Return the interval of the accuracy that resampling the images gives, see ``bootstrap_interval``.
 
-        See ``bootstrap_interval``.
+        Args:
+            level: Share of the resampled accuracies that lie within, in (0, 1).
+
+        Raises:
+            ValueError: ``level`` is out of range.
         """
         return bootstrap_interval(int(self.is_right.sum()), len(self.labels), level)
 
-    def top_k_accuracy(self, k: int = 5) -> float:
+    def top_k_accuracy(self, k: int = TOP) -> float:
         """Return the share of the images whose class is among the ``k`` most probable, in [0, 1].
 
         Of classes that are equally probable the first counts as the more probable, as in ``predictions``.
@@ -185,7 +191,8 @@ class Evaluation:
             return Calibration(edges, counts, sums / counts, right / counts)
 
     def most_confused(self, pairs: int = 3) -> list[tuple[str, str, int]]:
-        """Return the pairs of classes most often confused: true class, predicted class, how often."""
+        """Return the ``pairs`` of classes most often confused, at least 1: true class, predicted class, how often."""
+        check_integer("pairs", pairs, least=1)
         counts = self.confusion
         np.fill_diagonal(counts, 0)
         worst = np.argsort(-counts, axis=None, kind="stable")[:pairs]
@@ -198,6 +205,7 @@ class Evaluation:
 
     def surest_mistakes(self, count: int = 5) -> np.ndarray:
         """Return the positions of at most ``count`` images that are not recognised, the most confident first."""
+        check_integer("count", count, least=0)
         wrong = np.flatnonzero(~self.is_right)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:count]
 

@@ -15,6 +15,7 @@ from cnnzoo.arguments import shape_fits
 from cnnzoo.inspect.graph import Call, Shape, Tensor, graph_inputs, walk
 from cnnzoo.inspect.kinds import KINDS, is_kind, spatial, window
 from cnnzoo.inspect.receptive import field_after, pixel
+from cnnzoo.wording import times
 
 
 class LayerRow(NamedTuple):
@@ -42,6 +43,14 @@ class LayerRow(NamedTuple):
     strides: tuple[int, ...] | None = None
     activation_bytes: int = 0
     receptive_field: tuple[int, ...] | None = None
+
+    @property
+    def window(self) -> str:
+        """The size of the kernel, and the stride where it is not 1, as people write it."""
+        if self.kernel_size is None or self.strides is None:
+            return ""
+        largest = max(self.strides)
+        return times(self.kernel_size) + (f" / {largest}" if largest > 1 else "")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnzoo import plots
-from cnnzoo.data.catalog import DataSource
+from cnnzoo.data.folder import ImageFiles
 from cnnzoo.evaluation.paired import PairedTest, mcnemar
 from cnnzoo.files import check_new
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.report.findings import Findings, find
-from cnnzoo.report.page import write_page
+from cnnzoo.report.page import NOT_KNOWN, write_page
 from cnnzoo.report.pictures import chart_address
-from cnnzoo.training.folder import source_from
+from cnnzoo.training.recipe import written
+from cnnzoo.wording import times
 
 LEVEL = 0.05  # of significance, for each pair
 
@@ -125,20 +125,24 @@ def write_comparison(
             f"Name at least two different runs to compare. Received: {', '.join(map(str, runs)) or 'none'}"
         )
     names = _names([Path(run) for run in runs])
-    found = {name: find(run, data, data_path) for name, run in zip(names, runs, strict=True)}
-    rows = tuple(_row(name, each) for name, each in found.items())
+    found, rows = {}, []
+    for name, run in zip(names, runs, strict=True):
+        found[name] = find(run, data, data_path)
+        rows.append(_row(name, found[name]))
+        found[name].model = None  # so that one at a time takes memory
     pairs = tuple(Pair(first, second, _test(found[first], found[second])) for first, second in combinations(names, 2))
     write_page(
         "comparison.html",
         out,
         rows=rows,
+        other_data=data,
         pairs=pairs,
         curves=_curves(found),
         classes=_classes(found),
         differences=_differences(found),
         missing=[f"{name}: {sentence}" for name, each in found.items() for sentence in each.missing],
     )
-    return Comparison(rows, pairs, out)
+    return Comparison(tuple(rows), pairs, out)
 
 
 def _names(paths: list[Path]) -> list[str]:
@@ -185,25 +189,17 @@ def _test(first: Findings, second: Findings) -> PairedTest | None:
 
 
 def _have_same_images(first: Findings, second: Findings) -> bool:
-    """Tell whether two runs were asked about the same images, be it at different sizes."""
-    if first.evaluation is None or second.evaluation is None or first.dataset is None or second.dataset is None:
-        return False
-    if not np.array_equal(first.evaluation.labels, second.evaluation.labels):
+    """Tell whether two runs were asked about the same images, be it that each sees them at its own size."""
+    if first.dataset is None or second.dataset is None:
         return False
     one, other = first.dataset.test.images, second.dataset.test.images
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return np.array_equal(one, other)
-    return bool(_drawn(first) == _drawn(second))
-
-
-def _drawn(found: Findings) -> dict[str, Any] | None:
-    """Return what the images of a run are, but for their size."""
-    source: DataSource | None = None if found.record is None else source_from(found.record["data"]["source"])
-    return None if source is None else {**asdict(source), "image_size": None}
+    if isinstance(one, ImageFiles) and isinstance(other, ImageFiles):
+        return np.array_equal(one.paths, other.paths)
+    return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.array_equal(one, other)
 
 
 def _curves(found: dict[str, Findings]) -> str | None:
-    histories = {name: each.history for name, each in found.items() if each.history}
+    histories = {name: each.history for name, each in found.items() if each.history and each.has_curves}
     return chart_address(plots.histories(histories)) if histories else None
 
 
@@ -220,7 +216,7 @@ def _differences(found: dict[str, Findings]) -> dict[str, list[str]]:
     """Return in what the runs were set up differently: fields of the recipe, the data, the seed."""
     set_up = [_set_up(each) for each in found.values()]
     fields = dict.fromkeys(field for each in set_up for field in each)
-    values = {field: [str(each.get(field, "not known")) for each in set_up] for field in fields}
+    values = {field: [written(each[field]) if field in each else NOT_KNOWN for each in set_up] for field in fields}
     return {field: row for field, row in values.items() if len(set(row)) > 1}
 
 
@@ -232,7 +228,7 @@ def _set_up(found: Findings) -> dict[str, Any]:
     source = data["source"] or {"name": "arrays", "path": None, "fraction": 1.0}
     return {
         "network": record["model"]["name"],
-        "input": record["model"]["input_shape"],
+        "input": times(record["model"]["input_shape"]),
         "data": source["path"] or source["name"],
         "fraction": source["fraction"],
         "training images": data["train_size"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from cnnzoo.data.resize import resize_into
+from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
-from cnnzoo.evaluation.evaluate import evaluate
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
+from cnnzoo.plots import CURVES
 from cnnzoo.training.folder import HISTORY, MODEL, RECORD, History, read_history, read_model, read_record
 from cnnzoo.training.run import Run, find_run
 
@@ -30,8 +30,9 @@ class Findings:
         record: What was trained, on what and how, as in ``run.json``.
         history: Loss and accuracy by epoch.
         model: The trained network.
-        dataset: The images that it was trained and tested on.
+        dataset: The images that it is evaluated on, those that it was trained on among them.
         evaluation: What it makes of the test images.
+        other_data: The data that it is evaluated on, where the user names others than those of the run.
         missing: Sentences that say what is not there, and why.
     """
 
@@ -41,6 +42,7 @@ class Findings:
     model: keras.Model | None = None
     dataset: Dataset | None = None
     evaluation: Evaluation | None = None
+    other_data: str | None = None
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -49,6 +51,11 @@ class Findings:
         if self.record is not None:
             return str(self.record["model"]["name"])
         return self.path.name if self.model is None else str(self.model.name)
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether the history has any of the curves that are drawn."""
+        return self.history is not None and any(name in self.history for name in CURVES)
 
     @property
     def accuracy(self) -> float | None:
@@ -70,16 +77,6 @@ class Findings:
         if self.accuracy is None or not self.test_size:
             return None
         return bootstrap_interval(round(self.accuracy * self.test_size), self.test_size)
-
-    def images_at(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return the test images at ``positions`` as the network sees them: float32 in [0, 1]."""
-        if self.dataset is None or self.model is None:
-            raise ValueError("There are no images.")
-        images = self.dataset.test.images[np.asarray(positions, int)]
-        sides = zip(self.model.input_shape[1:], images.shape[1:], strict=True)
-        seen = np.empty((len(images), *(own or side for own, side in sides)), np.float32)
-        resize_into(seen, images)
-        return seen
 
 
 def find(
@@ -103,6 +100,8 @@ def find(
         )
     found.record = _read(found, RECORD, read_record, "what was trained, on what, and how well it does")
     found.history = _read(found, HISTORY, read_history, "the learning curves")
+    if found.history is not None and not found.has_curves:
+        found.missing.append(f"{HISTORY} has none of the columns {', '.join(CURVES)}: the learning curves.")
     found.model = _read(found, MODEL, read_model, "the network, and all that is asked of it")
     _evaluate(found, data, data_path)
     return found
@@ -126,11 +125,20 @@ def _evaluate(found: Findings, data: str | None, data_path: str | os.PathLike[st
     if found.model is None or found.record is None:
         return
     run = Run(found.model, found.history or {}, found.record, found.path)
+    found.other_data = data if data is not None and not _is_own(run, data, data_path) else None
     try:
         dataset = run.load_data(data, data_path)
-        found.evaluation = evaluate(
-            run.model, dataset.test, class_names=run.class_names, image_size=run.model.input_shape[1:3]
-        )
-        found.dataset = dataset
+        evaluation = run.evaluate_on(dataset)
     except (ValueError, OSError) as error:
         found.missing.append(f"The test images cannot be shown to the network: {error}")
+        return
+    if not np.isfinite(evaluation.probabilities).all():
+        found.missing.append("The network gives no numbers (NaN) for some of the test images: all that is asked of it.")
+        return
+    found.dataset, found.evaluation = dataset, evaluation
+
+
+def _is_own(run: Run, data: str, data_path: str | os.PathLike[str] | None) -> bool:
+    """Tell whether ``data`` are all of those that the run was trained on."""
+    source, named = run.record["data"]["source"], find_source(data, data_path)
+    return source is not None and (source["name"], source["path"], source["fraction"]) == (named.name, named.path, 1)

@@ -1,7 +1,9 @@
-"""Pages from templates: what a page says is escaped, and it may load nothing from anywhere."""
+"""Pages from templates: what a page says is escaped, and it may load nothing and run no script but its own."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import cnnzoo
 from cnnzoo.files import write_whole
 from cnnzoo.wording import memory, times
 
-NO_SHARE = "none"
+NOT_KNOWN = "not known"
 
 
 def write_page(template: str, path: Path, **content: Any) -> Path:
@@ -20,11 +22,15 @@ def write_page(template: str, path: Path, **content: Any) -> Path:
     Raises:
         OSError: It cannot be written there.
     """
-    text = _templates().get_template(template).render(version=cnnzoo.__version__, **content)
+    templates = _templates()
+    script = templates.get_template("page.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = templates.get_template(template)
+    text = page.render(version=cnnzoo.__version__, script=script, script_digest=digest, **content)
     try:
         write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     except OSError as error:
-        raise OSError(f"'{path}' cannot be written ({error.strerror}). Give another with `--out`.") from error
+        raise OSError(f"'{path}' cannot be written ({error.strerror or error}). Give another.") from error
     return path
 
 
@@ -44,9 +50,9 @@ def percent(share: float | None, digits: int = 1) -> str:
     """Write a share as people read it.
 
     >>> percent(0.983), percent(None)
-    ('98.3 %', 'none')
+    ('98.3 %', 'not known')
     """
-    return NO_SHARE if share is None or share != share else f"{100 * share:.{digits}f} %"
+    return NOT_KNOWN if share is None or share != share else f"{100 * share:.{digits}f} %"
 
 
 def count(number: int) -> str:

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-LARGEST_SIDE = 224  # pixels, of an image on the page
+LARGEST_SIDE = 160  # pixels, of an image on the page, unless it is asked for larger
 LOSSLESS_SIDE = 64  # up to which an image is small enough to be kept as it is
 QUALITY = 85
 
 
-def image_address(image: np.ndarray) -> str:
+def image_address(image: np.ndarray, largest_side: int = LARGEST_SIDE) -> str:
     """Return ``image``, in [0, 1] of shape (height, width, channels), as a data URI: PNG if it is small, else JPEG.
 
-    Unless there are 3 channels, the first is shown, in grey.
+    Unless there are 3 channels, the first is shown, in grey. No side is longer than ``largest_side``.
     """
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     picture = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
-    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    picture.thumbnail((largest_side, largest_side))
     is_small = max(picture.size) <= LOSSLESS_SIDE
     return _address(_written(picture, "PNG" if is_small else "JPEG"), "image/png" if is_small else "image/jpeg")
 
 
 def chart_address(figure: Figure) -> str:
-    """Return ``figure`` as a data URI of a drawing (SVG) on no ground of its own."""
+    """Return ``figure`` as a data URI of a drawing (SVG) on no ground of its own.
+
+    Text stays text, so that the reader's fonts show letters that Matplotlib's own lacks.
+    """
     file = io.BytesIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return _address(file.getvalue(), "image/svg+xml")
 
 

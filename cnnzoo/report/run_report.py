@@ -10,7 +10,10 @@ import keras
 import numpy as np
 
 from cnnzoo import plots
-from cnnzoo.evaluation.metrics import Evaluation
+from cnnzoo.data.catalog import DATA_CARDS
+from cnnzoo.data.resize import resize_into
+from cnnzoo.data.split import Dataset
+from cnnzoo.evaluation.metrics import TOP, Evaluation
 from cnnzoo.files import check_new
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.features import features
@@ -19,9 +22,17 @@ from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.report.findings import Findings, find
 from cnnzoo.report.page import write_page
-from cnnzoo.report.pictures import chart_address, drawing_address, image_address, photograph_address
+from cnnzoo.report.pictures import (
+    LARGEST_SIDE,
+    chart_address,
+    drawing_address,
+    image_address,
+    photograph_address,
+)
 from cnnzoo.training.command import command_for, recipe_name
+from cnnzoo.training.recipe import written
 from cnnzoo.training.recipes import RECIPE_CARDS, published_results
+from cnnzoo.training.run import find_run
 
 REPORT = "report.html"
 
@@ -30,10 +41,9 @@ OF_A_PAIR = 6  # of one pair of classes, so that one does not fill the gallery
 PAIRS = 6
 EXPLAINED = 6  # images with Grad-CAM, half of them right
 SHOWN_LAYERS = 6
-TOP_K = 5
-MOST_CLASSES = 40  # that the confusion matrix is drawn for
 MOST_PLACES = 3  # probabilities beside an image
 BATCH_SIZE = 4  # of images at a time, which bounds the memory for Grad-CAM
+HEATED_SIDE = 224  # pixels
 
 
 class Picture(NamedTuple):
@@ -45,6 +55,7 @@ class Picture(NamedTuple):
         predicted_name: The class that the network takes it for.
         probabilities: The largest, with the names of the classes.
         heated: The image with Grad-CAM over it; None where there is none.
+        file: Its name, where it is a file.
     """
 
     address: str
@@ -52,6 +63,7 @@ class Picture(NamedTuple):
     predicted_name: str
     probabilities: list[tuple[str, float]]
     heated: str | None = None
+    file: str | None = None
 
     @property
     def is_right(self) -> bool:
@@ -88,24 +100,24 @@ def write_report(
     """
     if out is not None:
         check_new(Path(out))
-    elif str(path) in MODEL_CARDS and not Path(path).is_dir():
+    elif find_run(path) != Path(path):
         raise ValueError(f"'{path}' ships with the package, where nothing is written. Give a file for the report.")
     found = find(path, data, data_path)
     missing = list(found.missing)
     content = {
-        "name": found.name,
         "title": _title(found),
         "folder": str(found.path),
         "record": found.record,
         "verdict": _verdict(found),
-        "curves": _curves(found, missing),
+        "curves": _curves(found),
         "quality": _quality(found.evaluation),
+        "most_classes": plots.MOST_CLASSES,
         "confusion": _confusion(found.evaluation),
         "mistakes": _mistakes(found),
         "explained": _explained(found, missing),
         "maps": _maps(found, missing),
         "layers": _layers(found, missing),
-        "recipe": _recipe(found.record),
+        "recipes": _recipes(found.record),
         "command": _command(found),
         "missing": missing,
     }
@@ -113,6 +125,8 @@ def write_report(
 
 
 def _title(found: Findings) -> str:
+    if found.record is not None and found.record.get("finetuned"):
+        return f"{found.name}, finetuned"
     card = MODEL_CARDS.get(found.name)
     return found.name if card is None else card.title
 
@@ -122,7 +136,7 @@ def _verdict(found: Findings) -> dict[str, Any] | None:
     if found.accuracy is None or found.interval is None or found.record is None:
         return None
     low, _ = found.interval
-    chance = _chance(found)
+    chance = _chance(found.evaluation, len(found.record["data"]["class_names"]))
     return {
         "accuracy": found.accuracy,
         "interval": found.interval,
@@ -131,22 +145,20 @@ def _verdict(found: Findings) -> dict[str, Any] | None:
         "chance": chance,
         "has_learned": low > chance,
         "is_recorded": found.evaluation is None,
+        "other_data": found.other_data,
         "published": _published(found, found.interval),
     }
 
 
-def _chance(found: Findings) -> float:
-    """Return what always naming the commonest class comes to; one in as many as there are classes, without images."""
-    if found.evaluation is not None:
-        return float(np.bincount(found.evaluation.labels).max() / len(found.evaluation.labels))
-    assert found.record is not None  # noqa: S101
-    return 1 / len(found.record["data"]["class_names"])
+def _chance(evaluation: Evaluation | None, classes: int) -> float:
+    """Return what always naming the commonest class comes to; without the images, what guessing does."""
+    return 1 / classes if evaluation is None else float(np.bincount(evaluation.labels).max() / len(evaluation.labels))
 
 
 def _published(found: Findings, interval: tuple[float, float]) -> list[dict[str, Any]]:
     """Return what the recipes for this network come to on the same data, and how the run compares."""
     record = found.record
-    if record is None or record["data"]["source"] is None:
+    if record is None or record["data"]["source"] is None or found.other_data or record.get("finetuned"):
         return []
     source, (height, width, _) = record["data"]["source"], record["model"]["input_shape"]
     results = published_results(found.name, source["name"], source["fraction"], height if height == width else 0)
@@ -170,22 +182,16 @@ def _compared(interval: tuple[float, float], accuracy: float) -> str:
     return "this run is worse" if high < accuracy else "this run is as good, within its interval"
 
 
-def _curves(found: Findings, missing: list[str]) -> dict[str, Any] | None:
+def _curves(found: Findings) -> dict[str, Any] | None:
     history = found.history
-    if not history:
-        return None
-    try:
-        chart = chart_address(plots.history(history))
-    except ValueError as error:
-        missing.append(f"The learning curves cannot be drawn. {error}")
+    if history is None or not found.has_curves:
         return None
     columns = [name for name in plots.CURVES if name in history]
-    last = {name: history[name][-1] for name in columns if history[name]}
     return {
-        "chart": chart,
+        "chart": chart_address(plots.history(history)),
         "columns": columns,
         "rows": list(zip(*(history[name] for name in columns), strict=True)),
-    } | {"last": last}
+    }
 
 
 def _quality(evaluation: Evaluation | None) -> dict[str, Any] | None:
@@ -193,11 +199,10 @@ def _quality(evaluation: Evaluation | None) -> dict[str, Any] | None:
     if evaluation is None:
         return None
     calibration = evaluation.calibration()
-    top_k = TOP_K if len(evaluation.class_names) > TOP_K else None
     return {
         "loss": evaluation.loss,
-        "k": top_k,
-        "top_k": None if top_k is None else evaluation.top_k_accuracy(top_k),
+        "k": TOP,
+        "top_k": evaluation.top_k_accuracy() if len(evaluation.class_names) > TOP else None,
         "classes": evaluation.by_class(),
         "calibration": chart_address(plots.calibration(calibration)),
         "error": calibration.error,
@@ -209,7 +214,7 @@ def _quality(evaluation: Evaluation | None) -> dict[str, Any] | None:
 def _confusion(evaluation: Evaluation | None) -> dict[str, Any] | None:
     if evaluation is None:
         return None
-    is_drawn = len(evaluation.class_names) <= MOST_CLASSES
+    is_drawn = len(evaluation.class_names) <= plots.MOST_CLASSES
     figure = plots.confusion(evaluation.confusion, evaluation.class_names) if is_drawn else None
     return {
         "chart": None if figure is None else chart_address(figure),
@@ -236,20 +241,32 @@ def _mistakes(found: Findings) -> dict[str, Any] | None:
 
 
 def _pictures(found: Findings, positions: list[int], heat: np.ndarray | None = None) -> list[Picture]:
-    if not positions or found.evaluation is None:
+    if not positions or found.evaluation is None or found.dataset is None or found.model is None:
         return []
-    evaluation, images = found.evaluation, found.images_at(positions)
-    heated = [None] * len(images) if heat is None else [image_address(each) for each in plots.blend(images, heat)]
+    evaluation, images = found.evaluation, _seen(found.model, found.dataset, positions)
+    side = LARGEST_SIDE if heat is None else HEATED_SIDE
+    blended = [None] * len(images) if heat is None else plots.blend(images, heat)
+    files = getattr(found.dataset.test.images, "paths", None)
     return [
         Picture(
-            image_address(image),
+            image_address(image, side),
             evaluation.class_names[evaluation.labels[position]],
             evaluation.class_names[evaluation.predictions[position]],
             _largest(evaluation, position),
-            over,
+            None if over is None else image_address(over, side),
+            None if files is None else Path(files[position]).name,
         )
-        for position, image, over in zip(positions, images, heated, strict=True)
+        for position, image, over in zip(positions, images, blended, strict=True)
     ]
+
+
+def _seen(model: keras.Model, dataset: Dataset, positions: list[int]) -> np.ndarray:
+    """Return the test images at ``positions`` as the network sees them: float32 in [0, 1]."""
+    images = dataset.test.images[np.array(positions)]
+    sides = zip(model.input_shape[1:], images.shape[1:], strict=True)
+    seen = np.empty((len(images), *(own or side for own, side in sides)), np.float32)
+    resize_into(seen, images)
+    return seen
 
 
 def _largest(evaluation: Evaluation, position: int) -> list[tuple[str, float]]:
@@ -261,14 +278,14 @@ def _largest(evaluation: Evaluation, position: int) -> list[tuple[str, float]]:
 def _explained(found: Findings, missing: list[str]) -> list[Picture]:
     """Return images with Grad-CAM for the class that is predicted: some that are right, and the surest mistakes."""
     evaluation = found.evaluation
-    if evaluation is None or found.model is None:
+    if evaluation is None or found.model is None or found.dataset is None:
         return []
     right = [int(position) for position in evaluation.showcase(0) if evaluation.is_right[position]]
     wrong = [int(position) for position in evaluation.surest_mistakes(EXPLAINED // 2)]
     positions = [*right[: EXPLAINED - len(wrong)], *wrong]
     try:
-        heat = gradcam(found.model, found.images_at(positions), batch_size=BATCH_SIZE)
-    except ValueError as error:
+        heat = gradcam(found.model, _seen(found.model, found.dataset, positions), batch_size=BATCH_SIZE)
+    except Exception as error:  # the backends raise whatever a network of an unforeseen kind causes
         missing.append(f"Grad-CAM does not work on this network. {error}")
         return []
     return _pictures(found, positions, heat)
@@ -276,15 +293,16 @@ def _explained(found: Findings, missing: list[str]) -> list[Picture]:
 
 def _maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     """Return what the layers make of one image, one that is right where there is one."""
-    if found.evaluation is None or found.model is None:
+    if found.evaluation is None or found.model is None or found.dataset is None:
         return None
     names = _layers_with_maps(found.model)
     if not names:
         missing.append("There are no feature maps: no layer of the network itself gives maps.")
         return None
     (position,) = [*np.flatnonzero(found.evaluation.is_right)[:1], 0][:1]
-    images = found.images_at([position])
-    maps = {name: np.asarray(values) for name, values in features(found.model, names)(images, training=False).items()}
+    images = _seen(found.model, found.dataset, [int(position)])
+    outputs = features(found.model, names)(images, training=False)
+    maps = {name: keras.ops.convert_to_numpy(values) for name, values in outputs.items()}
     return {
         "chart": photograph_address(plots.feature_maps(maps, images[0])),
         "layers": names,
@@ -297,8 +315,7 @@ def _layers_with_maps(model: keras.Model) -> list[str]:
     names = [
         layer.name
         for layer in model.layers
-        if isinstance(layer, keras.layers.Layer)
-        and not isinstance(layer, keras.layers.InputLayer | keras.Model)
+        if not isinstance(layer, keras.layers.InputLayer | keras.Model)
         and len(getattr(layer.output, "shape", ())) == 4
         and layer.output.shape[1:3] != (1, 1)
     ]
@@ -318,25 +335,33 @@ def _layers(found: Findings, missing: list[str]) -> dict[str, Any] | None:
         return None
 
 
-def _recipe(record: dict[str, Any] | None) -> dict[str, Any] | None:
+def _recipes(record: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return how the network was trained: once, or a finetuned one part by part."""
     if record is None:
-        return None
+        return []
     name = recipe_name(record)
     card = RECIPE_CARDS.get((record["model"]["name"], name or ""))
-    fields = {key.replace("_", " "): _value(value) for key, value in record["recipe"].items()}
-    return {"name": name, "card": card, "fields": fields}
-
-
-def _value(value: Any) -> str:
-    """Write a field of a recipe as people read it."""
-    if isinstance(value, list):
-        return ", ".join(":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "the network's own" if value is None else str(value)
+    finetuned = record.get("finetuned")
+    parts = [record["recipe"]] if not finetuned else finetuned["recipes"]
+    titles = ["Recipe"] if not finetuned else ["Recipe of the top", "Recipe of the unfrozen layers"]
+    return [
+        {
+            "title": title,
+            "name": name,
+            "card": card,
+            "is_finetuned": bool(finetuned),
+            "fields": {key.replace("_", " "): written(value) for key, value in part.items()},
+        }
+        for title, part in zip(titles, parts, strict=False)
+    ]
 
 
 def _command(found: Findings) -> str | None:
+    """Return the command that repeats the run; all training images are known where the run's own data are loaded."""
     if found.record is None:
         return None
-    return command_for(found.record, None if found.dataset is None else len(found.dataset.train.labels))
+    source = found.record["data"]["source"]
+    if found.dataset is not None and not found.other_data:
+        return command_for(found.record, len(found.dataset.train.labels))
+    is_whole = source is not None and source["fraction"] == 1 and source["name"] in DATA_CARDS
+    return command_for(found.record, DATA_CARDS[source["name"]].train_size if is_whole else None)

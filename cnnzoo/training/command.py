@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from cnnzoo.data.catalog import FOLDER
+from cnnzoo.pretrained.transfer import DROPOUT_RATE
 from cnnzoo.training.finetune import HEAD, UNFROZEN
-from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.folder import recipe_from
+from cnnzoo.training.recipe import Recipe, written
 from cnnzoo.training.recipes import RECIPE_CARDS, recipe_card
 
 
@@ -21,12 +23,19 @@ def command_for(record: dict[str, Any], all_images: int | None = None) -> str | 
             trained on stands in the command.
 
     Returns:
-        One line for a shell; None where the run was not made by a command.
+        One line for a shell; None where no command does just that: the run was made by ``fit``, shared by several
+        devices, or set up as only Python can.
     """
     words = {"train": _train, "finetune": _finetune}.get(record["begun_by"])
-    if words is None or record["data"]["source"] is None:
+    size = record["data"]["image_size"]
+    is_plain = record["data"]["source"] is not None and record.get("computation", {}).get("devices", 1) == 1
+    if words is None or not is_plain or (size is not None and size[0] != size[1]):
         return None
-    return shlex.join(["cnnzoo", *words(record, all_images), *_source(record), "--seed", str(record["seed"])])
+    own = words(record, all_images)
+    if own is None:
+        return None
+    side = [] if size is None else ["--image-size", str(size[0])]
+    return shlex.join(["cnnzoo", *own, *side, *_source(record), "--seed", str(record["seed"])])
 
 
 def recipe_name(record: dict[str, Any]) -> str | None:
@@ -36,68 +45,54 @@ def recipe_name(record: dict[str, Any]) -> str | None:
     True
     """
     network = record["model"]["name"]
-    recipe = _recipe(record["recipe"])
+    recipe = recipe_from(record["recipe"])
     found = (name for (owner, name), card in RECIPE_CARDS.items() if owner == network and card.recipe == recipe)
-    return next(found, None)
-
-
-def _recipe(recorded: dict[str, Any]) -> Recipe:
-    """Return the recipe of a record; ``fit`` records no initializer, as it takes the weights as they are."""
-    return Recipe(**{key: value for key, value in recorded.items() if value is not None or key != "initializer"})
+    return None if record.get("finetuned") else next(found, None)
 
 
 def _train(record: dict[str, Any], all_images: int | None) -> list[str]:
-    network, recipe = record["model"]["name"], _recipe(record["recipe"])
+    network, recipe = record["model"]["name"], recipe_from(record["recipe"])
     name = recipe_name(record)
     words = ["train", network, "--data", _data(record), "--recipe", name or "default"]
     if name is None:
         words += _changes(recipe_card(network).recipe, recipe)
     data = record["data"]
     used = data["train_size"] + (data["validation_size"] if recipe.patience else 0)
-    if used != all_images:
-        words += ["--limit", str(used)]
-    return [*words, *_image_size(data["image_size"])]
+    return words if used == all_images else [*words, "--limit", str(used)]
 
 
-def _finetune(record: dict[str, Any], all_images: int | None) -> list[str]:
+def _finetune(record: dict[str, Any], all_images: int | None) -> list[str] | None:
     finetuned = record["finetuned"]
-    words = ["finetune", record["model"]["name"], _data(record)]
-    head, *rest = (_recipe(recipe) for recipe in finetuned["recipes"])
-    options = {
-        "--weights": finetuned["weights"] or "none",
-        "--epochs": head.epochs if head.epochs != HEAD.epochs else None,
-        "--learning-rate": head.learning_rate if head.learning_rate != HEAD.learning_rate else None,
-        "--augment": ",".join(head.augment) or None,
-        "--unfreeze": finetuned["unfrozen_from"],
-    }
-    for unfrozen in rest:
-        options["--unfrozen-epochs"] = unfrozen.epochs if unfrozen.epochs != UNFROZEN.epochs else None
-        rate = unfrozen.learning_rate
-        options["--unfrozen-learning-rate"] = rate if rate != UNFROZEN.learning_rate else None
-    given = [(option, str(value)) for option, value in options.items() if value is not None]
-    return [*words, *(word for pair in given for word in pair), *_image_size(record["data"]["image_size"])]
+    head, *rest = (recipe_from(recipe) for recipe in finetuned["recipes"])
+    parts = [(head, HEAD, ""), *((recipe, UNFROZEN, "unfrozen-") for recipe in rest)]
+    has_options = all(
+        recipe == replace(default, epochs=recipe.epochs, learning_rate=recipe.learning_rate, augment=head.augment)
+        for recipe, default, _ in parts
+    )
+    if finetuned.get("backbone") is None or finetuned["dropout_rate"] != DROPOUT_RATE or not has_options:
+        return None
+    words = ["finetune", finetuned["backbone"], _data(record), "--weights", finetuned["weights"] or "none"]
+    for recipe, default, prefix in parts:
+        for option, field in (("epochs", "epochs"), ("learning-rate", "learning_rate")):
+            if getattr(recipe, field) != getattr(default, field):
+                words += [f"--{prefix}{option}", str(getattr(recipe, field))]
+    if head.augment:
+        words += ["--augment", ",".join(head.augment)]
+    return words if finetuned["unfrozen_from"] is None else [*words, "--unfreeze", finetuned["unfrozen_from"]]
 
 
 def _changes(default: Recipe, recipe: Recipe) -> list[str]:
     """Return the options that change ``default`` into ``recipe``."""
     words = []
     for field in fields(Recipe):
-        value = getattr(recipe, field.name)
+        value, option = getattr(recipe, field.name), field.name.replace("_", "-")
         if value is None or value == getattr(default, field.name):
             continue
-        option = field.name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
-        elif field.name == "steps":
-            words += [f"--{option}", ",".join(f"{share}:{factor}" for share, factor in value)] if value else []
-        else:
-            words += [f"--{option}", ",".join(value) if isinstance(value, tuple) else str(value)]
+        elif value != () or field.name != "steps":  # which go with the schedule
+            words += [f"--{option}", ",".join(value) if field.name == "augment" else written(value)]
     return words
-
-
-def _image_size(size: list[int] | None) -> list[str]:
-    """Return the option for a square; the command line takes no other."""
-    return [] if size is None or size[0] != size[1] else ["--image-size", str(size[0])]
 
 
 def _data(record: dict[str, Any]) -> str:

@@ -120,6 +120,8 @@ def finetune(
         record["finetuned"] = {
             "weights": None if weights is None or not isinstance(backbone, str) else os.fspath(weights),
             "unfrozen_from": unfreeze_from,
+            "backbone": name if isinstance(backbone, str) else None,
+            "dropout_rate": dropout_rate,
             "recipes": [part.record["recipe"] for part in parts],
         }
         evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size)

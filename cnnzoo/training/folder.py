@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.data.catalog import DataSource
 from cnnzoo.files import write_whole
+from cnnzoo.training.recipe import Recipe
 
 MODEL = "model.keras"
 HISTORY = "history.csv"
@@ -211,17 +212,27 @@ def read_record(path: Path, *, finished: bool = True) -> dict[str, Any]:
 
 
 def _is_record(record: dict[str, Any], finished: bool) -> bool:
-    data = record["data"]
+    data, model = record["data"], record["model"]
     names = data["class_names"]
     if data["source"] is not None:
         source_from(data["source"])
+    recipe_from(record["recipe"])
+    numbers = [model["params"], *model["input_shape"], record["seed"]]
+    numbers += [data[f"{part}_size"] for part in ("train", "validation", "test")]
     return (
         isinstance(names, list)
-        and all(isinstance(name, str) for name in names)
+        and all(isinstance(name, str) for name in [*names, model["name"], record["begun_by"]])
+        and len(names) > 0
+        and all(isinstance(number, int) for number in numbers if number is not None)
         and data["preparation"] in ("digit", "resize")
-        and isinstance(record["recipe"], dict)
         and (not finished or record["metrics"].keys() >= {"test_accuracy", "test_loss", "train_seconds"})
+        and (not finished or isinstance(record["metrics"]["test_accuracy"], int | float))
     )
+
+
+def recipe_from(recorded: dict[str, Any]) -> Recipe:
+    """Return the recipe that a record names; ``fit`` records no initializer, as it takes the weights as they are."""
+    return Recipe(**{key: value for key, value in recorded.items() if value is not None or key != "initializer"})
 
 
 def source_from(recorded: dict[str, Any]) -> DataSource:

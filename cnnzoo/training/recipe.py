@@ -146,6 +146,17 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     return replace(recipe, **changes)
 
 
+def written(value: Any) -> str:
+    """Return the value of a field as a flag takes it; ``-`` where there is none.
+
+    >>> written(("flip", "crop")), written(((0.5, 0.1),)), written(None)
+    ('flip,crop', '0.5:0.1', '-')
+    """
+    if isinstance(value, tuple | list):
+        return ",".join(":".join(map(str, part)) if isinstance(part, tuple | list) else part for part in value) or "-"
+    return "-" if value is None else str(value)
+
+
 def kernel_initializer(recipe: Recipe) -> Any:
     """Return the recipe's initializer as Keras' networks take it, for their ``kernel_initializer``.
 

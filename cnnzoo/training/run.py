@@ -63,6 +63,14 @@ class Run:
         """The classes, in the order of their numbers."""
         return tuple(self.record["data"]["class_names"])
 
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that the network sees; None where it takes any and none is recorded."""
+        height, width = self.model.input_shape[1:3]
+        if height is None or width is None:
+            height, width = self.record["data"]["image_size"] or (None, None)
+        return None if height is None or width is None else (height, width)
+
     def load_data(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Dataset:
         """Load the images that the run was trained and tested on, or others of the same classes.
 
@@ -81,7 +89,7 @@ class Run:
         source = source_from(trained_on) if data is None else find_source(data, data_path)
         if data is None and data_path is not None:
             source = replace(source, path=str(Path(data_path).absolute()))
-        dataset = load_dataset(replace(source, image_size=self.model.input_shape[1:3]))
+        dataset = load_dataset(replace(source, image_size=self.image_size or source.image_size))
         if dataset.class_names != self.class_names:
             raise ValueError(
                 f"The run knows the classes {', '.join(self.class_names)}. "
@@ -91,8 +99,11 @@ class Run:
 
     def evaluate(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Evaluation:
         """Evaluate the network on the test images of a data set; arguments and errors are those of ``load_data``."""
-        test = self.load_data(data, data_path).test
-        return evaluate(self.model, test, class_names=self.class_names, image_size=self.model.input_shape[1:3])
+        return self.evaluate_on(self.load_data(data, data_path))
+
+    def evaluate_on(self, dataset: Dataset) -> Evaluation:
+        """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
+        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=self.image_size)
 
     def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
         """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.

@@ -44,8 +44,8 @@ def test_figures_agree_with_counting(pairs):
         assert (of_class.name, of_class.images) == (NAMES[number], images)
         assert of_class.recall == (pytest.approx(hits / images) if images else None)
         assert of_class.precision == (pytest.approx(hits / taken_for_it) if taken_for_it else None)
-        if images and taken_for_it:
-            assert of_class.f1 == pytest.approx(2 * hits / (images + taken_for_it))
+        either = images + taken_for_it
+        assert of_class.f1 == (pytest.approx(2 * hits / either) if either else None)
 
 
 def test_figures_agree_with_scikit_learn():
@@ -108,6 +108,8 @@ def test_calibration_of_a_network_that_is_right_as_often_as_it_says():
         (lambda result: result.top_k_accuracy(0), "`k` must be an integer of at least 1 and at most 3"),
         (lambda result: result.top_k_accuracy(4), "Received: k=4"),
         (lambda result: result.calibration(0), "`bins` must be"),
+        (lambda result: result.most_confused(-1), "`pairs` must be"),
+        (lambda result: result.surest_mistakes(-1), "`count` must be"),
         (lambda result: result.accuracy_interval(1.0), r"`level` must lie in \(0, 1\)"),
     ],
 )

@@ -14,11 +14,13 @@ class Page(HTMLParser):
         addresses: What the page points to, by any attribute.
         text: All that is written on it, in the order of the page.
         tags: Names of all elements.
+        pictures: Images within figures.
     """
 
     def __init__(self, path):
         super().__init__()
         self.tables, self.addresses, self.tags = {}, [], []
+        self.pictures = 0
         self._text, self._stack, self._label = [], [], ""
         self.feed(Path(path).read_text(encoding="utf-8"))
         self.text = " ".join("".join(self._text).split())
@@ -26,6 +28,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self.tags.append(tag)
+        self.pictures += tag == "img" and "figure" in self._stack
         if tag not in VOID:
             self._stack.append(tag)
         self.addresses += [value for key, value in attrs if key in ("src", "href", "action", "srcset", "data")]

@@ -60,6 +60,14 @@ def test_one_run_in_two_folders_shows_no_difference(run, run_folder, tmp_path):
     assert "history.csv is not in the run folder" in Page(comparison.path).text
 
 
+def test_folders_are_the_same_where_their_files_are(hostile_run, tmp_path):
+    again = shutil.copytree(hostile_run.path, tmp_path / "again")
+    (again / "history.csv").write_text("epoch,rate\n1,0.1\n")
+    comparison = write_comparison([hostile_run.path, again], tmp_path / "both.html")
+    assert comparison.pairs[0].test == (0, 0, 1.0)
+    assert "How they learned" in Page(comparison.path).text
+
+
 def test_a_run_that_is_broken_is_listed_all_the_same(run, run_folder, tmp_path):
     for name in ("run.json", "history.csv"):
         (run_folder / name).unlink()

@@ -25,9 +25,14 @@ if (pair) {
 }
 
 const large = byId("large");
-for (const button of document.querySelectorAll(".enlarge")) {
+for (const image of document.querySelectorAll(".picture > img")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "enlarge";
+  button.title = "Enlarge";
+  image.replaceWith(button);
+  button.append(image);
   button.addEventListener("click", () => {
-    const image = button.querySelector("img");
     large.querySelector("img").src = image.src;
     large.querySelector("img").alt = image.alt;
     large.querySelector("p").textContent = image.alt;
@@ -43,9 +48,9 @@ if (copy) {
     selection.selectAllChildren(byId("command"));
     try {
       await navigator.clipboard.writeText(byId("command").textContent);
-      copy.textContent = "Copied";
+      byId("copied").textContent = "Copied";
     } catch {
-      copy.textContent = "Selected: press Ctrl+C";
+      byId("copied").textContent = "Selected: copy it with the keyboard";
     }
   });
 }
