@@ -432,8 +432,8 @@ def _cells(count: int) -> list[tuple[Axes, Axes]]:
 
 
 def _both(axes: Sequence[Axes]) -> tuple[Axes, Axes]:
-    if len(axes) != 2:
-        raise ValueError(f"There must be two axes. Received: {len(axes)}")
+    if isinstance(axes, Axes) or len(axes) != 2:
+        raise ValueError(f"There must be two axes. Received: {1 if isinstance(axes, Axes) else len(axes)}")
     return axes[0], axes[1]
 
 

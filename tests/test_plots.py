@@ -194,6 +194,7 @@ def test_feature_maps_draw_the_strongest_of_each_layer():
         (lambda: plots.history({"lr": [1.0]}), r"one of loss, .*Received: \['lr'\]"),
         (lambda: plots.histories({"mine": {}}), "one of loss, .* in 'mine'"),
         (lambda: plots.history(CURVES, axes=[Figure().subplots()]), "two axes. Received: 1"),
+        (lambda: plots.history(CURVES, axes=Figure().subplots()), "two axes. Received: 1"),
         (
             lambda: plots.samples(np.zeros((2, 4, 4, 1)), np.zeros(2, int), np.ones((2, 1)), ["cat"], axes=[]),
             "two for each of the 2 images. Received: 0",

@@ -19,6 +19,7 @@ from cnnzoo.report.findings import Findings, find
 from cnnzoo.report.page import NOT_KNOWN, write_page
 from cnnzoo.report.pictures import chart_address
 from cnnzoo.training.recipe import written
+from cnnzoo.training.run import find_run
 from cnnzoo.wording import times
 
 LEVEL = 0.05  # of significance, for each pair
@@ -71,7 +72,7 @@ class Pair(NamedTuple):
     def verdict(self) -> str:
         """What the test says in words."""
         if self.test is None:
-            return "not comparable: other test images"
+            return "not tested: not known to have been asked about the same images"
         if self.test.p_value >= LEVEL:
             return "no difference is shown"
         return f"{self.first if self.test.only_first > self.test.only_second else self.second} is better"
@@ -117,13 +118,15 @@ def write_comparison(
         FileExistsError: ``out`` exists.
         OSError: The page cannot be written there.
     """
-    out = Path(out)
-    check_new(out)
     paths = [Path(run).resolve() for run in runs]
     if len(paths) < 2 or len(set(paths)) < len(paths):
         raise ValueError(
             f"Name at least two different runs to compare. Received: {', '.join(map(str, runs)) or 'none'}"
         )
+    for run in runs:
+        find_run(run)
+    out = Path(out)
+    check_new(out)
     names = _names([Path(run) for run in runs])
     found, rows = {}, []
     for name, run in zip(names, runs, strict=True):

@@ -90,7 +90,9 @@ def find(
         data_path: A local file or folder in place of the download.
 
     Raises:
-        FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished.
+        FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished; or the
+            data that are named do not exist.
+        ValueError: The data that are named do not fit the network.
     """
     found = Findings(find_run(path))
     if not any((found.path / name).is_file() for name in (RECORD, HISTORY, MODEL)):
@@ -130,6 +132,8 @@ def _evaluate(found: Findings, data: str | None, data_path: str | os.PathLike[st
         dataset = run.load_data(data, data_path)
         evaluation = run.evaluate_on(dataset)
     except (ValueError, OSError) as error:
+        if data is not None or data_path is not None:  # what the user asked for is an error, not a gap of the run
+            raise
         found.missing.append(f"The test images cannot be shown to the network: {error}")
         return
     if not np.isfinite(evaluation.probabilities).all():

@@ -95,7 +95,8 @@ def write_report(
     Raises:
         FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished.
         FileExistsError: ``out`` exists.
-        ValueError: ``out`` is needed.
+        ValueError: ``out`` is needed, or ``data`` do not fit the network.
+        ConnectionError: ``data`` must be downloaded and there is no network.
         OSError: The page cannot be written there.
     """
     if out is not None:
@@ -179,7 +180,7 @@ def _compared(interval: tuple[float, float], accuracy: float) -> str:
     low, high = interval
     if low > accuracy:
         return "this run is better"
-    return "this run is worse" if high < accuracy else "this run is as good, within its interval"
+    return "this run is worse" if high < accuracy else "no difference is shown"
 
 
 def _curves(found: Findings) -> dict[str, Any] | None:
@@ -219,6 +220,7 @@ def _confusion(evaluation: Evaluation | None) -> dict[str, Any] | None:
     return {
         "chart": None if figure is None else chart_address(figure),
         "pairs": evaluation.most_confused(PAIRS),
+        "all_pairs": int(np.count_nonzero(evaluation.confusion) - np.count_nonzero(evaluation.confusion.diagonal())),
         "classes": len(evaluation.class_names),
     }
 

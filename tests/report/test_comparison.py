@@ -46,7 +46,7 @@ def test_runs_on_other_images_are_not_tested_as_a_pair(run, hostile_run, tmp_pat
     comparison = write_comparison([run.path, hostile_run.path], tmp_path / "both.html")
     assert comparison.pairs[0].test is None
     page = Page(comparison.path)
-    assert "not comparable: other test images" in page.text
+    assert "not tested: not known to have been asked about the same images" in page.text
     assert "Recall of each class" not in page.tables
     assert "<i>run" in page.text
     assert "<i>" not in comparison.path.read_text()

@@ -57,7 +57,9 @@ def test_the_figures_are_those_of_scikit_learn(page, run, digits):
 def test_the_run_is_set_beside_what_is_published(page, run):
     _, row = page.tables["Published results"]
     assert row[:2] == ["default", "98.30 %"]
-    assert row[2].startswith("this run is")
+    low, high = run.evaluate().accuracy_interval()
+    better, worse = low > 0.983, high < 0.983
+    assert row[2] == ("this run is better" if better else "this run is worse" if worse else "no difference is shown")
 
 
 def test_the_page_tells_how_it_came_about(page, run):
@@ -146,6 +148,15 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
     assert "Evaluated on the test images of digits, as asked" in text
     assert "Nothing is published" in text
     assert "--limit 4000" in text
+
+
+def test_data_that_do_not_do_are_refused_before_anything_is_written(run_folder, hostile_run):
+    (run_folder / "report.html").write_text("mine")
+    with pytest.raises(ValueError, match="The run knows the classes"):
+        write_report(run_folder, data=hostile_run.record["data"]["source"]["path"])
+    with pytest.raises(FileNotFoundError):
+        write_report(run_folder, data="mnist", data_path="nope.npz")
+    assert (run_folder / "report.html").read_text() == "mine"
 
 
 def test_a_network_of_open_size_is_reported_on(run_folder):
