@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 1100, 780
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         run = cnnzoo.training.train("lenet5", out=Path(folder, "lenet5"), progress=False)
-        page = cnnzoo.report.write_report(run.path)
+        page = cnnzoo.report.write_report(run.path).path
         options = {"executable_path": shutil.which("chromium"), "args": ["--no-sandbox", "--disable-gpu"]}
         browser = playwright.chromium.launch(**options)
         tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})

@@ -70,15 +70,19 @@ def test_train_report_and_compare_leave_pages(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as exit_info:
             main()
         assert not exit_info.value.code
-        return capsys.readouterr().out
+        return capsys.readouterr()
 
-    assert "  report.html\n" in command("train lenet5 --limit 100 --epochs 1 --out one --report")
+    assert "  report.html\n" in command("train lenet5 --limit 100 --epochs 1 --out one --report").out
     command("train lenet5 --limit 200 --epochs 1 --out two")
-    assert command("report two") == "two/report.html\n"
-    printed = command("compare one two")
+    assert command("report two") == ("two/report.html\n", "")
+    printed, warnings = command("compare one two")
+    assert not warnings
     assert "one, two: " in printed
     assert printed.endswith("\ncomparison.html\n")
     assert all(Path(name).stat().st_size for name in ("one/report.html", "two/report.html", "comparison.html"))
+    Path("two/history.csv").unlink()
+    missing = "missing: history.csv is not in the run folder: the learning curves.\n"
+    assert command("report two --out without.html").err == missing
 
 
 def test_predict_prints_every_class_best_first(run, picture):

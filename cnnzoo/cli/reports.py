@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,9 @@ def report(
     with quiet_start():
         from cnnzoo.report import write_report
 
-    print(write_report(run, out, data=data, data_path=data_path))
+    written = write_report(run, out, data=data, data_path=data_path)
+    _tell(written.missing)
+    print(written.path)
 
 
 @app.command()
@@ -42,7 +45,13 @@ def compare(
 
     comparison = write_comparison(runs, out, data=data, data_path=data_path)
     _print(comparison)
+    _tell(comparison.missing)
     print(comparison.path)
+
+
+def _tell(missing: tuple[str, ...]) -> None:
+    for sentence in missing:
+        print(f"missing: {sentence}", file=sys.stderr)
 
 
 def _print(comparison: Comparison) -> None:

@@ -1,6 +1,7 @@
 """What the commands share: the application, names of arguments, tables, a quiet start."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -60,8 +61,9 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
 def quiet_start() -> Iterator[None]:
     """Hold back what TensorFlow's C++ code writes to standard error while it loads; a failure lets it out.
 
-    What the user can mend is no failure: the message is enough.
+    What the user can mend is no failure: the message is enough. Later warnings of TensorFlow are for its programmers.
     """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -105,7 +105,7 @@ def _without_softmax(layer: Any) -> Callable[..., Any]:
     if isinstance(layer, keras.layers.Activation):
         return _identity
     linear = type(layer).from_config({**layer.get_config(), "activation": None})
-    linear.build(layer._build_shapes_dict["input_shape"])
+    linear.build_from_config(layer.get_build_config())
     linear.set_weights(layer.get_weights())
     return linear  # type: ignore[no-any-return]
 

@@ -28,7 +28,7 @@ def occlusion(
         model: A classifier of images.
         images: Of shape (n, height, width, channels), float in the range that ``model`` takes, or uint8.
         class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
-        patch_size: Side of the square, in pixels; None takes an eighth of the image's larger side.
+        patch_size: Side of the square, in pixels, at most the image's shorter; None takes an eighth of its longer.
         strides: Pixels from one place to the next; None takes half the square.
         batch_size: Covered images at a time, at least 1.
 
@@ -48,8 +48,11 @@ def occlusion(
     """
     images = check_images(model, images)
     height, width = images.shape[1:3]
-    patch_size = check_integer("patch_size", patch_size or max(max(height, width) // 8, 1), least=1)
-    strides = check_integer("strides", strides or max(patch_size // 2, 1), least=1)
+    shorter = min(height, width)
+    if patch_size is None:
+        patch_size = min(max(max(height, width) // 8, 1), shorter)
+    check_integer("patch_size", patch_size, least=1, most=shorter)
+    strides = check_integer("strides", max(patch_size // 2, 1) if strides is None else strides, least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
     scores = _scores(model, model.predict(images, batch_size=batch_size, verbose=0))
     if (classes := check_classes(model, class_index, len(images))) is None:
@@ -72,7 +75,7 @@ def _scores(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
 
 def _starts(side: int, patch_size: int, strides: int) -> list[int]:
     """Return where the squares begin along a side; the last ends with it."""
-    last = max(side - patch_size, 0)
+    last = side - patch_size
     return [*range(0, last, strides), last]
 
 

@@ -85,11 +85,13 @@ class Comparison(NamedTuple):
         rows: A row a run.
         pairs: Every two of them.
         path: The page.
+        missing: Sentences that say what the runs lack, as on the page.
     """
 
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     path: Path
+    missing: tuple[str, ...]
 
 
 def write_comparison(
@@ -123,17 +125,16 @@ def write_comparison(
         raise ValueError(
             f"Name at least two different runs to compare. Received: {', '.join(map(str, runs)) or 'none'}"
         )
-    for run in runs:
-        find_run(run)
+    names = _names(runs)
     out = Path(out)
     check_new(out)
-    names = _names([Path(run) for run in runs])
     found, rows = {}, []
     for name, run in zip(names, runs, strict=True):
         found[name] = find(run, data, data_path)
         rows.append(_row(name, found[name]))
         found[name].model = None  # so that one at a time takes memory
     pairs = tuple(Pair(first, second, _test(found[first], found[second])) for first, second in combinations(names, 2))
+    missing = [f"{name}: {sentence}" for name, each in found.items() for sentence in each.missing]
     write_page(
         "comparison.html",
         out,
@@ -143,17 +144,18 @@ def write_comparison(
         curves=_curves(found),
         classes=_classes(found),
         differences=_differences(found),
-        missing=[f"{name}: {sentence}" for name, each in found.items() for sentence in each.missing],
+        missing=missing,
     )
-    return Comparison(tuple(rows), pairs, out)
+    return Comparison(tuple(rows), pairs, out, tuple(missing))
 
 
-def _names(paths: list[Path]) -> list[str]:
-    """Return a short name for each of ``paths`` that tells it from the others: its last parts, as many as it takes."""
+def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Return a short name for each run that tells it from the others: its last parts, as many as it takes."""
+    parts = [Path(run).resolve().parts if find_run(run) == Path(run) else (f"{run} as shipped",) for run in runs]
     depth = 1
-    while len({path.resolve().parts[-depth:] for path in paths}) < len(paths):
+    while len({each[-depth:] for each in parts}) < len(parts):
         depth += 1
-    return [str(Path(*path.resolve().parts[-depth:])) for path in paths]
+    return [str(Path(*each[-depth:])) for each in parts]
 
 
 def _row(name: str, found: Findings) -> Row:

@@ -71,13 +71,25 @@ class Picture(NamedTuple):
         return self.true_name == self.predicted_name
 
 
+class Report(NamedTuple):
+    """A page about a run.
+
+    Attributes:
+        path: The page.
+        missing: Sentences that say what the run lacks, as on the page.
+    """
+
+    path: Path
+    missing: tuple[str, ...]
+
+
 def write_report(
     path: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
     data: str | None = None,
     data_path: str | os.PathLike[str] | None = None,
-) -> Path:
+) -> Report:
     """Write the report of the run at ``path``: one HTML page that needs no other file and asks nothing of a network.
 
     What the run folder lacks is said on the page.
@@ -90,7 +102,7 @@ def write_report(
         data_path: A local file or folder in place of the download.
 
     Returns:
-        Where the page is.
+        Where the page is, and what it lacks.
 
     Raises:
         FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished.
@@ -122,7 +134,8 @@ def write_report(
         "command": _command(found),
         "missing": missing,
     }
-    return write_page("report.html", found.path / REPORT if out is None else Path(out), **content)
+    page = write_page("report.html", found.path / REPORT if out is None else Path(out), **content)
+    return Report(page, tuple(missing))
 
 
 def _title(found: Findings) -> str:

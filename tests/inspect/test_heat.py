@@ -173,3 +173,12 @@ def test_a_layer_must_be_there_and_give_maps():
 def test_the_square_has_a_size(option):
     with pytest.raises(ValueError, match=f"`{option}` must be an integer of at least 1"):
         occlusion(looks_at_a_corner(), images, **{option: -1})
+
+
+def test_the_square_fits_into_the_images():
+    height, width = images.shape[1:3]
+    with pytest.raises(
+        ValueError, match=f"`patch_size` must be an integer of at least 1 and at most {min(height, width)}"
+    ):
+        occlusion(looks_at_a_corner(), images, patch_size=min(height, width) + 1)
+    assert occlusion(looks_at_a_corner(), images, patch_size=min(height, width)).shape == images.shape[:3]

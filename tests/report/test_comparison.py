@@ -42,6 +42,11 @@ def test_runs_of_the_same_name_are_told_apart(run, other, tmp_path):
     assert all(row.name.endswith("lenet5") for row in rows)
 
 
+def test_the_network_that_ships_is_told_from_a_run(run, tmp_path):
+    rows = write_comparison(["lenet5", run.path], tmp_path / "both.html", data="digits").rows
+    assert [row.name for row in rows] == ["lenet5 as shipped", "lenet5"]
+
+
 def test_runs_on_other_images_are_not_tested_as_a_pair(run, hostile_run, tmp_path):
     comparison = write_comparison([run.path, hostile_run.path], tmp_path / "both.html")
     assert comparison.pairs[0].test is None
@@ -58,6 +63,8 @@ def test_one_run_in_two_folders_shows_no_difference(run, run_folder, tmp_path):
     assert comparison.pairs[0].test == (0, 0, 1.0)
     assert comparison.pairs[0].verdict == "no difference is shown"
     assert "history.csv is not in the run folder" in Page(comparison.path).text
+    (sentence,) = comparison.missing
+    assert sentence.endswith("history.csv is not in the run folder: the learning curves.")
 
 
 def test_folders_are_the_same_where_their_files_are(hostile_run, tmp_path):

@@ -30,8 +30,8 @@ def browser():
 def pages(run, hostile_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     return {
-        "report": write_report(run.path, folder / "report.html"),
-        "hostile": write_report(hostile_run.path, folder / "hostile.html"),
+        "report": write_report(run.path, folder / "report.html").path,
+        "hostile": write_report(hostile_run.path, folder / "hostile.html").path,
         "comparison": write_comparison([run.path, hostile_run.path], folder / "comparison.html").path,
     }
 

@@ -25,7 +25,7 @@ def shares(row):
 
 @pytest.fixture(scope="module")
 def page(run, tmp_path_factory):
-    return Page(write_report(run.path, tmp_path_factory.mktemp("page") / "report.html"))
+    return Page(write_report(run.path, tmp_path_factory.mktemp("page") / "report.html").path)
 
 
 def test_the_figures_are_those_of_scikit_learn(page, run, digits):
@@ -77,12 +77,12 @@ def test_the_page_tells_how_it_came_about(page, run):
 def test_the_page_needs_nothing_but_itself(page, run_folder):
     assert page.addresses
     assert all(address.startswith("data:") or address == "#main" for address in page.addresses)
-    path = write_report(run_folder)
+    path = write_report(run_folder).path
     assert path == run_folder / "report.html"
     assert path.stat().st_size < 3_000_000
     assert "url(" not in path.read_text()
     path.write_text("older")
-    assert write_report(run_folder) == path
+    assert write_report(run_folder) == (path, ())
     assert "Verdict" in path.read_text()
     assert not [file.name for file in run_folder.iterdir() if file.name.startswith(".")]
 
@@ -102,9 +102,11 @@ def test_a_folder_that_lacks_a_file_gives_a_page_that_says_so(run_folder, name, 
         told = told.replace("is not in the run folder", "cannot be read")
     else:
         (run_folder / name).unlink()
-    text = Page(write_report(run_folder)).text
+    report = write_report(run_folder)
+    text = Page(report.path).text
     assert "What is missing" in text
     assert told in text
+    assert [sentence for sentence in report.missing if sentence.startswith(told)]
     assert still_there in text
 
 
@@ -117,7 +119,7 @@ def test_a_record_that_lacks_an_entry_is_told(run_folder, lost):
     *above, name = lost.split("/")
     del (record[above[0]] if above else record)[name]
     (run_folder / "run.json").write_text(json.dumps(record))
-    assert "run.json cannot be read: what was trained" in Page(write_report(run_folder)).text
+    assert "run.json cannot be read: what was trained" in Page(write_report(run_folder).path).text
 
 
 def test_figures_that_are_no_numbers_are_told(run_folder):
@@ -127,7 +129,7 @@ def test_figures_that_are_no_numbers_are_told(run_folder):
     model = keras.saving.load_model(run_folder / "model.keras", compile=False)
     model.get_layer("output").set_weights([np.full((84, 10), np.nan), np.zeros(10)])
     model.save(run_folder / "model.keras")
-    text = Page(write_report(run_folder)).text
+    text = Page(write_report(run_folder).path).text
     assert "The network gives no numbers (NaN)" in text
     assert re.search(r"trained in\s*not known", text)
     assert "nan" not in text.replace("(NaN)", "")
@@ -135,7 +137,7 @@ def test_figures_that_are_no_numbers_are_told(run_folder):
 
 def test_a_history_without_curves_is_told(run_folder):
     (run_folder / "history.csv").write_text("epoch,rate\n1,0.1\n")
-    text = Page(write_report(run_folder)).text
+    text = Page(write_report(run_folder).path).text
     assert "history.csv has none of the columns loss, accuracy" in text
     assert "How it learned" not in text
 
@@ -144,7 +146,7 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
     record = json.loads((run_folder / "run.json").read_text())
     record["data"]["source"]["fraction"] = 0.5
     (run_folder / "run.json").write_text(json.dumps(record))
-    text = Page(write_report(run_folder, data="digits")).text
+    text = Page(write_report(run_folder, data="digits").path).text
     assert "Evaluated on the test images of digits, as asked" in text
     assert "Nothing is published" in text
     assert "--limit 4000" in text
@@ -164,7 +166,7 @@ def test_a_network_of_open_size_is_reported_on(run_folder):
     maps = keras.layers.Conv2D(4, 3, name="maps")(inputs)
     pooled = keras.layers.GlobalAveragePooling2D()(maps)
     keras.Model(inputs, keras.layers.Dense(10)(pooled), name="open").save(run_folder / "model.keras")
-    page = Page(write_report(run_folder))
+    page = Page(write_report(run_folder).path)
     assert "What made it decide" in page.text
     assert "The layers cannot be listed. `model` must have a fixed input size" in page.text
 
@@ -195,7 +197,7 @@ def photographs(tmp_path_factory):
 
 
 def test_a_page_of_many_photographs_and_classes_is_small(photographs, tmp_path):
-    path = write_report(photographs.path, tmp_path / "report.html")
+    path = write_report(photographs.path, tmp_path / "report.html").path
     page = Page(path)
     assert path.stat().st_size < 3_000_000
     assert page.text.startswith("mobilenetv2, finetuned: report of a run")
@@ -216,7 +218,7 @@ def test_a_network_that_is_always_right_has_no_mistakes(hostile_run, tmp_path):
     model.get_layer("maps").set_weights([np.eye(3).reshape(1, 1, 3, 3), np.zeros(3)])
     model.get_layer("end").set_weights([np.array([[-33.0, 33.0]] * 3), np.array([39.0, -39.0])])
     model.save(folder / "model.keras")
-    page = Page(write_report(folder))
+    page = Page(write_report(folder).path)
     assert "4 of 4 test images are right: 100.0 %" in page.text
     assert "It confuses no classes." in page.text
     assert "None of the test images is mistaken." in page.text
@@ -226,7 +228,7 @@ def test_a_network_that_is_always_right_has_no_mistakes(hostile_run, tmp_path):
 def test_a_record_alone_gives_the_verdict_it_holds(run_folder, run):
     for name in ("history.csv", "model.keras"):
         (run_folder / name).unlink()
-    text = Page(write_report(run_folder)).text
+    text = Page(write_report(run_folder).path).text
     assert f"1,000 test images are right: {100 * run.metrics['test_accuracy']:.1f} %" in text
     assert "Guessing would come to 10.0 %" in text
     (run_folder / "run.json").unlink()
@@ -239,14 +241,14 @@ def test_images_that_are_gone_are_told(hostile_run, tmp_path):
     record = json.loads((folder / "run.json").read_text())
     record["data"]["source"]["path"] = str(tmp_path / "gone")
     (folder / "run.json").write_text(json.dumps(record))
-    text = Page(write_report(folder)).text
+    text = Page(write_report(folder).path).text
     assert "The test images cannot be shown to the network: " in text
     assert "This is what the run recorded" in text
     assert "What it is made of" in text
 
 
 def test_names_are_escaped(hostile_run, tmp_path):
-    path = write_report(hostile_run.path, tmp_path / "report.html")
+    path = write_report(hostile_run.path, tmp_path / "report.html").path
     page, source = Page(path), path.read_text()
     assert all(name in page.text for name in HOSTILE)
     assert "onerror" in source
@@ -266,7 +268,7 @@ def test_what_the_network_does_not_give_is_told(tmp_path):
     model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs)), name="flat")
     recipe = cnnzoo.training.Recipe(epochs=1)
     cnnzoo.training.fit(model, split, split, recipe=recipe, out=tmp_path / "flat", progress=False)
-    text = Page(write_report(tmp_path / "flat")).text
+    text = Page(write_report(tmp_path / "flat").path).text
     assert "The test images cannot be shown to the network: This run does not say what data set" in text
     assert "No command does just this. In Python it is cnnzoo.training.fit" in text
     assert "Nothing is published for this network on just these data." in text
@@ -276,7 +278,7 @@ def test_grad_cam_and_maps_need_layers_with_maps(tmp_path, run_folder):
     inputs = keras.Input((32, 32, 1))
     model = keras.Model(inputs, keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(inputs)), name="flat")
     model.save(run_folder / "model.keras")
-    text = Page(write_report(run_folder)).text
+    text = Page(write_report(run_folder).path).text
     assert "Grad-CAM does not work on this network. `model` must have a layer that gives maps" in text
     assert "There are no feature maps" in text
 
