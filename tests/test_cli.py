@@ -26,6 +26,20 @@ def cnnzoo_command(*words, cwd=None):
 
 
 @pytest.fixture
+def command(monkeypatch, capfd, tmp_path):
+    """Run a command in the test's folder, within this process, where TensorFlow is loaded: there are many."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_command(*words):
+        monkeypatch.setattr(sys, "argv", ["cnnzoo", *map(str, words)])
+        with pytest.raises(SystemExit) as exit_info:
+            main()
+        return subprocess.CompletedProcess(words, exit_info.value.code or 0, *capfd.readouterr())
+
+    return run_command
+
+
+@pytest.fixture
 def picture(digits, tmp_path):
     """The first held-out digit, a zero, as a picture."""
     path = tmp_path / "digit.png"
@@ -43,17 +57,14 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
     assert (tmp_path / "runs" / "lenet5" / "model.keras").is_file()
 
 
-def test_evaluate_repeats_the_accuracy(run):
-    finished = cnnzoo_command("evaluate", run.path)
+def test_evaluate_repeats_the_accuracy(command, run):
+    finished = command("evaluate", run.path)
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.startswith(f"{run.metrics['test_accuracy']:.2%} of 1,000 images are right")
 
 
-def test_evaluate_lists_the_classes(run, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["cnnzoo", "evaluate", str(run.path)])
-    with pytest.raises(SystemExit):
-        main()
-    printed = capsys.readouterr().out
+def test_evaluate_lists_the_classes(command, run):
+    printed = command("evaluate", run.path).stdout
     evaluation = run.evaluate()
     low, high = evaluation.accuracy_interval()
     assert f"95% interval {low:.2%} to {high:.2%}" in printed
@@ -62,31 +73,24 @@ def test_evaluate_lists_the_classes(run, capsys, monkeypatch):
     assert f"3 100 {three.precision:.2%} {three.recall:.2%} {three.f1:.2%} #" in " ".join(printed.split())
 
 
-def test_train_report_and_compare_leave_pages(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def command(words):
-        monkeypatch.setattr(sys, "argv", ["cnnzoo", *words.split()])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        assert not exit_info.value.code
-        return capsys.readouterr()
-
-    assert "  report.html\n" in command("train lenet5 --limit 100 --epochs 1 --out one --report").out
-    command("train lenet5 --limit 200 --epochs 1 --out two")
-    assert command("report two") == ("two/report.html\n", "")
-    printed, warnings = command("compare one two")
-    assert not warnings
-    assert "one, two: " in printed
-    assert printed.endswith("\ncomparison.html\n")
+def test_train_report_and_compare_leave_pages(command):
+    finished = command("train", "lenet5", "--limit", 100, "--epochs", 1, "--out", "one", "--report")
+    assert "  report.html\n" in finished.stdout
+    command("train", "lenet5", "--limit", 200, "--epochs", 1, "--out", "two")
+    finished = command("report", "two")
+    assert (finished.stdout, finished.stderr) == ("two/report.html\n", "")
+    finished = command("compare", "one", "two")
+    assert finished.stderr == ""
+    assert "one, two: " in finished.stdout
+    assert finished.stdout.endswith("\ncomparison.html\n")
     assert all(Path(name).stat().st_size for name in ("one/report.html", "two/report.html", "comparison.html"))
     Path("two/history.csv").unlink()
     missing = "missing: history.csv is not in the run folder: the learning curves.\n"
-    assert command("report two --out without.html").err == missing
+    assert command("report", "two", "--out", "without.html").stderr == missing
 
 
-def test_predict_prints_every_class_best_first(run, picture):
-    finished = cnnzoo_command("predict", run.path, picture)
+def test_predict_prints_every_class_best_first(command, run, picture):
+    finished = command("predict", run.path, picture)
     assert finished.returncode == 0, finished.stderr
     title, best, *others = finished.stdout.splitlines()
     assert title == f"{picture}: 0"
@@ -100,8 +104,8 @@ def test_predict_needs_no_training_where_weights_ship(picture, tmp_path):
     assert finished.stdout.startswith(f"{picture}: 0\n")
 
 
-def test_recipes_lists_every_field_with_its_sources():
-    printed = cnnzoo_command("recipes", "vgg19").stdout
+def test_recipes_lists_every_field_with_its_sources(command):
+    printed = command("recipes", "vgg19").stdout
     for cell in ("learning_rate", "normal_0.1", "0.25:0.1,0.5:0.01,0.75:0.001", "Simonyan", "8.7% on 10% of cifar10"):
         assert cell in printed
 
@@ -126,14 +130,14 @@ def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     assert finished.stderr.startswith("error: A run goes on as it began: `epochs` is 500 there. Received: epochs=3.")
 
 
-def test_options_of_a_team_need_distributed():
-    finished = cnnzoo_command("train", "lenet5", "--addresses", "localhost:1")
+def test_options_of_a_team_need_distributed(command):
+    finished = command("train", "lenet5", "--addresses", "localhost:1")
     assert finished.returncode == 2
     assert "need `--distributed`" in finished.stderr
 
 
-def test_predict_prints_json(run, picture):
-    finished = cnnzoo_command("predict", run.path, picture, picture, "--json")
+def test_predict_prints_json(command, run, picture):
+    finished = command("predict", run.path, picture, picture, "--json")
     first, second = json.loads(finished.stdout)
     assert (first["image"], first["label"], len(first["probabilities"])) == (str(picture), "0", 10)
     assert second["probabilities"] == pytest.approx(first["probabilities"], abs=1e-6)
@@ -146,27 +150,27 @@ def test_list_names_every_network():
         assert f"{cnnzoo.model_card(name).params:,}" in printed
 
 
-def test_show_prints_layers_and_totals():
-    printed = cnnzoo_command("show", "lenet5").stdout
+def test_show_prints_layers_and_totals(command):
+    printed = command("show", "lenet5").stdout
     for cell in ("c1", "28 x 28 x 6", "117,600", "61,706", "416,520", "Deviations from the paper"):
         assert cell in printed
 
 
-def test_show_knows_the_networks_of_keras_applications_and_files(tmp_path):
-    printed = cnnzoo_command("show", "MobileNetV3Small", cwd=tmp_path).stdout
+def test_show_knows_the_networks_of_keras_applications_and_files(command, tmp_path):
+    printed = command("show", "MobileNetV3Small").stdout
     for cell in ("expanded_conv_depthwise", "DepthwiseConv2D", "2,554,968", "112 x 112 x 16"):
         assert cell in printed
     cnnzoo.models.lenet5(num_classes=3, name="mine").save(tmp_path / "mine.keras")
-    assert "mine, input 32 x 32 x 1" in cnnzoo_command("show", "mine.keras", cwd=tmp_path).stdout
+    assert "mine, input 32 x 32 x 1" in command("show", "mine.keras").stdout
 
 
-def test_show_prints_what_programs_read(tmp_path):
-    written = json.loads(cnnzoo_command("show", "lenet5", "--json").stdout)
+def test_show_prints_what_programs_read(command, tmp_path):
+    written = json.loads(command("show", "lenet5", "--json").stdout)
     assert written["total"]["params"] == 61_706
-    rows = list(csv.DictReader(io.StringIO(cnnzoo_command("show", "lenet5", "--csv").stdout)))
+    rows = list(csv.DictReader(io.StringIO(command("show", "lenet5", "--csv").stdout)))
     assert [row["name"] for row in rows][:2] == ["c1", "s2"]
-    assert cnnzoo_command("show", "lenet5", "--markdown").stdout.startswith("| name |")
-    assert cnnzoo_command("show", "lenet5", "--diagram", "drawn.svg", cwd=tmp_path).stdout == "drawn.svg\n"
+    assert command("show", "lenet5", "--markdown").stdout.startswith("| name |")
+    assert command("show", "lenet5", "--diagram", "drawn.svg").stdout == "drawn.svg\n"
     assert (tmp_path / "drawn.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
@@ -176,26 +180,26 @@ def test_without_words_it_prints_help():
     assert "train" in finished.stdout
 
 
-def test_data_commands_say_what_there_is(tmp_path):
-    assert "CIFAR-10" in cnnzoo_command("data", "list").stdout
-    assert cnnzoo_command("data", "where").stdout.strip() == os.environ["CNNZOO_HOME"]
-    assert cnnzoo_command("data", "verify").stdout == f"no copy of a data set lies in {os.environ['CNNZOO_HOME']}\n"
-    assert cnnzoo_command("data", "show", "digits", "--out", "grid.png", cwd=tmp_path).stdout == "grid.png\n"
+def test_data_commands_say_what_there_is(command, tmp_path):
+    assert "CIFAR-10" in command("data", "list").stdout
+    assert command("data", "where").stdout.strip() == os.environ["CNNZOO_HOME"]
+    assert command("data", "verify").stdout == f"no copy of a data set lies in {os.environ['CNNZOO_HOME']}\n"
+    assert command("data", "show", "digits", "--out", "grid.png").stdout == "grid.png\n"
     with Image.open(tmp_path / "grid.png") as picture:
         assert min(picture.size) > 500
 
 
-def test_a_damaged_copy_is_reported_by_verify():
+def test_a_damaged_copy_is_reported_by_verify(command):
     copy = Path(os.environ["CNNZOO_HOME"], "mnist.npz")
     copy.parent.mkdir(parents=True)
     copy.write_bytes(b"broken off")
-    finished = cnnzoo_command("data", "verify")
+    finished = command("data", "verify")
     assert finished.returncode == 2
     assert finished.stdout == f"mnist: damaged: {copy}\n"
     assert finished.stderr == f"error: 1 damaged: delete '{copy}' and run `cnnzoo data fetch mnist`.\n"
 
 
-def test_train_on_a_folder_and_ask_about_one_of_its_images(tmp_path):
+def test_train_on_a_folder_and_ask_about_one_of_its_images(command, tmp_path):
     rng = np.random.default_rng(0)
     for name, color in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -204,12 +208,12 @@ def test_train_on_a_folder_and_ask_about_one_of_its_images(tmp_path):
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
     (tmp_path / "photos" / "red" / "broken.png").write_text("no image")
     words = ["train", "lenet5", "--data", "./photos", "--image-size", 32, "--augment", "flip,crop", "--epochs", 2]
-    finished = cnnzoo_command(*words, "--batch-size", 4, "--skip-broken", cwd=tmp_path)
+    finished = command(*words, "--batch-size", 4, "--skip-broken")
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     assert finished.stdout.startswith("left out because not readable as images: 1 file\n")
     assert "photos/red/broken.png\n" in finished.stdout
-    asked = cnnzoo_command("predict", "runs/lenet5", "photos/blue/3.png", cwd=tmp_path)
+    asked = command("predict", "runs/lenet5", "photos/blue/3.png")
     assert asked.stdout.startswith("photos/blue/3.png: blue\n")
     assert len(cnnzoo.training.load_run(tmp_path / "runs" / "lenet5").evaluate().labels) == 4
 
@@ -264,23 +268,18 @@ def test_version():
         (["predict", "RUN", "text.png"], "error: 'text.png' is not a readable image."),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, run, words, message):
-    """In this process, where TensorFlow is loaded: there are many."""
+def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, message):
     (tmp_path / "taken").mkdir()
     (tmp_path / "text.png").write_text("no image")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["cnnzoo", *(str(run.path) if word == "RUN" else word for word in words)])
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    printed, complaint = capfd.readouterr()
-    assert (exit_info.value.code, printed) == (2, "")
-    assert complaint.startswith(message)
-    assert complaint.count("\n") == 1
+    finished = command(*(run.path if word == "RUN" else word for word in words))
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.startswith(message)
+    assert finished.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "text.png"]
 
 
-def test_pretrained_lists_what_there_is():
-    finished = cnnzoo_command("pretrained", "--sort", "top1", "--max-params", "10M")
+def test_pretrained_lists_what_there_is(command):
+    finished = command("pretrained", "--sort", "top1", "--max-params", "10M")
     assert finished.returncode == 0, finished.stderr
     heading, best, *others = finished.stdout.splitlines()
     assert heading.split()[:3] == ["name", "input", "parameters"]
@@ -288,7 +287,7 @@ def test_pretrained_lists_what_there_is():
     assert len(others) == 10
 
 
-def test_finetune_and_embed_take_a_folder_of_photographs(tmp_path):
+def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     rng = np.random.default_rng(0)
     for name, brightness in (("dark", 0), ("light", 155)):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -298,14 +297,12 @@ def test_finetune_and_embed_take_a_folder_of_photographs(tmp_path):
     network = lively(cnnzoo.pretrained.load("vgg16", weights=None, input_shape=(32, 32, 3)), gain=2)
     network.save_weights(tmp_path / "vgg16.weights.h5")
     words = ("--weights", "vgg16.weights.h5", "--image-size", 32, "--epochs", 20, "--out", "run")
-    finished = cnnzoo_command("finetune", "vgg16", "photos", *words, cwd=tmp_path)
+    finished = command("finetune", "vgg16", "photos", *words)
     assert finished.returncode == 0, finished.stderr
     assert "100.00% of 4 held-out images are right" in finished.stdout
-    finished = cnnzoo_command("predict", "run", "photos/light/0.png", cwd=tmp_path)
+    finished = command("predict", "run", "photos/light/0.png")
     assert finished.stdout.startswith("photos/light/0.png: light\n")
-    finished = cnnzoo_command(
-        "embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz", cwd=tmp_path
-    )
+    finished = command("embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz")
     assert finished.stdout == "f.npz\n"
     with np.load(tmp_path / "f.npz") as arrays:
         assert (arrays["features"].shape, arrays["files"][0]) == ((20, 1024), "dark/0.png")

@@ -19,7 +19,7 @@ from cnnzoo.training.checkpoint import read_checkpoint
 from cnnzoo.training.folder import CHECKPOINT, read_history
 from cnnzoo.training.team import is_lost_worker
 
-EPOCHS = 60
+EPOCHS = 10
 WORDS = ["lenet5", "--limit", "205", "--batch-size", "40"]  # the last batch has 5 images, of which 4 can be shared
 
 
