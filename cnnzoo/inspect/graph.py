@@ -77,6 +77,22 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
     return [tensors[id(symbol)] for symbol in function.outputs]
 
 
+def output_of(model: keras.Model, name: str) -> Any:
+    """Return what a layer gives, as a symbol on the inputs of ``model``; of one called twice, the first time.
+
+    Args:
+        model: A functional or sequential model, as ``graph_inputs`` takes.
+        name: Of a layer that is there, as ``walk`` gives it.
+    """
+    for node in _nodes(_functional(model)):
+        if node.operation.name == name:
+            return node.outputs[0]
+        if _is_graph(node.operation) and name.startswith(f"{node.operation.name}/"):
+            within = output_of(node.operation, name.removeprefix(f"{node.operation.name}/"))
+            return keras.Model(node.operation.inputs, within)(node.input_tensors)
+    raise KeyError(name)
+
+
 def run(
     model: keras.Model, inputs: Sequence[Any], call: Callable[..., Any], prefix: str = "", *, is_last: bool = True
 ) -> list[Any]:

@@ -18,6 +18,8 @@ from cnnzoo.files import check_new
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.features import features
 from cnnzoo.inspect.gradcam import gradcam
+from cnnzoo.inspect.graph import graph_inputs, walk
+from cnnzoo.inspect.kinds import is_kind
 from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.report.findings import Findings, find
@@ -310,9 +312,13 @@ def _maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     """Return what the layers make of one image, one that is right where there is one."""
     if found.evaluation is None or found.model is None or found.dataset is None:
         return None
-    names = _layers_with_maps(found.model)
+    try:
+        names = _layers_with_maps(found.model)
+    except ValueError as error:
+        missing.append(f"There are no feature maps. {error}")
+        return None
     if not names:
-        missing.append("There are no feature maps: no layer of the network itself gives maps.")
+        missing.append("There are no feature maps: no layer of the network gives maps.")
         return None
     (position,) = [*np.flatnonzero(found.evaluation.is_right)[:1], 0][:1]
     images = _seen(found.model, found.dataset, [int(position)])
@@ -326,14 +332,17 @@ def _maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
 
 
 def _layers_with_maps(model: keras.Model) -> list[str]:
-    """Return the names of a few layers that give maps of more than one pixel, spread evenly over the flow."""
-    names = [
-        layer.name
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer | keras.Model)
-        and len(getattr(layer.output, "shape", ())) == 4
-        and layer.output.shape[1:3] != (1, 1)
+    """Return the names of a few layers that give maps of more than one pixel, spread evenly over the flow.
+
+    Those that see patterns or join them, rather than what only prepares or scales, where there are any.
+    """
+    calls = [
+        call
+        for call in walk(model, graph_inputs(model))
+        if len(shape := call.outputs[0].shape) == 3 and shape[:2] != (1, 1)
     ]
+    telling = [call for call in calls if is_kind(call.operation, "convolution", "transposed", "pooling", "merge")]
+    names = list(dict.fromkeys(call.name for call in telling or calls))
     places = np.unique(np.linspace(0, len(names) - 1, min(SHOWN_LAYERS, len(names))).round().astype(int))
     return [names[place] for place in places]
 

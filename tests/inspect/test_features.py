@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.inspect import features
+from cnnzoo.inspect import features, layer_table
 
 
 def test_named_layers_give_what_they_give_in_the_network():
@@ -20,6 +20,34 @@ def test_the_weights_are_shared():
     part = features(model, "c1")
     model.get_layer("c1").set_weights([np.ones((5, 5, 1, 6)), np.zeros(6)])
     assert float(keras.ops.max(part(np.ones((1, 32, 32, 1))))) == 25
+
+
+def test_layers_within_models_are_found():
+    backbone = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"), keras.layers.MaxPooling2D(name="pool")],
+        name="backbone",
+    )
+    inputs = keras.Input((8, 8, 3))
+    around = keras.Model(inputs, backbone(keras.layers.Rescaling(2, name="scale")(inputs)), name="around")
+    model = keras.Sequential([keras.Input((8, 8, 3)), around, keras.layers.Flatten(name="flat")])
+    images = np.random.default_rng(0).random((2, 8, 8, 3), dtype=np.float32)
+    names = ["around/scale", "around/backbone/conv", "flat"]
+    assert set(names) < {row.name for row in layer_table(model).rows}
+    given = features(model, names)(images)
+    convolved = backbone.get_layer("conv")(2 * images)
+    np.testing.assert_allclose(given["around/backbone/conv"], convolved, rtol=1e-6)
+    np.testing.assert_array_equal(given["flat"], model(images))
+    np.testing.assert_array_equal(features(model, "around/backbone/conv")(images), given["around/backbone/conv"])
+    assert backbone.get_layer("conv").output.shape == (None, 6, 6, 4)  # not called once more
+
+
+def test_a_subclassed_model_is_refused():
+    class Own(keras.Model):
+        def call(self, images):
+            return images
+
+    with pytest.raises(ValueError, match="must be a functional or sequential Keras model"):
+        features(Own(), "any")
 
 
 def test_an_unknown_layer_is_refused():
