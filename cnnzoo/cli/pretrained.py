@@ -63,7 +63,7 @@ def finetune(
     image_size: ImageSize = None,
     fraction: Annotated[float, typer.Option(help="Share of the images to use.")] = 1.0,
     skip_broken: SkipBroken = False,
-    augment: Annotated[str, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort.")] = "",
+    augment: Annotated[str, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort.")] = "none",
     epochs: Annotated[int | None, typer.Option(help="Passes over the images for the top.  [default: 30]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Its peak for the top.  [default: 0.003]")] = None,
     unfreeze: Annotated[

@@ -64,7 +64,9 @@ def train(
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of all kernels.")] = None,
     clip_norm: Annotated[float | None, typer.Option(help="Largest norm of all gradients together; 0: any.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Share of a label spread over all classes.")] = None,
-    augment: Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort.")] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")
+    ] = None,
     normalize: Annotated[
         bool | None, typer.Option("--normalize/--no-normalize", help="Normalise every channel of the pixels.")
     ] = None,

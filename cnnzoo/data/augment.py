@@ -29,7 +29,7 @@ COLOR_SAMPLE = 1_000  # images that the principal components are computed from
 
 
 def check_augment(augment: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the names in ``augment``, which may be one string with commas.
+    """Return the names in ``augment``, which may be one string with commas; "none" stands for none.
 
     Raises:
         ValueError: One names no augmentation; the message suggests the nearest.
@@ -37,6 +37,8 @@ def check_augment(augment: str | Iterable[str]) -> tuple[str, ...]:
     >>> check_augment("flip,crop")
     ('flip', 'crop')
     """
+    if augment == "none":
+        return ()
     names = augment.split(",") if isinstance(augment, str) else augment
     stripped = tuple(str(name).strip() for name in names if str(name).strip())
     for name in stripped:

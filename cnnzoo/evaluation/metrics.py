@@ -9,6 +9,7 @@ import lazy_loader
 import numpy as np
 
 from cnnzoo.arguments import check_integer, check_number
+from cnnzoo.wording import counted
 
 TOP = 5  # most probable classes among which the true one is customarily looked for
 
@@ -86,7 +87,7 @@ class Calibration:
         return float((self.counts * gaps).sum() / self.counts.sum())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What a network makes of labelled images.
 
@@ -99,6 +100,10 @@ class Evaluation:
     class_names: tuple[str, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+
+    def __repr__(self) -> str:
+        """Say how good the network is; the arrays would fill pages."""
+        return f"<Evaluation: {self.is_right.sum():,} of {counted(len(self.labels), 'image')} right>"
 
     @property
     def predictions(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from cnnzoo.data.augment import check_augment, color_components
 
 def test_names_come_as_one_string_or_several():
     assert check_augment("flip, crop") == check_augment(["flip", "crop"]) == ("flip", "crop")
-    assert check_augment("") == check_augment(()) == ()
+    assert check_augment("none") == check_augment("") == check_augment(()) == ()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -17,6 +17,10 @@ def evaluation(labels, predictions):
     return Evaluation(NAMES, np.array(labels), probabilities)
 
 
+def test_it_is_printed_in_a_line():
+    assert repr(evaluation([0, 1, 2], [0, 1, 1])) == "<Evaluation: 2 of 3 images right>"
+
+
 def random_evaluation(images=500, classes=7, seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, images)

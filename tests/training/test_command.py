@@ -54,6 +54,11 @@ def test_what_the_command_line_cannot_train_has_no_command(run):
         assert command_for(run.record | {part: run.record[part] | changes}) is None
 
 
+def test_no_augmentation_has_a_name(run):
+    words = shlex.split(command_for(run.record | {"recipe": run.record["recipe"] | {"augment": []}}))
+    assert words[words.index("--augment") + 1] == "none"
+
+
 def test_a_recipe_is_known_by_its_fields(run):
     whole = run.record | {"recipe": run.record["recipe"] | {"epochs": 15}}
     assert recipe_name(whole) == "default"
