@@ -352,7 +352,7 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
         of_image = np.asarray(values)[0]
         strongest = np.sort(np.argsort(-of_image.mean(axis=(0, 1)), kind="stable")[:columns])
         height, width, channels = of_image.shape
-        strip.suptitle(f"{_short(name)}: {channels} maps of {height} x {width}", x=0.0, ha="left", fontsize=9)
+        strip.suptitle(f"{_literal(name)}: {channels} maps of {height} x {width}", x=0.0, ha="left", fontsize=9)
         for place, number in enumerate(strongest):
             axes = strip.add_subplot(1, columns, place + 1)
             _show(axes, _stretched(of_image[..., number, np.newaxis]))

@@ -175,12 +175,13 @@ def test_filters_are_stretched_one_by_one():
 def test_feature_maps_draw_the_strongest_of_each_layer():
     maps = np.random.default_rng(0).random((1, 4, 4, 12))
     maps[..., [3, 9]] += 5
-    figure = plots.feature_maps({"conv": maps, "pool": maps[:, ::2, ::2]}, np.zeros((8, 8, 1)), columns=2)
+    within = "backbone/block1_conv1"
+    figure = plots.feature_maps({within: maps, "pool": maps[:, ::2, ::2]}, np.zeros((8, 8, 1)), columns=2)
     assert [axes.get_title() for axes in figure.axes] == ["", "3", "9", "3", "9"]
     texts = {text.get_text() for strip in figure.subfigs for text in strip.texts} | {
         strip._suptitle.get_text() for strip in figure.subfigs
     }
-    assert {"image", "conv: 12 maps of 4 x 4", "pool: 12 maps of 2 x 2"} <= texts
+    assert {"image", f"{within}: 12 maps of 4 x 4", "pool: 12 maps of 2 x 2"} <= texts
 
 
 @pytest.mark.parametrize(

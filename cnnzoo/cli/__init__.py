@@ -1,5 +1,6 @@
 """The command line: parses, makes one call of the library, prints."""
 
+import logging
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -21,6 +22,7 @@ USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releas
 def main() -> None:
     """Run the command line; what the user can mend is told in one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for those who program with it
     try:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import DataPath, app, print_table, quiet_start, stoppable
+from cnnzoo.cli.shared import Augment, DataPath, app, print_table, quiet_start, stoppable
 from cnnzoo.cli.training import print_run
 
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
@@ -63,7 +63,7 @@ def finetune(
     image_size: ImageSize = None,
     fraction: Annotated[float, typer.Option(help="Share of the images to use.")] = 1.0,
     skip_broken: SkipBroken = False,
-    augment: Annotated[str, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort.")] = "none",
+    augment: Augment = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the images for the top.  [default: 30]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Its peak for the top.  [default: 0.003]")] = None,
     unfreeze: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cnnzoo.cli.shared import DataPath, OtherData, RunPath, app, print_table, quiet_start
+from cnnzoo.cli.shared import DataPath, OtherData, RunPath, app, print_table, quiet_start, tell_missing
 
 if TYPE_CHECKING:
     from cnnzoo.report.comparison import Comparison, Pair
@@ -28,7 +27,7 @@ def report(
         from cnnzoo.report import write_report
 
     written = write_report(run, out, data=data, data_path=data_path)
-    _tell(written.missing)
+    tell_missing(written.missing)
     print(written.path)
 
 
@@ -45,13 +44,8 @@ def compare(
 
     comparison = write_comparison(runs, out, data=data, data_path=data_path)
     _print(comparison)
-    _tell(comparison.missing)
+    tell_missing(comparison.missing)
     print(comparison.path)
-
-
-def _tell(missing: tuple[str, ...]) -> None:
-    for sentence in missing:
-        print(f"missing: {sentence}", file=sys.stderr)
 
 
 def _print(comparison: Comparison) -> None:

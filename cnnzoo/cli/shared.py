@@ -1,11 +1,10 @@
 """What the commands share: the application, names of arguments, tables, a quiet start."""
 
 import contextlib
-import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,9 @@ OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [d
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
 
 
+Augment = Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")]
+
+
 class Stopped(Exception):
     """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
 
@@ -52,6 +54,12 @@ def print_table(table: Table, *, cut: bool = True) -> None:
     console.print(table)
 
 
+def tell_missing(missing: Sequence[str]) -> None:
+    """Print what a page lacks."""
+    for sentence in missing:
+        print(f"missing: {sentence}", file=sys.stderr)
+
+
 def bar(share: float, width: int = BAR_WIDTH) -> str:
     """Return a bar as long as ``share`` of ``width`` characters."""
     return "#" * round(share * width)
@@ -61,9 +69,8 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
 def quiet_start() -> Iterator[None]:
     """Hold back what TensorFlow's C++ code writes to standard error while it loads; a failure lets it out.
 
-    What the user can mend is no failure: the message is enough. Later warnings of TensorFlow are for its programmers.
+    What the user can mend is no failure: the message is enough.
     """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:

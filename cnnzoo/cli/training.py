@@ -14,7 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 import cnnzoo
-from cnnzoo.cli.shared import DataPath, OtherData, RunPath, app, bar, print_table, quiet_start, stoppable
+from cnnzoo.cli.shared import (
+    Augment,
+    DataPath,
+    OtherData,
+    RunPath,
+    app,
+    bar,
+    print_table,
+    quiet_start,
+    stoppable,
+    tell_missing,
+)
 from cnnzoo.training.environment import ADDRESSES
 from cnnzoo.wording import counted
 
@@ -64,9 +75,7 @@ def train(
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of all kernels.")] = None,
     clip_norm: Annotated[float | None, typer.Option(help="Largest norm of all gradients together; 0: any.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Share of a label spread over all classes.")] = None,
-    augment: Annotated[
-        str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")
-    ] = None,
+    augment: Augment = None,
     normalize: Annotated[
         bool | None, typer.Option("--normalize/--no-normalize", help="Normalise every channel of the pixels.")
     ] = None,
@@ -107,7 +116,7 @@ def train(
         if report and run.path:
             from cnnzoo.report import write_report
 
-            write_report(run.path)
+            tell_missing(write_report(run.path).missing)
         print_run(run)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from cnnzoo.inspect.graph import graph_inputs, output_of, walk
+from cnnzoo.inspect.graph import graph_inputs, layer_names, outputs_of
 from cnnzoo.lookup import look_up
 
 
@@ -14,14 +14,15 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     Args:
         model: A functional or sequential Keras model of one input.
         layers: The name of a layer, or several, as ``layer_table`` gives them: in a model within it,
-            "backbone/block1_conv1".
+            "backbone/block1_conv1". "backbone" is what that model gives.
 
     Returns:
         A model with the input of ``model``. It gives a dictionary of name and output, float of shape
         (n, height, width, channels) or (n, units), for several names; the output alone for one given as a string.
 
     Raises:
-        ValueError: There is no layer of that name, and the message suggests the nearest; or ``model`` is subclassed.
+        ValueError: There is no layer of that name, and the message suggests the nearest; none is named; or ``model`` is
+            subclassed or not built.
 
     >>> import cnnzoo
     >>> features(cnnzoo.models.lenet5(), "c1").output_shape
@@ -30,8 +31,10 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     asked = [layers] if isinstance(layers, str) else layers
     if not asked:
         raise ValueError("`layers` must name at least one layer. Received none.")
-    names = {call.name: call.name for call in walk(model, graph_inputs(model))}
-    outputs = {name: output_of(model, look_up(names, name, "layer")) for name in asked}
+    graph_inputs(model)  # it has a graph
+    there = {name: name for name in layer_names(model)}
+    found = outputs_of(model, [look_up(there, name, "layer") for name in asked])
+    outputs = {name: found[name] for name in asked}
     if isinstance(layers, str):
         return keras.Model(model.inputs[0], outputs[layers], name=f"{model.name}_{layers.replace('/', '_')}")
     return keras.Model(model.inputs[0], outputs, name=f"{model.name}_features")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,20 +77,33 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
     return [tensors[id(symbol)] for symbol in function.outputs]
 
 
-def output_of(model: keras.Model, name: str) -> Any:
-    """Return what a layer gives, as a symbol on the inputs of ``model``; of one called twice, the first time.
+def layer_names(model: keras.Model, prefix: str = "") -> Iterator[str]:
+    """Give the names of the layers of ``model`` as ``walk`` does, and those of the models within it."""
+    for node in _nodes(_functional(model)):
+        name = f"{prefix}{node.operation.name}"
+        yield name
+        if _is_graph(node.operation):
+            yield from layer_names(node.operation, f"{name}/")
+
+
+def outputs_of(model: keras.Model, names: Collection[str]) -> dict[str, Any]:
+    """Return what layers give, as symbols on the inputs of ``model``: of one called twice, the first time.
 
     Args:
         model: A functional or sequential model, as ``graph_inputs`` takes.
-        name: Of a layer that is there, as ``walk`` gives it.
+        names: Of ``layer_names``; of a layer that gives several outputs, the first is meant.
     """
+    outputs: dict[str, Any] = {}
     for node in _nodes(_functional(model)):
-        if node.operation.name == name:
-            return node.outputs[0]
-        if _is_graph(node.operation) and name.startswith(f"{node.operation.name}/"):
-            within = output_of(node.operation, name.removeprefix(f"{node.operation.name}/"))
-            return keras.Model(node.operation.inputs, within)(node.input_tensors)
-    raise KeyError(name)
+        operation, prefix = node.operation, f"{node.operation.name}/"
+        if operation.name in names:
+            outputs.setdefault(operation.name, node.outputs[0])
+        within = [name.removeprefix(prefix) for name in names if name.startswith(prefix) and name not in outputs]
+        if within and _is_graph(operation):
+            # Beside the model itself, whose name it may not have
+            part = keras.Model(operation.inputs, outputs_of(operation, within), name=f"{operation.name}_features")
+            outputs |= {f"{prefix}{name}": symbol for name, symbol in part(node.input_tensors).items()}
+    return outputs
 
 
 def run(

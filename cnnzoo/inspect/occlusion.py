@@ -51,7 +51,7 @@ def occlusion(
     shorter = min(height, width)
     if patch_size is None:
         patch_size = min(max(max(height, width) // 8, 1), shorter)
-    check_integer("patch_size", patch_size, least=1, most=shorter)
+    patch_size = check_integer("patch_size", patch_size, least=1, most=shorter)
     strides = check_integer("strides", max(patch_size // 2, 1) if strides is None else strides, least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
     scores = _scores(model, model.predict(images, batch_size=batch_size, verbose=0))

@@ -85,7 +85,7 @@ class Comparison(NamedTuple):
         rows: A row a run.
         pairs: Every two of them.
         path: The page.
-        missing: Sentences that say what the runs lack, as on the page.
+        missing: Sentences that say what the runs lack, as on the page; each begins with the run's name.
     """
 
     rows: tuple[Row, ...]
@@ -112,12 +112,13 @@ def write_comparison(
         data_path: A local file or folder in place of the download.
 
     Returns:
-        The figures, and where the page is.
+        The figures, where the page is, and what it lacks.
 
     Raises:
-        ValueError: There are fewer than two runs, or one is named twice.
+        ValueError: There are fewer than two runs, one is named twice, or ``data`` do not fit a network.
         FileNotFoundError: A run does not exist, or is not finished.
         FileExistsError: ``out`` exists.
+        ConnectionError: ``data`` must be downloaded and there is no network.
         OSError: The page cannot be written there.
     """
     paths = [Path(run).resolve() for run in runs]
@@ -128,12 +129,16 @@ def write_comparison(
     names = _names(runs)
     out = Path(out)
     check_new(out)
-    found, rows = {}, []
+    found, images, rows = {}, {}, []
     for name, run in zip(names, runs, strict=True):
-        found[name] = find(run, data, data_path)
-        rows.append(_row(name, found[name]))
-        found[name].model = None  # so that one at a time takes memory
-    pairs = tuple(Pair(first, second, _test(found[first], found[second])) for first, second in combinations(names, 2))
+        found[name] = each = find(run, data, data_path)
+        images[name] = None if each.dataset is None else each.dataset.test.images
+        rows.append(_row(name, each))
+        each.model = each.dataset = None  # so that one network, and its training images, at a time take memory
+    pairs = tuple(
+        Pair(first, second, _test(found[first], found[second]) if _are_same(images[first], images[second]) else None)
+        for first, second in combinations(names, 2)
+    )
     missing = [f"{name}: {sentence}" for name, each in found.items() for sentence in each.missing]
     write_page(
         "comparison.html",
@@ -188,16 +193,13 @@ def _size(found: Findings) -> tuple[int | None, int | None]:
 
 
 def _test(first: Findings, second: Findings) -> PairedTest | None:
-    if first.evaluation is None or second.evaluation is None or not _have_same_images(first, second):
+    if first.evaluation is None or second.evaluation is None:
         return None
     return mcnemar(first.evaluation, second.evaluation)
 
 
-def _have_same_images(first: Findings, second: Findings) -> bool:
+def _are_same(one: Any, other: Any) -> bool:
     """Tell whether two runs were asked about the same images, be it that each sees them at its own size."""
-    if first.dataset is None or second.dataset is None:
-        return False
-    one, other = first.dataset.test.images, second.dataset.test.images
     if isinstance(one, ImageFiles) and isinstance(other, ImageFiles):
         return np.array_equal(one.paths, other.paths)
     return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.array_equal(one, other)

@@ -312,17 +312,17 @@ def _maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     """Return what the layers make of one image, one that is right where there is one."""
     if found.evaluation is None or found.model is None or found.dataset is None:
         return None
+    position = int(found.evaluation.is_right.argmax())
+    images = _seen(found.model, found.dataset, [position])
     try:
         names = _layers_with_maps(found.model)
-    except ValueError as error:
+        outputs = features(found.model, names)(images, training=False) if names else {}
+    except Exception as error:  # as with Grad-CAM
         missing.append(f"There are no feature maps. {error}")
         return None
     if not names:
         missing.append("There are no feature maps: no layer of the network gives maps.")
         return None
-    (position,) = [*np.flatnonzero(found.evaluation.is_right)[:1], 0][:1]
-    images = _seen(found.model, found.dataset, [int(position)])
-    outputs = features(found.model, names)(images, training=False)
     maps = {name: keras.ops.convert_to_numpy(values) for name, values in outputs.items()}
     return {
         "chart": photograph_address(plots.feature_maps(maps, images[0])),

@@ -91,7 +91,7 @@ def _changes(default: Recipe, recipe: Recipe) -> list[str]:
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         elif value != () or field.name != "steps":  # which go with the schedule
-            words += [f"--{option}", ",".join(value) or "none" if field.name == "augment" else written(value)]
+            words += [f"--{option}", (",".join(value) or "none") if field.name == "augment" else written(value)]
     return words
 
 

@@ -40,7 +40,7 @@ def finetune(
     image_size: int | tuple[int, int] | None = None,
     fraction: float = 1.0,
     skip_broken: bool = False,
-    augment: str | Sequence[str] = (),
+    augment: str | Sequence[str] | None = None,
     recipe: Recipe = HEAD,
     unfreeze_from: str | None = None,
     unfrozen_recipe: Recipe = UNFROZEN,
@@ -63,7 +63,8 @@ def finetune(
         image_size: Side, or height and width, in pixels, that the network sees. None takes the backbone's own.
         fraction: Share of the training and of the test images to use, in (0, 1], stratified.
         skip_broken: Whether files of a folder that are no images are left out instead of raising.
-        augment: Names of ``cnnzoo.data.AUGMENTATIONS``; the images then pass the backbone in every epoch.
+        augment: Names of ``cnnzoo.data.AUGMENTATIONS``; the images then pass the backbone in every epoch. None takes
+            what the recipes say.
         recipe: How the top is trained.
         unfreeze_from: The layer from which on the backbone is trained afterwards, see ``unfreeze``; None leaves it.
         unfrozen_recipe: How that is done.
@@ -93,8 +94,9 @@ def finetune(
         seed=seed,
         skip_broken=skip_broken,
     )
-    augment = check_augment(augment)
-    recipe = replace(recipe, augment=augment or recipe.augment)
+    recipe, unfrozen_recipe = (
+        each if augment is None else replace(each, augment=check_augment(augment)) for each in (recipe, unfrozen_recipe)
+    )
     folder = new_run_folder(name, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder:
         dataset = load_dataset(source)
@@ -114,8 +116,7 @@ def finetune(
         parts = [_train_top(model, dataset, recipe, size, seed, progress)]
         if unfreeze_from is not None:
             unfreeze(model, unfreeze_from)
-            unfrozen = replace(unfrozen_recipe, augment=augment or unfrozen_recipe.augment)
-            parts.append(_fit(model, dataset, unfrozen, size, seed, progress))
+            parts.append(_fit(model, dataset, unfrozen_recipe, size, seed, progress))
         record = _record(model, dataset, parts, source=source, size=size, seed=seed)
         record["finetuned"] = {
             "weights": None if weights is None or not isinstance(backbone, str) else os.fspath(weights),

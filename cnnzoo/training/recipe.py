@@ -55,7 +55,7 @@ class Recipe:
             learning rate off every kernel. None leaves the network's own.
         clip_norm: Norm that all gradients together are scaled down to, where they exceed it; 0 leaves them.
         label_smoothing: Share of each label that is spread over all classes, in [0, 1).
-        augment: Names of ``cnnzoo.data.AUGMENTATIONS``, applied to the training images in this order.
+        augment: Names of ``cnnzoo.data.AUGMENTATIONS``, applied to the training images in this order; "none" is none.
         normalize: Whether the network sees every channel with the training images' mean taken off and divided by their
             standard deviation. It is folded into the first layer's weights in the end: the trained network takes
             images in [0, 1] all the same. So it is for new networks: one that is trained already would begin with

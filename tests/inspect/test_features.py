@@ -38,7 +38,29 @@ def test_layers_within_models_are_found():
     np.testing.assert_allclose(given["around/backbone/conv"], convolved, rtol=1e-6)
     np.testing.assert_array_equal(given["flat"], model(images))
     np.testing.assert_array_equal(features(model, "around/backbone/conv")(images), given["around/backbone/conv"])
-    assert backbone.get_layer("conv").output.shape == (None, 6, 6, 4)  # not called once more
+    np.testing.assert_array_equal(features(model, "around")(images), around(images))
+    assert len(backbone.get_layer("conv")._inbound_nodes) == 1  # not called once more
+
+
+def test_models_that_keras_named_are_told_apart_in_a_later_process():
+    inner = [
+        keras.Model(inputs := keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1, name="conv")(inputs)) for _ in range(2)
+    ]
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Flatten(name="flat")(inner[1](inner[0](inputs))))
+    names = [f"{inner[0].name}/conv", f"{inner[1].name}/conv", "flat"]
+    keras.utils.clear_session()  # names begin anew
+    images = np.ones((1, 8, 8, 3), np.float32)
+    given = features(model, names)(images)
+    np.testing.assert_allclose(given[names[0]], inner[0](images), rtol=1e-6)
+    np.testing.assert_allclose(given[names[1]], inner[1](inner[0](images)), rtol=1e-6)
+    np.testing.assert_allclose(given["flat"], model(images), rtol=1e-6)
+
+
+def test_of_a_layer_that_is_called_twice_the_first_time_counts():
+    inputs, double = keras.Input((4, 4, 1)), keras.layers.Rescaling(2, name="double")
+    model = keras.Model(inputs, double(double(inputs)))
+    np.testing.assert_array_equal(features(model, "double")(np.ones((1, 4, 4, 1))), np.full((1, 4, 4, 1), 2))
 
 
 def test_a_subclassed_model_is_refused():

@@ -14,6 +14,7 @@ from PIL import Image
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.report import write_report
+from cnnzoo.report.run_report import _layers_with_maps
 from tests.report.conftest import HOSTILE
 from tests.report.reading import Page
 
@@ -280,7 +281,20 @@ def test_grad_cam_and_maps_need_layers_with_maps(tmp_path, run_folder):
     model.save(run_folder / "model.keras")
     text = Page(write_report(run_folder).path).text
     assert "Grad-CAM does not work on this network. `model` must have a layer that gives maps" in text
-    assert "There are no feature maps" in text
+    assert "There are no feature maps: no layer of the network gives maps." in text
+
+
+def test_the_maps_are_of_layers_that_see_patterns_within_models_too():
+    inputs = keras.Input((16, 16, 3))
+    x, convolutions = keras.layers.Rescaling(2, name="scale")(inputs), [f"conv{number}" for number in range(9)]
+    for name in convolutions:
+        x = keras.layers.ReLU()(keras.layers.Conv2D(4, 3, padding="same", name=name)(x))
+    backbone = keras.Model(inputs, x, name="backbone")
+    outer = keras.Input((16, 16, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(keras.layers.Rescaling(1 / 255)(outer)))
+    chosen = _layers_with_maps(keras.Model(outer, pooled))
+    assert chosen == [f"backbone/conv{number}" for number in (0, 2, 3, 5, 6, 8)]
+    assert _layers_with_maps(keras.Model(inputs, keras.layers.Rescaling(2, name="twice")(inputs))) == ["twice"]
 
 
 def test_the_page_is_written_where_the_user_says(run, tmp_path):

@@ -93,6 +93,12 @@ def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_
     assert len(run.history["loss"]) == 1
 
 
+def test_no_augmentation_leaves_out_that_of_the_recipe(photos, weights, tmp_path):
+    flips = Recipe(epochs=1, augment=("flip",))
+    run = quick(photos, weights, out=tmp_path / "run", augment="none", recipe=flips)
+    assert run.record["recipe"]["augment"] == []
+
+
 def test_grey_photographs_are_repeated(photos, weights, tmp_path):
     for name in COLORS:
         (tmp_path / "grey" / name).mkdir(parents=True)

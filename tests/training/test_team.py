@@ -89,7 +89,7 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint_to
         while not (out / CHECKPOINT).exists():
             assert time.monotonic() < deadline
             assert leader.poll() is None
-            time.sleep(0.2)
+            time.sleep(0.02)
         follower.send_signal(signal.SIGKILL)
         printed, _ = leader.communicate(timeout=120)
     finally:
