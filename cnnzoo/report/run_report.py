@@ -297,9 +297,10 @@ def _explained(found: Findings, missing: list[str]) -> list[Picture]:
     evaluation = found.evaluation
     if evaluation is None or found.model is None or found.dataset is None:
         return []
-    right = [int(position) for position in evaluation.showcase(0) if evaluation.is_right[position]]
-    wrong = [int(position) for position in evaluation.surest_mistakes(EXPLAINED // 2)]
-    positions = [*right[: EXPLAINED - len(wrong)], *wrong]
+    right = np.flatnonzero(evaluation.is_right)
+    _, first = np.unique(evaluation.labels[right], return_index=True)  # of each class
+    wrong = evaluation.surest_mistakes(EXPLAINED // 2)
+    positions = [int(position) for position in (*right[first][: EXPLAINED - len(wrong)], *wrong)]
     try:
         heat = gradcam(found.model, _seen(found.model, found.dataset, positions), batch_size=BATCH_SIZE)
     except Exception as error:  # the backends raise whatever a network of an unforeseen kind causes
