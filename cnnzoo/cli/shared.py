@@ -27,8 +27,6 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or l
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
-
-
 Augment = Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")]
 
 

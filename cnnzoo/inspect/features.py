@@ -31,7 +31,7 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     asked = [layers] if isinstance(layers, str) else layers
     if not asked:
         raise ValueError("`layers` must name at least one layer. Received none.")
-    graph_inputs(model)  # it has a graph
+    graph_inputs(model)  # raises where there is no graph to look into
     there = {name: name for name in layer_names(model)}
     found = outputs_of(model, [look_up(there, name, "layer") for name in asked])
     outputs = {name: found[name] for name in asked}
