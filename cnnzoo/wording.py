@@ -18,7 +18,7 @@ def memory(size: int) -> str:
     >>> memory(4_816_896), memory(40)
     ('4.8 MB', '40 B')
     """
-    for unit, name in ((1e6, "MB"), (1e3, "kB")):
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if size >= unit:
             return f"{size / unit:.1f} {name}"
     return f"{size} B"

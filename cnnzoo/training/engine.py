@@ -118,10 +118,14 @@ def _steps_per_execution(model: keras.Model, batch_size: int, team: Team) -> int
     """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
     if keras.config.backend() != "tensorflow" or team.devices > 1:  # mirrored, such a call fails
         return 1
-    fixed = None not in model.input_shape[1:] and not any(isinstance(layer, keras.Model) for layer in model.layers)
-    if not fixed:  # how long a step takes is not known
+    if not is_sized(model):  # how long a step takes is not known
         return 1
     return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
+
+
+def is_sized(model: keras.Model) -> bool:
+    """Tell whether the table of the layers says what a step takes: sizes are fixed, and no model lies within."""
+    return None not in model.input_shape[1:] and not any(isinstance(layer, keras.Model) for layer in model.layers)
 
 
 def runs_on_tensorflow_cpu() -> bool:

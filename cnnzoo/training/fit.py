@@ -22,6 +22,7 @@ from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, 
 from cnnzoo.training.engine import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
 from cnnzoo.training.keeper import Diverged, Interrupted, Keeper
+from cnnzoo.training.memory import check_memory, is_out_of_memory, smaller_batch
 from cnnzoo.training.progress import EpochProgress
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.recipes import recipe_card
@@ -91,7 +92,7 @@ def fit(
         BlockingIOError: Another process is writing ``out``.
         ArithmeticError: The loss stopped being finite. From the second epoch on, ``model`` and ``out`` have the weights
             of the last good one (with patience, the best).
-        MemoryError: A batch does not fit into the memory.
+        MemoryError: A batch does not fit into memory.
         KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
         ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
     """
@@ -111,6 +112,7 @@ def fit(
     validation = test
     if recipe.patience:
         train, validation = hold_out(train, VALIDATION_SHARE, seed=seed)
+    tight = check_memory(model, recipe, len(train.labels), team)
     folder = _folder(out, resume, team)
     record = describe(
         model,
@@ -139,7 +141,7 @@ def fit(
             twin, precision = compiled_twin(model, train, recipe, steps, team)
             keeper.restore(twin)
             if bar:
-                print(_headline(record, recipe, precision, team, keeper, folder), flush=True)
+                print(_headline(record, recipe, precision, tight, team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
                     batches = Batches(train, validation, recipe, image_size, seed, team)
@@ -242,7 +244,8 @@ def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator
     except Exception as error:
         if is_out_of_memory(error):
             raise MemoryError(
-                f"A batch of {recipe.batch_size} images does not fit into the memory. {_smaller(recipe, team)}"
+                f"A batch of {recipe.batch_size} images does not fit into memory. "
+                f"{smaller_batch(recipe.batch_size // 2, team)}"
             ) from error
         if team.processes > 1 and is_lost_worker(error):
             how = folder.how_to_go_on() if folder else "Process 0 says how to go on."
@@ -250,22 +253,14 @@ def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator
         raise
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether a backend's ``error`` is that memory ran out: each has a type or a word of its own for it."""
-    told = f"{type(error).__name__} {error}"
-    if any(words in told for words in ("No space left", "quota exceeded")):  # TensorFlow's type for a full disk, too
-        return False
-    return any(word in told for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "MemoryError"))
-
-
-def _smaller(recipe: Recipe, team: Team) -> str:
-    """Return advice for a batch that does not fit: about half of it, that the devices can share."""
-    half = recipe.batch_size // 2 // team.devices * team.devices
-    return f"Try `batch_size={half}`." if half else "Try smaller images, or a smaller network."
-
-
 def _headline(
-    record: dict[str, Any], recipe: Recipe, precision: str, team: Team, keeper: Keeper, folder: RunFolder | None
+    record: dict[str, Any],
+    recipe: Recipe,
+    precision: str,
+    tight: str,
+    team: Team,
+    keeper: Keeper,
+    folder: RunFolder | None,
 ) -> str:
     model, data = record["model"], record["data"]
     to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
@@ -280,6 +275,8 @@ def _headline(
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
     if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
         lines.append("slower than need be: TensorFlow was imported before cnnzoo, which sets it up for this CPU")
+    if tight:
+        lines.append(tight)
     if folder:
         lines.append(f"run folder: {folder.path}")
     if keeper.position != Position():

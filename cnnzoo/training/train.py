@@ -76,7 +76,7 @@ def train(
         OSError: ``out`` cannot be made there.
         ConnectionError: The data must be downloaded and there is no network, or a process of the team was lost.
         ArithmeticError: The loss is not finite any more; see ``fit``, here and in the next two.
-        MemoryError: A batch does not fit into the memory.
+        MemoryError: A batch does not fit into memory.
         KeyboardInterrupt: A signal stopped the training; ``resume`` goes on.
     """
     card = model_card(name)

@@ -1,0 +1,116 @@
+"""Whether a batch fits into memory: told before the training, since on a CPU the process dies of it without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import psutil
+
+from cnnzoo.inspect.layers import layer_table
+from cnnzoo.training.engine import is_sized
+from cnnzoo.training.precision import choose_precision, list_gpus
+from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.team import Team
+from cnnzoo.wording import memory
+
+# What a container may use, in bytes, as Linux says: control groups 2 and 1
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+FLOAT32_BYTES = 4
+LEAST_COPIES = 2  # of the parameters beside the model's own: those that are trained, and their gradients
+MOST_COPIES = 5  # with Adam's two moments, and what a step adds
+MOST_OUTPUTS = 2  # times the outputs of all layers; measured: 1.05 (VGG19), 1.7 (AlexNet), 1.9 (LeNet-5)
+
+
+def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) -> str:
+    """Compare what a step takes with what is free. On GPUs nothing is checked: there the backend says what failed.
+
+    Args:
+        model: The network before training.
+        recipe: How it is to be trained.
+        images: How many images there are; a batch has no more.
+        team: Who shares a batch.
+
+    Returns:
+        A line of warning where the batch may not fit; empty where it does, or where that is not known.
+
+    Raises:
+        MemoryError: The batch cannot fit; the message says what to try.
+    """
+    if list_gpus() or not is_sized(model) or not all(layer.trainable for layer in model.layers):
+        return ""
+    batch_size = min(recipe.batch_size, images)
+    at_least, at_most = _bytes_of_a_step(model, recipe)
+    least, most = (each.of(batch_size / team.processes) for each in (at_least, at_most))
+    free = free_memory()
+    if most <= free:
+        return ""
+    advice = smaller_batch(at_most.images_in(free) * team.processes, team)
+    if least > free:
+        raise MemoryError(
+            f"A batch of {batch_size:,} images takes at least {memory(least)} of memory, and {memory(free)} are free. "
+            f"{advice}"
+        )
+    return (
+        f"a batch of {batch_size:,} images takes up to {memory(most)} of memory, and {memory(free)} are free: the "
+        f"system may end this without a word. {advice}"
+    )
+
+
+class _Bytes(NamedTuple):
+    """What a step takes, in bytes: whatever the batch, and for each image of it."""
+
+    fixed: int
+    each: float
+
+    def of(self, images: float) -> int:
+        """Return what a step with ``images`` takes."""
+        return int(self.fixed + self.each * images)
+
+    def images_in(self, free: int) -> int:
+        """Return how many images fit into ``free`` bytes."""
+        return int(max(0, free - self.fixed) / self.each)
+
+
+def _bytes_of_a_step(model: keras.Model, recipe: Recipe) -> tuple[_Bytes, _Bytes]:
+    """Return what a step takes at least and at most."""
+    table = layer_table(model)
+    params = table.params * FLOAT32_BYTES
+    share = 0.5 if choose_precision(recipe.precision)[0] == "mixed_bfloat16" else 1.0  # of float32's bytes
+    kept = sum(row.activation_bytes for row in table.rows if row.params) * share  # until the gradients are there
+    outputs = table.activation_bytes * share
+    return _Bytes(LEAST_COPIES * params, kept), _Bytes(MOST_COPIES * params, MOST_OUTPUTS * outputs)
+
+
+def free_memory() -> int:
+    """Return how many bytes this process can have, swap included, within what its container may use."""
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    used = psutil.Process().memory_info().rss
+    return max(0, min([free, *(limit - used for limit in _limits())]))
+
+
+def _limits() -> list[int]:
+    """Return the limits of this process' container, if any."""
+    texts = [path.read_text(encoding="ascii").strip() for path in LIMITS if path.is_file()]
+    return [int(text) for text in texts if text.isdigit()]  # "max" is none
+
+
+def smaller_batch(most: int, team: Team) -> str:
+    """Return advice for a batch that does not fit: the largest power of two of at most ``most`` images that is shared.
+
+    >>> smaller_batch(100, Team())
+    'Try `batch_size=64`.'
+    """
+    power = 1 << (most.bit_length() - 1) if most > 0 else 0
+    shared = power // team.devices * team.devices
+    return f"Try `batch_size={shared}`." if shared else "Try smaller images, or a smaller network."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a backend's ``error`` is that memory ran out: each has a type or a word of its own for it."""
+    told = f"{type(error).__name__} {error}"
+    if any(words in told for words in ("No space left", "quota exceeded")):  # TensorFlow's type for a full disk, too
+        return False
+    return any(word in told for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "MemoryError"))
