@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) ->
     if most <= free:
         return ""
     advice = smaller_batch(at_most.images_in(free) * team.processes, team)
-    if least > free:
+    if least > free + held_memory():  # some of which may be a pool that is used again
         raise MemoryError(
             f"A batch of {batch_size:,} images takes at least {memory(least)} of memory, and {memory(free)} are free. "
             f"{advice}"
@@ -86,9 +87,15 @@ def _bytes_of_a_step(model: keras.Model, recipe: Recipe) -> tuple[_Bytes, _Bytes
 
 def free_memory() -> int:
     """Return how many bytes this process can have, swap included, within what its container may use."""
-    free = psutil.virtual_memory().available + psutil.swap_memory().free
-    used = psutil.Process().memory_info().rss
-    return max(0, min([free, *(limit - used for limit in _limits())]))
+    machine = psutil.virtual_memory()
+    own = machine.total if sys.platform == "darwin" else machine.available  # macOS makes room, and swap, as needed
+    free = own + psutil.swap_memory().free
+    return max(0, min([free, *(limit - held_memory() for limit in _limits())]))
+
+
+def held_memory() -> int:
+    """Return how many bytes this process holds."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def _limits() -> list[int]:

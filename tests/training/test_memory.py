@@ -46,10 +46,11 @@ print(max(held) - held[0])
 
 @pytest.fixture
 def free(monkeypatch):
-    """Set how many bytes are free."""
+    """Set how many bytes are free, and how many the process holds."""
 
-    def set_free(size):
+    def set_free(size, held=0):
         monkeypatch.setattr(memory, "free_memory", lambda: int(size))
+        monkeypatch.setattr(memory, "held_memory", lambda: int(held))
 
     return set_free
 
@@ -68,6 +69,12 @@ def test_a_batch_that_cannot_fit_is_refused_with_one_that_does(free):
     advised = int(re.search(r"Try `batch_size=(\d+)`", str(caught.value))[1])
     assert memory.check_memory(model, Recipe(batch_size=advised), 60_000, ALONE) == ""
     assert memory.check_memory(model, Recipe(batch_size=2 * advised), 60_000, ALONE)
+
+
+def test_what_an_earlier_training_left_in_the_backend_s_pool_counts_as_free(free):
+    model = cnnzoo.models.lenet5()
+    free(0, held=2 * PARAMS + 4096 * kept(model))
+    assert memory.check_memory(model, BATCH, 60_000, ALONE).startswith("a batch of")
 
 
 def test_where_nothing_fits_smaller_images_are_advised(free):
@@ -145,6 +152,9 @@ def test_free_memory_is_the_machine_s_or_its_container_s(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "LIMITS", ())
     machine = memory.free_memory()
     assert 0 < machine <= psutil.virtual_memory().total + psutil.swap_memory().total
+    with monkeypatch.context() as patched:
+        patched.setattr(memory.sys, "platform", "darwin")
+        assert memory.free_memory() >= psutil.virtual_memory().total
     unlimited, limited = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
     unlimited.write_text("max\n")
     monkeypatch.setattr(memory, "LIMITS", (unlimited, limited))
