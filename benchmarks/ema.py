@@ -7,6 +7,7 @@ average in the same training.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import cnnzoo  # first: it sets TensorFlow up
@@ -23,7 +24,7 @@ SEEDS = range(3)
 PLAIN_OPTIMIZER = engine.build_optimizer
 
 
-def averaging(momentum: float) -> object:
+def averaging(momentum: float) -> Callable[[Recipe, int], keras.optimizers.Optimizer]:
     """Return what builds a recipe's optimizer, which in the end puts the average in place of the weights."""
 
     def build(recipe: Recipe, total: int) -> keras.optimizers.Optimizer:

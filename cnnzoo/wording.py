@@ -15,8 +15,8 @@ def counted(count: int, noun: str) -> str:
 def memory(size: int) -> str:
     """Return a number of bytes as people read it.
 
-    >>> memory(4_816_896), memory(40)
-    ('4.8 MB', '40 B')
+    >>> memory(23_200_000_000), memory(4_816_896), memory(40)
+    ('23.2 GB', '4.8 MB', '40 B')
     """
     for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if size >= unit:

@@ -1,5 +1,6 @@
 """The examples, from their data to their pictures: the same scripts, on fewer images and for one epoch."""
 
+import re
 import runpy
 from functools import partial
 from pathlib import Path
@@ -49,11 +50,12 @@ def is_picture(path):
 
 def test_lenet5_on_the_digits(example):
     told = example("lenet5_mnist.py")
-    assert "% of the 1,000 test images are right" in told
+    assert float(re.search(r"([\d.]+)% of the 1,000 test images are right", told)[1]) > 90
     assert all(map(is_picture, ("lenet5_training.png", "lenet5_prediction.png")))
 
 
-@pytest.mark.parametrize("network", [pytest.param("alexnet", marks=pytest.mark.slow), "vgg19"])
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["alexnet", "vgg19"])
 def test_a_network_on_a_tenth_of_cifar10(example, cifar10, monkeypatch, network):
     monkeypatch.setattr(cnnzoo.training, "train", partial(cnnzoo.training.train, epochs=1))
     told = example(f"{network}_cifar10.py", cifar10)

@@ -82,6 +82,7 @@ def finetune(
         FileNotFoundError: ``data`` or ``weights`` name nothing.
         FileExistsError: ``out`` exists already.
         ConnectionError: Weights or data must be downloaded and there is no network.
+        MemoryError: A batch does not fit into memory.
     """
     seed = check_seed(seed)
     check_number("dropout_rate", dropout_rate, "[0, 1)")

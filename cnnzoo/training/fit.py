@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -136,6 +137,8 @@ def fit(
         keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
         bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
         logs = [_tensorboard(folder)] if tensorboard and folder else []
+        if tight and not bar:
+            warnings.warn(tight, stacklevel=2)
         failure = None
         with team.scope(), _explained(recipe, team, folder):
             twin, precision = compiled_twin(model, train, recipe, steps, team)

@@ -1,8 +1,8 @@
-"""Whether a batch fits into memory: told before the training, since on a CPU the process dies of it without a word."""
+"""Whether a batch fits into memory: told before the training, since on a CPU TensorFlow dies of it without a word."""
 
 from __future__ import annotations
 
-import sys
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +20,13 @@ from cnnzoo.wording import memory
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 FLOAT32_BYTES = 4
-LEAST_COPIES = 2  # of the parameters beside the model's own: those that are trained, and their gradients
-MOST_COPIES = 5  # with Adam's two moments, and what a step adds
-MOST_OUTPUTS = 2  # times the outputs of all layers; measured: 1.05 (VGG19), 1.7 (AlexNet), 1.9 (LeNet-5)
+LEAST_COPIES = 1  # of the parameters beside the model's own: those that are trained
+MOST_COPIES = 5  # with gradients, Adam's two moments, and what a step adds
+MOST_OUTPUTS = 2  # times the outputs of all layers; seen on TensorFlow: 1.05 (VGG19), 1.7 (AlexNet), 1.9 (LeNet-5)
 
 
 def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) -> str:
-    """Compare what a step takes with what is free. On GPUs nothing is checked: there the backend says what failed.
+    """Compare what a step takes with what this process can have. GPUs are left to the backend, which says what failed.
 
     Args:
         model: The network before training.
@@ -35,29 +35,35 @@ def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) ->
         team: Who shares a batch.
 
     Returns:
-        A line of warning where the batch may not fit; empty where it does, or where that is not known.
+        A line of warning where the batch may not fit; empty where it should, or where that is not known.
 
     Raises:
-        MemoryError: The batch cannot fit; the message says what to try.
+        MemoryError: The whole machine has too little for the batch; the message says what to try.
     """
-    if list_gpus() or not is_sized(model) or not all(layer.trainable for layer in model.layers):
+    if not _on_cpu() or not is_sized(model) or not all(layer.trainable for layer in model.layers):
         return ""
     batch_size = min(recipe.batch_size, images)
     at_least, at_most = _bytes_of_a_step(model, recipe)
     least, most = (each.of(batch_size / team.processes) for each in (at_least, at_most))
-    free = free_memory()
-    if most <= free:
+    reachable, whole = reachable_memory(), machine_memory()
+    if most <= reachable:
         return ""
-    advice = smaller_batch(at_most.images_in(free) * team.processes, team)
-    if least > free + held_memory():  # some of which may be a pool that is used again
+    advice = smaller_batch(at_most.images_in(reachable) * team.processes, team)
+    if least > whole:
         raise MemoryError(
-            f"A batch of {batch_size:,} images takes at least {memory(least)} of memory, and {memory(free)} are free. "
-            f"{advice}"
+            f"A batch of {batch_size:,} images takes at least {memory(least)} of memory, and this machine has "
+            f"{memory(whole)}. {advice}"
         )
     return (
-        f"a batch of {batch_size:,} images takes up to {memory(most)} of memory, and {memory(free)} are free: the "
-        f"system may end this without a word. {advice}"
+        f"memory may run out: a batch of {batch_size:,} images can take {memory(most)}, and {memory(reachable)} can be "
+        f"had. Should training end without a word: {advice}"
     )
+
+
+def _on_cpu() -> bool:
+    if keras.config.backend() == "torch":  # for which Keras lists no devices
+        return not list_gpus()
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 class _Bytes(NamedTuple):
@@ -85,33 +91,41 @@ def _bytes_of_a_step(model: keras.Model, recipe: Recipe) -> tuple[_Bytes, _Bytes
     return _Bytes(LEAST_COPIES * params, kept), _Bytes(MOST_COPIES * params, MOST_OUTPUTS * outputs)
 
 
-def free_memory() -> int:
-    """Return how many bytes this process can have, swap included, within what its container may use."""
-    machine = psutil.virtual_memory()
-    own = machine.total if sys.platform == "darwin" else machine.available  # macOS makes room, and swap, as needed
-    free = own + psutil.swap_memory().free
-    return max(0, min([free, *(limit - held_memory() for limit in _limits())]))
+def reachable_memory() -> int:
+    """Return how many bytes this process can have in all, those that it holds among them: a pool is used again."""
+    held = int(psutil.Process().memory_info().rss)
+    return min([held + psutil.virtual_memory().available + _swap("free"), *_limits()])
 
 
-def held_memory() -> int:
-    """Return how many bytes this process holds."""
-    return int(psutil.Process().memory_info().rss)
+def machine_memory() -> int:
+    """Return how many bytes of memory the machine has, swap included."""
+    return int(psutil.virtual_memory().total) + _swap("total")
+
+
+def _swap(which: str) -> int:
+    """Return the bytes of swap; none where the system does not say."""
+    with contextlib.suppress(OSError, RuntimeError, RuntimeWarning):
+        return int(getattr(psutil.swap_memory(), which))
+    return 0
 
 
 def _limits() -> list[int]:
     """Return the limits of this process' container, if any."""
-    texts = [path.read_text(encoding="ascii").strip() for path in LIMITS if path.is_file()]
-    return [int(text) for text in texts if text.isdigit()]  # "max" is none
+    limits = []
+    for path in LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # "max" is none
+            limits.append(int(path.read_text(encoding="ascii")))
+    return limits
 
 
 def smaller_batch(most: int, team: Team) -> str:
-    """Return advice for a batch that does not fit: the largest power of two of at most ``most`` images that is shared.
+    """Return advice for a batch that does not fit: of at most ``most`` images, a power of two where the team is.
 
     >>> smaller_batch(100, Team())
     'Try `batch_size=64`.'
     """
     power = 1 << (most.bit_length() - 1) if most > 0 else 0
-    shared = power // team.devices * team.devices
+    shared = (power // team.devices or most // team.devices) * team.devices
     return f"Try `batch_size={shared}`." if shared else "Try smaller images, or a smaller network."
 
 

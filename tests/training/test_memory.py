@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from cnnzoo.inspect import layer_table
 from cnnzoo.training import Recipe, fit, memory
 from cnnzoo.training.team import ALONE, Team
 
-BATCH = Recipe(epochs=1, batch_size=4096, precision="float32")
 PARAMS = 4 * 61_706  # bytes of LeNet-5's
 
 # What the process holds at most while it trains, less what it held before; ru_maxrss would begin with the parent's
@@ -35,7 +35,7 @@ def watch():
     while not done.wait(0.01):
         held.append(psutil.Process().memory_info().rss)
 
-watcher = threading.Thread(target=watch)
+watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 fit(model, split, test, recipe=Recipe(epochs=2, batch_size=8192, precision="float32"), progress=False)
 done.set()
@@ -45,14 +45,15 @@ print(max(held) - held[0])
 
 
 @pytest.fixture
-def free(monkeypatch):
-    """Set how many bytes are free, and how many the process holds."""
+def machine(monkeypatch):
+    """Set how many bytes can be had, and how many the machine has; there is no GPU."""
 
-    def set_free(size, held=0):
-        monkeypatch.setattr(memory, "free_memory", lambda: int(size))
-        monkeypatch.setattr(memory, "held_memory", lambda: int(held))
+    def set_machine(reachable, whole=10**12):
+        monkeypatch.setattr(memory, "_on_cpu", lambda: True)
+        monkeypatch.setattr(memory, "reachable_memory", lambda: int(reachable))
+        monkeypatch.setattr(memory, "machine_memory", lambda: int(whole))
 
-    return set_free
+    return set_machine
 
 
 def kept(model):
@@ -60,109 +61,128 @@ def kept(model):
     return sum(4 * int(np.prod(layer.output.shape[1:])) for layer in model.layers if layer.weights)
 
 
-def test_a_batch_that_cannot_fit_is_refused_with_one_that_does(free):
+def check(model, batch_size=4096, precision="float32", images=60_000, team=ALONE):
+    return memory.check_memory(model, Recipe(batch_size=batch_size, precision=precision), images, team)
+
+
+def test_a_batch_larger_than_the_machine_is_refused_with_one_that_fits(machine):
     model = cnnzoo.models.lenet5()
-    least = 2 * PARAMS + 4096 * kept(model)
-    free(least - 1)
-    with pytest.raises(MemoryError, match=re.escape("A batch of 4,096 images takes at least 1")) as caught:
-        memory.check_memory(model, BATCH, 60_000, ALONE)
+    machine(5 * PARAMS + 4e7, whole=PARAMS + 4096 * kept(model) - 1)
+    with pytest.raises(MemoryError, match=r"^A batch of 4,096 images takes at least 107\.0 MB") as caught:
+        check(model)
     advised = int(re.search(r"Try `batch_size=(\d+)`", str(caught.value))[1])
-    assert memory.check_memory(model, Recipe(batch_size=advised), 60_000, ALONE) == ""
-    assert memory.check_memory(model, Recipe(batch_size=2 * advised), 60_000, ALONE)
+    assert check(model, advised) == ""
+    assert check(model, 2 * advised)
 
 
-def test_what_an_earlier_training_left_in_the_backend_s_pool_counts_as_free(free):
-    model = cnnzoo.models.lenet5()
-    free(0, held=2 * PARAMS + 4096 * kept(model))
-    assert memory.check_memory(model, BATCH, 60_000, ALONE).startswith("a batch of")
+def test_where_nothing_fits_smaller_images_are_advised(machine):
+    machine(2 * PARAMS)
+    assert "Try smaller images, or a smaller network" in check(cnnzoo.models.lenet5())
 
 
-def test_where_nothing_fits_smaller_images_are_advised(free):
-    free(2 * PARAMS)
-    with pytest.raises(MemoryError, match="Try smaller images, or a smaller network"):
-        memory.check_memory(cnnzoo.models.lenet5(), BATCH, 60_000, ALONE)
-
-
-def test_a_batch_that_may_not_fit_is_warned_of(free):
+def test_a_batch_that_may_not_fit_is_warned_of(machine):
     model = cnnzoo.models.lenet5()
     most = 5 * PARAMS + 4096 * 2 * layer_table(model).activation_bytes
-    free(most - 1)
-    assert re.match(
-        r"a batch of 4,096 images takes up to .* Try `batch_size=2048`",
-        memory.check_memory(model, BATCH, 60_000, ALONE),
-    )
-    free(most)
-    assert memory.check_memory(model, BATCH, 60_000, ALONE) == ""
+    machine(most - 1)
+    assert re.match(r"memory may run out: a batch of 4,096 images .* Try `batch_size=2048`", check(model))
+    machine(most)
+    assert check(model) == ""
 
 
 @pytest.mark.parametrize(
-    ("images", "team"), [(4095, ALONE), (60_000, Team(processes=2, devices=2))], ids=["fewer images", "a team"]
+    "changes",
+    [{"images": 2048}, {"team": Team(processes=2, devices=2)}, {"precision": "mixed_bfloat16"}],
+    ids=["fewer images", "a team", "half the bytes"],
 )
-def test_a_batch_has_no_more_images_than_there_are_and_is_shared(free, images, team):
+def test_what_makes_a_batch_smaller_counts(machine, changes):
     model = cnnzoo.models.lenet5()
-    free(2 * PARAMS + 4096 * kept(model) - 1)
-    assert memory.check_memory(model, BATCH, images, team).startswith("a batch of")
+    machine(5 * PARAMS + 2048 * 2 * layer_table(model).activation_bytes)
+    assert check(model)
+    assert check(model, **changes) == ""
 
 
-def test_half_the_bytes_are_enough_in_bfloat16(free):
+def open_network():
+    layers = [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+    return keras.Sequential(layers)
+
+
+def nested_network():
+    return keras.Sequential([keras.Input((32, 32, 1)), cnnzoo.models.lenet5()])
+
+
+def frozen_network():
     model = cnnzoo.models.lenet5()
-    free(2 * PARAMS + 4096 * kept(model) - 1)
-    assert memory.check_memory(model, Recipe(batch_size=4096, precision="mixed_bfloat16"), 60_000, ALONE)
-
-
-def test_nothing_is_said_where_what_a_step_takes_is_not_known(free, monkeypatch):
-    free(0)
-    model = cnnzoo.models.lenet5()
-    opened = keras.Sequential(
-        [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
-    )
-    assert memory.check_memory(opened, BATCH, 60_000, ALONE) == ""
-    assert memory.check_memory(keras.Sequential([keras.Input((32, 32, 1)), model]), BATCH, 60_000, ALONE) == ""
-    monkeypatch.setattr(memory, "list_gpus", lambda: ["gpu:0"])
-    assert memory.check_memory(model, BATCH, 60_000, ALONE) == ""
-    monkeypatch.undo()
-    free(0)
     model.layers[1].trainable = False
-    assert memory.check_memory(model, BATCH, 60_000, ALONE) == ""
+    return model
 
 
-def test_fit_refuses_before_anything_is_written(digits, free, tmp_path):
-    free(0)
+@pytest.mark.parametrize("build", [open_network, nested_network, frozen_network])
+def test_nothing_is_said_where_what_a_step_takes_is_not_known(machine, build):
+    machine(0, whole=0)
+    assert check(build()) == ""
+
+
+@pytest.mark.parametrize("device", ["gpu:0", "tpu:0"])
+def test_what_is_not_a_cpu_is_left_to_the_backend(machine, monkeypatch, device):
+    on_cpu = memory._on_cpu
+    machine(0, whole=0)
+    monkeypatch.setattr(memory, "_on_cpu", on_cpu)
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0", device])
+    assert check(cnnzoo.models.lenet5()) == ""
+
+
+@pytest.mark.parametrize(
+    ("most", "devices", "advice"), [(100, 1, "64"), (100, 6, "60"), (3, 3, "3")], ids=["alone", "six", "three"]
+)
+def test_a_smaller_batch_can_be_shared(most, devices, advice):
+    assert memory.smaller_batch(most, Team(devices=devices)) == f"Try `batch_size={advice}`."
+
+
+def test_fit_refuses_before_anything_is_written(digits, machine, tmp_path):
+    machine(0, whole=0)
     with pytest.raises(MemoryError, match="A batch of 128 images"):
         fit(cnnzoo.models.lenet5(), *digits, recipe=Recipe(), out=tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
 
-def test_fit_warns_in_its_first_lines_and_trains(digits, free, capsys):
+def test_fit_warns_and_trains(digits, machine, capsys):
     train, test = (Split(split.images[:64], split.labels[:64]) for split in digits)
-    free(2 * PARAMS + 64 * kept(cnnzoo.models.lenet5()))
-    fit(cnnzoo.models.lenet5(), train, test, recipe=Recipe(epochs=1, batch_size=64))
-    assert "a batch of 64 images takes up to" in capsys.readouterr().out
+    machine(0)
+    recipe = Recipe(epochs=1, batch_size=64)
+    fit(cnnzoo.models.lenet5(), train, test, recipe=recipe)
+    assert "memory may run out: a batch of 64 images" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="memory may run out"):
+        fit(cnnzoo.models.lenet5(), train, test, recipe=recipe, progress=False)
 
 
 def test_training_takes_what_is_said_of_it():
     model = cnnzoo.models.lenet5()
-    found = subprocess.run([sys.executable, "-c", PEAK], check=True, capture_output=True, text=True)
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow"}
+    command = [sys.executable, "-c", PEAK]
+    found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300, env=environment)
     taken = int(found.stdout)
     assert 8192 * kept(model) < taken
     assert taken < 8192 * 2 * layer_table(model).activation_bytes + 0.4e9  # TensorFlow itself
 
 
-def test_free_memory_is_the_machine_s_or_its_container_s(monkeypatch, tmp_path):
+def test_what_can_be_had_is_the_machine_s_or_the_container_s(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "LIMITS", ())
-    machine = memory.free_memory()
-    assert 0 < machine <= psutil.virtual_memory().total + psutil.swap_memory().total
-    with monkeypatch.context() as patched:
-        patched.setattr(memory.sys, "platform", "darwin")
-        assert memory.free_memory() >= psutil.virtual_memory().total
-    unlimited, limited = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
+    assert psutil.Process().memory_info().rss < memory.reachable_memory() <= memory.machine_memory()
+    unlimited, limited, folder = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes", tmp_path
     unlimited.write_text("max\n")
+    monkeypatch.setattr(memory, "LIMITS", (unlimited, tmp_path / "absent", folder))
+    assert memory.reachable_memory() > psutil.Process().memory_info().rss
+    limited.write_text("50000000\n")
     monkeypatch.setattr(memory, "LIMITS", (unlimited, limited))
-    assert memory.free_memory() > 0.5 * machine
-    limited.write_text(f"{psutil.Process().memory_info().rss + 50_000_000}\n")
-    assert memory.free_memory() < 60_000_000
-    limited.write_text("1\n")
-    assert memory.free_memory() == 0
+    assert memory.reachable_memory() == 50_000_000
+
+
+def test_a_system_that_tells_nothing_of_its_swap_has_none(monkeypatch):
+    def fail():
+        raise RuntimeError("PdhAddEnglishCounterW failed")
+
+    monkeypatch.setattr(psutil, "swap_memory", fail)
+    assert memory.machine_memory() == psutil.virtual_memory().total
 
 
 def test_a_full_disk_is_not_taken_for_a_full_memory():
