@@ -56,7 +56,7 @@ def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) ->
         )
     return (
         f"memory may run out: a batch of {batch_size:,} images can take {memory(most)}, and {memory(reachable)} can be "
-        f"had. Should training end without a word: {advice}"
+        f"had. If training ends without a word: {advice}"
     )
 
 
