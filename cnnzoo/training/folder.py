@@ -199,13 +199,15 @@ def read_record(path: Path, *, finished: bool = True) -> dict[str, Any]:
     """Read what ``write_record`` wrote, of a run that is finished or one that is under way.
 
     Raises:
-        ValueError: The file is damaged.
+        ValueError: The file is damaged, or of a run that was not finished.
     """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        complete = _is_record(record, finished)
+        complete = _is_record(record, finished and "metrics" in record)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"'{path}' is damaged: expected the record of a run as JSON. Train again.") from error
+    if finished and "metrics" not in record:
+        raise ValueError(f"'{path}' is of a run that was not finished. Resume it, or train again.")
     if not complete:
         raise ValueError(f"'{path}' lacks entries that the record of a run has. Train again.")
     return record

@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnzoo.training.folder import RunFolder, new_run_folder, read_history, write_history, write_record
+from cnnzoo.training.folder import RunFolder, new_run_folder, read_history, read_record, write_history, write_record
 
 FLOATS = st.floats(allow_nan=False)
+
+
+def test_the_record_of_a_run_that_was_not_finished_is_not_called_damaged(run, tmp_path):
+    begun = {name: value for name, value in run.record.items() if name != "metrics"}
+    write_record(tmp_path / "run.json", begun)
+    assert read_record(tmp_path / "run.json", finished=False)["seed"] == 0
+    with pytest.raises(ValueError, match="is of a run that was not finished"):
+        read_record(tmp_path / "run.json")
 
 
 @given(rows=st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=20))
