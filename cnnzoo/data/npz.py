@@ -38,7 +38,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name: _read_array(archive, name, path) for name in ARRAYS}
-    except (zipfile.BadZipFile, zlib.error, LZMAError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    # RuntimeError where it is encrypted, or compressed in a way that zipfile does not know
+    except (zipfile.BadZipFile, zlib.error, LZMAError, OSError, EOFError, RuntimeError) as error:
         raise ValueError(f"'{path}' is not a readable npz file ({error}). Fetch it again or give another.") from error
 
 

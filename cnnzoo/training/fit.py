@@ -144,7 +144,7 @@ def fit(
             twin, precision = compiled_twin(model, train, recipe, steps, team)
             keeper.restore(twin)
             if bar:
-                print(_headline(record, recipe, precision, tight, team, keeper, folder), flush=True)
+                print(_headline(record, recipe, [precision, tight], team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
                     batches = Batches(train, validation, recipe, image_size, seed, team)
@@ -259,8 +259,7 @@ def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator
 def _headline(
     record: dict[str, Any],
     recipe: Recipe,
-    precision: str,
-    tight: str,
+    notes: Sequence[str],
     team: Team,
     keeper: Keeper,
     folder: RunFolder | None,
@@ -272,14 +271,12 @@ def _headline(
         f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} held out",
         f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
         f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
-        precision,
+        *filter(None, notes),
     ]
     if team.devices > 1:
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
     if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
         lines.append("slower than need be: TensorFlow was imported before cnnzoo, which sets it up for this CPU")
-    if tight:
-        lines.append(tight)
     if folder:
         lines.append(f"run folder: {folder.path}")
     if keeper.position != Position():

@@ -203,10 +203,11 @@ def read_record(path: Path, *, finished: bool = True) -> dict[str, Any]:
     """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        complete = _is_record(record, finished and "metrics" in record)
+        under_way = "metrics" not in record
+        complete = _is_record(record, finished and not under_way)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"'{path}' is damaged: expected the record of a run as JSON. Train again.") from error
-    if finished and "metrics" not in record:
+    if finished and under_way:
         raise ValueError(f"'{path}' is of a run that was not finished. Resume it, or train again.")
     if not complete:
         raise ValueError(f"'{path}' lacks entries that the record of a run has. Train again.")

@@ -94,7 +94,8 @@ def _bytes_of_a_step(model: keras.Model, recipe: Recipe) -> tuple[_Bytes, _Bytes
 def reachable_memory() -> int:
     """Return how many bytes this process can have in all, those that it holds among them: a pool is used again."""
     held = int(psutil.Process().memory_info().rss)
-    return min([held + psutil.virtual_memory().available + _swap("free"), *_limits()])
+    free = psutil.virtual_memory().available + _swap("free")
+    return min([held + free, machine_memory(), *_limits()])  # pages of libraries are both held and free
 
 
 def machine_memory() -> int:
