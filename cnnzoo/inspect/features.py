@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from cnnzoo.inspect.graph import graph_inputs, layer_names, outputs_of
+from cnnzoo._keras.graph import graph_inputs, layer_names, outputs_of
 from cnnzoo.lookup import look_up
 
 

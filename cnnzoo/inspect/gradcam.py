@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.graph import graph_inputs, run, walk
+from cnnzoo._keras.kinds import is_kind
 from cnnzoo.arguments import check_integer
-from cnnzoo.inspect.graph import graph_inputs, run, walk
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
-from cnnzoo.inspect.kinds import is_kind
 from cnnzoo.lookup import look_up
 
 

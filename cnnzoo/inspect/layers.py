@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import keras
 
+from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
+from cnnzoo._keras.kinds import KINDS, is_kind, spatial, window
 from cnnzoo.arguments import shape_fits
-from cnnzoo.inspect.graph import Call, Shape, Tensor, graph_inputs, walk
-from cnnzoo.inspect.kinds import KINDS, is_kind, spatial, window
 from cnnzoo.inspect.receptive import field_after, pixel
 from cnnzoo.wording import times
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from cnnzoo.inspect.graph import Call
-from cnnzoo.inspect.kinds import is_kind, per_axis, spatial, window
+from cnnzoo._keras.graph import Call
+from cnnzoo._keras.kinds import is_kind, per_axis, spatial, window
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from cnnzoo import plots
+from cnnzoo._keras.graph import graph_inputs, walk
+from cnnzoo._keras.kinds import is_kind
 from cnnzoo.data.resize import resize_into
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation
 from cnnzoo.inspect.features import features
 from cnnzoo.inspect.gradcam import gradcam
-from cnnzoo.inspect.graph import graph_inputs, walk
-from cnnzoo.inspect.kinds import is_kind
 from cnnzoo.report.findings import Findings
 from cnnzoo.report.pictures import LARGEST_SIDE, image_address, photograph_address
 
