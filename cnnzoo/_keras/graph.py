@@ -146,7 +146,7 @@ def run(
             taken = [tensors[id(symbol)] for symbol in node.input_tensors]
             given = run(operation, taken, call, f"{name}/", trail=trail if is_on_trail else ())
         else:
-            arguments, options = node.arguments.fill_in(tensors)
+            arguments, options = _arguments(node, tensors)
             given = keras.tree.flatten(call(name, operation, is_on_trail, *arguments, **options))
         tensors.update(zip(map(id, node.outputs), given, strict=True))
     return [tensors[id(symbol)] for symbol in function.outputs]
@@ -161,10 +161,16 @@ def _nodes(function: Any) -> Iterator[Any]:
 def call_on(node: Any, values: Any) -> Any:
     """Return what a call in a graph, of a single tensor, makes of ``values`` when nothing is trained."""
     (symbol,) = node.input_tensors
-    arguments, options = node.arguments.fill_in({id(symbol): values})
+    arguments, options = _arguments(node, {id(symbol): values})
+    return node.operation(*arguments, **options)
+
+
+def _arguments(node: Any, tensors: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what a call takes when nothing is trained, as in ``keras.Model.predict``."""
+    arguments, options = node.arguments.fill_in(tensors)
     if getattr(node.operation, "_call_has_training_arg", False):
         options["training"] = False
-    return node.operation(*arguments, **options)
+    return arguments, options
 
 
 def producers(function: Any) -> dict[int, Any]:

@@ -168,7 +168,7 @@ def test_the_maps_of_a_single_output_are_those_of_two(end):
     [
         (layers.Activation("sigmoid"), 4, "judges each of its 4 outputs alone, by its last operation: Activation"),
         (layers.Activation("hard_sigmoid"), 4, "must give each image one class"),
-        (layers.Softmax(), 1, "a single output, of which a softmax is always 1"),
+        (layers.Dense(1, activation="softmax"), 1, "a single output, of which a softmax is always 1"),
     ],
 )
 def test_what_cannot_choose_one_class_is_refused(end, width, message):

@@ -5,7 +5,6 @@ import pytest
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.evaluation import evaluate, predict_probabilities
-from cnnzoo.evaluation.evaluate import gives_logits
 
 NAMES = ("cat", "dog", "owl")
 IMAGES = np.zeros((2, 32, 32, 1), np.float32)
@@ -14,25 +13,9 @@ IMAGES = np.zeros((2, 32, 32, 1), np.float32)
 @pytest.mark.parametrize("activation", ["softmax", None])
 def test_probabilities_from_either_head(activation):
     model = cnnzoo.models.lenet5(classifier_activation=activation)
-    assert gives_logits(model) is (activation is None)
     probabilities = predict_probabilities(model, np.random.default_rng(0).random((5, 32, 32, 1), dtype="float32"))
     assert isinstance(probabilities, np.ndarray)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-
-
-def test_probabilities_and_logits_are_told_apart_whatever_follows():
-    inputs = keras.Input((32, 32, 1))
-    flat = keras.layers.Flatten()(inputs)
-    logits = keras.Model(inputs, keras.layers.Dense(3)(flat))
-    softmax = keras.Model(inputs, keras.layers.Softmax()(logits(inputs)))
-    activation = keras.Model(inputs, keras.layers.Activation("softmax")(logits(inputs)))
-    nested = keras.Sequential([inputs, cnnzoo.models.lenet5()])
-    float32 = keras.Model(inputs, keras.layers.Activation("linear", dtype="float32")(nested(inputs)))
-    assert [gives_logits(model) for model in (logits, softmax, activation, nested)] == [True, False, False, False]
-    assert gives_logits(float32) is False
-    for model in (softmax, activation, nested):
-        images = np.zeros((2, 32, 32, 1), np.float32)
-        np.testing.assert_allclose(predict_probabilities(model, images), model.predict(images, verbose=0), atol=1e-6)
 
 
 def test_images_may_be_resized_and_raw():
@@ -54,7 +37,7 @@ def test_a_model_that_is_no_classifier_is_refused(options):
 
 
 def test_soft_labels_are_refused():
-    with pytest.raises(ValueError, match="or one-hot rows"):
+    with pytest.raises(ValueError, match="must be one-hot: one 1 in each row"):
         evaluate(cnnzoo.models.lenet5(), Split(IMAGES, np.full((2, 10), 0.1)))
 
 
@@ -91,17 +74,28 @@ def test_one_hot_labels_give_the_same(run, digits):
     assert evaluate(run.model, one_hot).accuracy == evaluate(run.model, test).accuracy
 
 
+def test_pairs_are_taken_as_keras_gives_them(run, digits):
+    _, test = digits
+    images = (test.images[..., 0] * 255).round().astype(np.uint8)  # of shape (n, height, width)
+    for pair in ((images, test.labels), [images, test.labels[:, None]], (images, test.labels.tolist())):
+        assert evaluate(run.model, pair).accuracy == evaluate(run.model, test).accuracy
+
+
 @pytest.mark.parametrize(
     ("split", "message"),
     [
         (Split(np.zeros((2, 28, 28, 1)), np.array([0, 1])), r"`split.images` must be of shape \(n, 32, 32, 1\)"),
-        (Split(np.zeros((2, 32, 32)), np.array([0, 1])), r"Received: \(2, 32, 32\)"),
+        (Split(np.zeros((2, 32, 30)), np.array([0, 1])), r"Received: \(2, 32, 30, 1\)"),
+        ((IMAGES,), r"must be a pair of arrays, \(images, labels\)\. Received: builtins.tuple of length 1"),
+        (([IMAGES[0], IMAGES[0, 1:]], [0, 1]), "of arrays of different shapes"),
+        ((IMAGES.astype(int), [0, 1]), "must be uint8, or float. Received: int64"),
+        ((IMAGES, np.array(0)), "Received: 2 images, no labels"),
         (Split(IMAGES, np.array([0])), "Received: 2 images, 1 labels"),
         (Split(IMAGES[:0], np.array([], int)), "at least one image"),
         (Split(IMAGES, np.array([0, 10])), "class numbers from 0 to 9"),
         (Split(IMAGES, np.array([0, -1])), "class numbers from 0 to 9"),
         (Split(IMAGES, np.array([0.5, 1])), "class numbers from 0 to 9"),
-        (Split(IMAGES, np.zeros((2, 9))), "must have 10 columns. Received: 9"),
+        (Split(IMAGES, np.zeros((2, 9))), r"or one-hot rows of shape \(n, 10\)\. Received labels of shape \(2, 9\)"),
         (Split(IMAGES, np.zeros((2, 10, 1))), "class numbers from 0 to 9"),
     ],
 )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from cnnzoo.pretrained.catalog import PRETRAINED_CARDS
-from cnnzoo.pretrained.preprocessing import preprocessed, scale_of
+from cnnzoo.pretrained.preprocessing import preprocessed
 
 FAMILIES = {card.family.module: card.family for card in PRETRAINED_CARDS.values()}
 
@@ -31,7 +31,6 @@ def test_it_equals_that_of_keras(module, scale, images):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(given)), expected, rtol=1e-6, atol=1e-5)
     assert np.array_equal(given, before)
     assert not model.weights
-    assert scale_of(model) == scale
 
 
 def test_whole_numbers_are_taken_as_they_are(images):
