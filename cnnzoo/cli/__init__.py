@@ -1,5 +1,6 @@
 """The command line: parses, makes one call of the library, prints."""
 
+import io
 import logging
 import os
 import sys
@@ -23,6 +24,8 @@ def main() -> None:
     """Run the command line; what the user can mend is told in one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for those who program with it
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be printed ends no work
     try:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:

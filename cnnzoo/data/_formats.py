@@ -56,8 +56,8 @@ def lacks_reader(path: str | os.PathLike[str]) -> bool:
 
 
 def hint_for(suffixes: Iterable[str]) -> str:
-    """Return the sentence that says how files of these suffixes can be read after all; empty where none can."""
-    return f" {HOW_TO_READ_HEIF}" if not _has_heif() and HEIF_SUFFIXES.intersection(suffixes) else ""
+    """Return a full stop and the sentence that says how files of these suffixes are read; empty where none can be."""
+    return f". {HOW_TO_READ_HEIF}" if not _has_heif() and HEIF_SUFFIXES.intersection(suffixes) else ""
 
 
 def _has_heif() -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnzoo.data._formats import readable_suffixes
+from cnnzoo.data._formats import hint_for, readable_suffixes
 from cnnzoo.wording import counted, printable
 
 # What systems leave beside images: macOS in archives, Synology (thumbnails), Windows, Linux
@@ -113,16 +113,17 @@ def _kind(entry: os.DirEntry[str]) -> str | None:
     return BROKEN_LINK if entry.is_symlink() else SPECIAL
 
 
-def describe_passed_over(passed_over: Mapping[str, int]) -> str:
-    """Write out what was passed over, the most frequent first.
+def passed_over_lines(passed_over: Mapping[str, int]) -> list[str]:
+    """Return a line about what was passed over, the most frequent first, and how it is read; none where nothing was.
 
-    >>> describe_passed_over({"hidden folder": 3, ".heic": 12})
-    '12 files (.heic), 3 hidden folders'
+    >>> passed_over_lines({"hidden folder": 3, ".txt": 12})
+    ['passed over: 12 files (.txt), 3 hidden folders']
     """
     kinds = sorted(passed_over, key=lambda kind: (-passed_over[kind], kind))
     named = [_counted_kind(kind, passed_over[kind]) for kind in kinds[:NAMED_KINDS]]
     rest = sum(passed_over[kind] for kind in kinds[NAMED_KINDS:])
-    return ", ".join([*named, f"{rest:,} of other kinds"] if rest else named)
+    text = ", ".join([*named, f"{rest:,} of other kinds"] if rest else named)
+    return [f"passed over: {text}{hint_for(passed_over)}"] if text else []
 
 
 def _counted_kind(kind: str, count: int) -> str:

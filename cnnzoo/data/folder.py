@@ -9,9 +9,9 @@ from typing import cast
 import numpy as np
 
 from cnnzoo.arguments import check_number, check_seed
-from cnnzoo.data._formats import HOW_TO_READ_HEIF, hint_for, lacks_reader
+from cnnzoo.data._formats import HOW_TO_READ_HEIF, lacks_reader
 from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
-from cnnzoo.data._listing import LOOSE, Listing, describe_passed_over, list_images, parts_below
+from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below, passed_over_lines
 from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import sample_fraction
@@ -174,6 +174,17 @@ def passed_over(source: str | os.PathLike[str]) -> dict[str, int]:
     return _listed(source).passed_over()
 
 
+def notes_on_folder(source: str | os.PathLike[str]) -> list[str]:
+    """Return what ``passed_over`` tells as lines to print, none where nothing was; errors are the same."""
+    return passed_over_lines(passed_over(source))
+
+
+def names_and_sizes(folder: str | os.PathLike[str], files: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the name of each file, relative to ``folder`` where it lies below, and its size in bytes."""
+    root = Path(folder)
+    return [("/".join(parts_below(root, Path(file))) or file, os.path.getsize(file)) for file in files]
+
+
 def _listed(source: str | os.PathLike[str]) -> Listing:
     root = Path(source)
     if not root.is_dir():
@@ -228,7 +239,7 @@ def _described(folder: Path, layout: Layout, listing: Listing, test_fraction: fl
 
 def _told(others: dict[str, int]) -> str:
     """Return the end of a message about too few images: what was passed over, and how it can be read."""
-    return f"; passed over: {describe_passed_over(others)}.{hint_for(others)}" if others else ""
+    return "".join(f"; {line}" for line in passed_over_lines(others))
 
 
 def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tuple[str, ...]]:

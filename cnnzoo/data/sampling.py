@@ -6,7 +6,9 @@ from cnnzoo.arguments import check_integer, check_seed
 from cnnzoo.data.split import Split, class_numbers, take
 
 
-def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: bool = True) -> np.ndarray:
+def sample_indices(
+    labels: np.ndarray, size: int, *, seed: int = 0, stratified: bool = True, name: str = "size"
+) -> np.ndarray:
     """Draw ``size`` positions without replacement, the same ones for the same seed.
 
     Args:
@@ -15,6 +17,7 @@ def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: 
         seed: Seed of the draw.
         stratified: Keep the proportions of the classes: each class gives its share, rounded down or up, and at least
             one image; the largest classes make up for what that adds.
+        name: What errors call ``size``.
 
     Returns:
         Ascending positions, int64 of shape (size,), so that a subset keeps the order of the whole.
@@ -25,14 +28,14 @@ def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: 
     >>> sample_indices(np.array([0, 0, 1, 1]), 2).shape
     (2,)
     """
-    check_integer("size", size, least=1, most=len(labels))
+    check_integer(name, size, least=1, most=len(labels))
     check_seed(seed)
     rng = np.random.default_rng(seed)
     if not stratified:
         return np.sort(rng.permutation(len(labels))[:size])
     counts = np.unique(labels, return_counts=True)[1]
     if size < len(counts):
-        raise ValueError(f"`size` must be at least {len(counts)}, one image for each class. Received: size={size}")
+        raise ValueError(f"`{name}` must be at least {len(counts)}, one image for each class. Received: {name}={size}")
     quotas = _quotas(counts, size, rng)
     lost = quotas == 0
     quotas[lost] = 1
@@ -41,9 +44,12 @@ def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: 
     return _draw(labels, quotas, rng)
 
 
-def subset(split: Split, size: int, *, seed: int = 0) -> Split:
-    """Return ``size`` images of ``split`` with their labels, stratified; see ``sample_indices``."""
-    return take(split, sample_indices(class_numbers(split.labels), size, seed=seed))
+def subset(split: Split, size: int, *, seed: int = 0, name: str = "size") -> Split:
+    """Return ``size`` images of ``split`` with their labels, stratified; see ``sample_indices``.
+
+    Errors call ``size`` by ``name``, as the user knows it.
+    """
+    return take(split, sample_indices(class_numbers(split.labels), size, seed=seed, name=name))
 
 
 def sample_fraction(split: Split, fraction: float, *, seed: int = 0, stratified: bool = True) -> Split:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from cnnzoo.data._listing import describe_passed_over
+from cnnzoo.data._listing import passed_over_lines
 from cnnzoo.wording import counted, printable
 
 
@@ -52,12 +52,13 @@ class Dataset:
 
     def notes(self) -> list[str]:
         """Return what to know of how the images were found, a line each; nothing of a data set that is no folder."""
-        lines = [self.layout] if self.layout else []
-        if self.passed_over:
-            lines.append(f"passed over: {describe_passed_over(self.passed_over)}")
+        lines = []
         if self.skipped:
-            lines.append(f"left out because not readable as images: {counted(len(self.skipped), 'file')}")
-        return [*lines, *map(printable, self.skipped)]
+            lines = [f"left out because not readable as images: {counted(len(self.skipped), 'file')}"]
+            lines += map(printable, self.skipped)
+        if self.layout:
+            lines.append(self.layout)
+        return [*lines, *passed_over_lines(self.passed_over)]
 
 
 def take(split: Split, positions: np.ndarray) -> Split:

@@ -10,8 +10,8 @@ from PIL import Image, features
 
 from cnnzoo.data import load_folder, picture, read_picture
 from cnnzoo.data._formats import NEVER, readable_suffixes
-from cnnzoo.data._listing import describe_passed_over
-from cnnzoo.data.folder import list_image_files, passed_over
+from cnnzoo.data._listing import passed_over_lines
+from cnnzoo.data.folder import list_image_files, notes_on_folder, passed_over
 
 HEIC = bytes.fromhex(
     "000000186674797068656963000000006d696631686569630000000000000000"
@@ -107,7 +107,7 @@ def test_links_among_many_folders_do_not_multiply(photos):
 
 def test_two_classes_in_one_place_are_refused(photos):
     (photos / "puppy").symlink_to("dog")
-    with pytest.raises(ValueError, match=r"puppy' .* Received: 0; passed over: 1 folder listed already\."):
+    with pytest.raises(ValueError, match=r"puppy' .* Received: 0; passed over: 1 folder listed already$"):
         load_folder(photos, 4)
 
 
@@ -128,14 +128,17 @@ def test_what_is_no_image_is_told_by_suffix_and_number(photos):
 def test_images_beside_the_classes_are_told(photos):
     put(photos / "loose.png")
     assert load_folder(photos, 4).passed_over == {"image outside the class folders": 1}
+    assert load_folder(photos, 4).notes()[1] == "passed over: 1 image outside the class folders"
+    assert notes_on_folder(photos) == []
 
 
 def test_the_sentence_has_the_most_frequent_first():
-    assert describe_passed_over({"hidden folder": 1, ".heic": 12, "folder listed already": 3}) == (
-        "12 files (.heic), 3 folders listed already, 1 hidden folder"
-    )
-    many = {f".{number}": 1 for number in range(50)}
-    assert describe_passed_over(many).endswith("1 file (.14), 1 file (.15), 42 of other kinds")
+    assert passed_over_lines({"hidden folder": 1, ".txt": 12, "folder listed already": 3}) == [
+        "passed over: 12 files (.txt), 3 folders listed already, 1 hidden folder"
+    ]
+    assert passed_over_lines({}) == []
+    (many,) = passed_over_lines({f".{number}": 1 for number in range(50)})
+    assert many.endswith("1 file (.14), 1 file (.15), 42 of other kinds")
 
 
 def test_a_special_file_is_never_opened(photos):
@@ -194,6 +197,10 @@ def test_heic_without_its_reader_is_told_with_the_extra(photos, no_heif):
     for number in range(4):
         (photos / "cat" / f"{number}.HEIC").write_bytes(HEIC)
     assert both_lists(photos) == (PLAIN, {".heic": 4})
+    assert load_folder(photos, 4).notes()[1] == (
+        "passed over: 4 files (.heic). HEIC files, as iPhones write them, are read with the extra `heic` of cnnzoo: "
+        "`pip install pillow-heif`."
+    )
 
 
 def test_a_class_of_heic_alone_says_so(photos, no_heif):
@@ -257,7 +264,7 @@ def test_names_of_images_that_are_not_utf8_are_read(bytes_photos):
 def test_broken_images_with_such_names_can_be_printed(bytes_photos):
     Path(os.fsdecode(os.fsencode(bytes_photos / "cat") + b"/caf\xe9.jpg")).write_bytes(b"")
     dataset = load_folder(bytes_photos, 4, skip_broken=True)
-    assert dataset.notes()[-1].encode().endswith(rb"cat/caf\xe9.jpg")
+    assert dataset.notes()[1].encode().endswith(rb"cat/caf\xe9.jpg")
 
 
 def test_a_class_whose_name_is_not_utf8_is_refused_by_name(bytes_photos):
