@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import warnings
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -26,6 +27,7 @@ def main() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for those who program with it
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be printed ends no work
+    warnings.showwarning = _show_warning
     try:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
@@ -50,6 +52,10 @@ def _fail(message: str, code: int = FAILURE) -> NoReturn:
 def _complain(message: str) -> None:
     sys.stdout.flush()
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import Augment, DataPath, app, print_table, quiet_start, stoppable, tell
+from cnnzoo.cli.shared import Augment, DataPath, app, print_table, quiet_start, stoppable
 from cnnzoo.cli.training import print_run
 
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
@@ -112,10 +112,8 @@ def embed(
 ) -> None:
     """Write a vector for each image: what the network makes of it before it decides."""
     with quiet_start():
-        from cnnzoo.data.folder import notes_on_folder
         from cnnzoo.pretrained import embed as embed_images
 
-    tell(notes_on_folder(images))
     written = embed_images(
         name, images, weights=_weights(weights), image_size=image_size, out=out, skip_broken=skip_broken
     )

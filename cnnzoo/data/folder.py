@@ -11,7 +11,8 @@ import numpy as np
 from cnnzoo.arguments import check_number, check_seed
 from cnnzoo.data._formats import HOW_TO_READ_HEIF, lacks_reader
 from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
-from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below, passed_over_lines
+from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
+from cnnzoo.data._listing import passed_over_lines as passed_over_lines
 from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import sample_fraction
@@ -167,16 +168,13 @@ def list_image_files(
 def passed_over(source: str | os.PathLike[str]) -> dict[str, int]:
     """Return how many files and folders of each kind ``list_image_files`` passes over in a folder.
 
+    ``passed_over_lines`` makes a line to print of it.
+
     Raises:
         FileNotFoundError: There is no such folder.
         OSError: A folder cannot be listed.
     """
     return _listed(source).passed_over()
-
-
-def notes_on_folder(source: str | os.PathLike[str]) -> list[str]:
-    """Return what ``passed_over`` tells as lines to print, none where nothing was; errors are the same."""
-    return passed_over_lines(passed_over(source))
 
 
 def names_and_sizes(folder: str | os.PathLike[str], files: Iterable[str]) -> list[tuple[str, int]]:

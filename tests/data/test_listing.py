@@ -11,7 +11,7 @@ from PIL import Image, features
 from cnnzoo.data import load_folder, picture, read_picture
 from cnnzoo.data._formats import NEVER, readable_suffixes
 from cnnzoo.data._listing import passed_over_lines
-from cnnzoo.data.folder import list_image_files, notes_on_folder, passed_over
+from cnnzoo.data.folder import list_image_files, passed_over
 
 HEIC = bytes.fromhex(
     "000000186674797068656963000000006d696631686569630000000000000000"
@@ -129,7 +129,7 @@ def test_images_beside_the_classes_are_told(photos):
     put(photos / "loose.png")
     assert load_folder(photos, 4).passed_over == {"image outside the class folders": 1}
     assert load_folder(photos, 4).notes()[1] == "passed over: 1 image outside the class folders"
-    assert notes_on_folder(photos) == []
+    assert passed_over(photos) == {}
 
 
 def test_the_sentence_has_the_most_frequent_first():
