@@ -206,11 +206,11 @@ def _moved(
                 f"A run goes on as it began: `data` is {source.name!r} there. Received: data='{os.fspath(data)}'. "
                 "To change it, begin a new run."
             )
-        source = replace(source, path=found.path or source.path)
-    elif data_path is not None:
+        return replace(source, path=found.path or source.path)
+    if data_path is not None:
         if source.name == FOLDER:
             raise ValueError(f"The run's images are a folder: give it as `data`. Received: data_path='{data_path}'")
-        source = replace(source, path=find_source(source.name, data_path).path)
+        return replace(source, path=find_source(source.name, data_path).path)
     if source.path is not None and not Path(source.path).exists():
         option = "data" if source.name == FOLDER else "data_path"
         raise FileNotFoundError(
