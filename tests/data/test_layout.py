@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.data import load_folder
+from cnnzoo.data import load_dataset, load_folder
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def test_training_images_alone_are_split(lay):
 def test_a_folder_without_parts_says_so(lay):
     dataset = load_folder(lay("."), 4)
     assert dataset.layout == "found a folder for each class; 20% of each class held out"
+    assert load_dataset("digits").notes() == []
 
 
 @pytest.mark.parametrize("name", ["test", "val", "train", "Training"])
