@@ -1,5 +1,6 @@
 """How counts, shapes and sizes are written out."""
 
+import os
 from collections.abc import Sequence
 
 
@@ -31,3 +32,12 @@ def times(shape: Sequence[int | None] | None) -> str:
     ('28 x 28 x 6', '?')
     """
     return "?" if shape is None else " x ".join(map(str, shape))
+
+
+def printable(name: str) -> str:
+    """Return the name of a file as it can be printed and encoded: bytes that are not UTF-8 are escaped.
+
+    >>> printable("photo.jpg")
+    'photo.jpg'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

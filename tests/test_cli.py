@@ -208,12 +208,19 @@ def test_train_on_a_folder_and_ask_about_one_of_its_images(command, tmp_path):
             pixels = np.clip(np.array(color) + rng.integers(-50, 50, (20, 30, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
     (tmp_path / "photos" / "red" / "broken.png").write_text("no image")
+    (tmp_path / "photos" / "red" / "notes.txt").write_text("no image")
     words = ["train", "lenet5", "--data", "./photos", "--image-size", 32, "--augment", "flip,crop", "--epochs", 2]
     finished = command(*words, "--batch-size", 4, "--skip-broken")
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
-    assert finished.stdout.startswith("left out because not readable as images: 1 file\n")
-    assert "photos/red/broken.png\n" in finished.stdout
+    left_out, broken, found, passed_over, *_ = finished.stdout.splitlines()
+    assert left_out == "left out because not readable as images: 1 file"
+    assert broken.endswith("photos/red/broken.png")
+    assert found == "found a folder for each class; 20% of each class held out"
+    assert passed_over == "passed over: 1 file (.txt)"
+    finished = command("evaluate", "runs/lenet5")
+    assert finished.stderr.splitlines()[-2:] == [found, passed_over]
+    assert command("data", "show", "photos", "--skip-broken", "--out", "a.png").stderr.splitlines()[-1] == passed_over
     asked = command("predict", "runs/lenet5", "photos/blue/3.png")
     assert asked.stdout.startswith("photos/blue/3.png: blue\n")
     assert len(cnnzoo.training.load_run(tmp_path / "runs" / "lenet5").evaluate().labels) == 4
@@ -221,6 +228,24 @@ def test_train_on_a_folder_and_ask_about_one_of_its_images(command, tmp_path):
 
 def test_version():
     assert cnnzoo_command("--version").stdout == f"cnnzoo {cnnzoo.__version__}\n"
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="this system has UTF-8 names only")
+def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch, tmp_path):
+    data, out = os.fsdecode(b"d\xe9ta"), os.fsdecode(b"r\xe9n")
+    for name, shade in (("cat", 0), ("dog", 200)):
+        (tmp_path / data / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (8, 8), shade).save(tmp_path / data / name / f"{number}.png")
+    terminal = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="strict")
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", terminal)
+        finished = command("train", "lenet5", "--data", data, "--epochs", 1, "--out", out, "--report")
+    assert finished.returncode == 0, finished.stderr
+    terminal.seek(0)
+    assert "run folder: r\\udce9n\n" in terminal.read()
+    assert (tmp_path / out / "report.html").is_file()
+    assert len(cnnzoo.training.load_run(tmp_path / out).evaluate().labels) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The command line: parses, makes one call of the library, prints."""
 
+import io
 import logging
 import os
 import sys
+import warnings
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -23,6 +25,9 @@ def main() -> None:
     """Run the command line; what the user can mend is told in one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for those who program with it
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be printed ends no work
+    warnings.showwarning = _show_warning
     try:
         code = app(prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
@@ -47,6 +52,10 @@ def _fail(message: str, code: int = FAILURE) -> NoReturn:
 def _complain(message: str) -> None:
     sys.stdout.flush()
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def _print_version(wanted: bool) -> None:

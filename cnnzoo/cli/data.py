@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import Data, DataPath, app, print_table
+from cnnzoo.cli.shared import Data, DataPath, app, print_table, tell
 
 data_app = typer.Typer(help="The data sets: what there is, what lies here, and how it looks.", no_args_is_help=False)
 app.add_typer(data_app, name="data")
@@ -76,5 +76,7 @@ def show_data(
     from cnnzoo.plots import class_grid, save
 
     source = replace(find_source(data, data_path), skip_broken=skip_broken)
-    save(class_grid(load_dataset(source)), out)
+    dataset = load_dataset(source)
+    tell(dataset.notes())
+    save(class_grid(dataset), out)
     print(out)

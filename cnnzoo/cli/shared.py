@@ -58,6 +58,12 @@ def tell_missing(missing: Sequence[str]) -> None:
         print(f"missing: {sentence}", file=sys.stderr)
 
 
+def tell(lines: Sequence[str]) -> None:
+    """Print what to know beside a result, where it is not in the way of a program that reads the result."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
 def bar(share: float, width: int = BAR_WIDTH) -> str:
     """Return a bar as long as ``share`` of ``width`` characters."""
     return "#" * round(share * width)

@@ -24,6 +24,7 @@ from cnnzoo.cli.shared import (
     print_table,
     quiet_start,
     stoppable,
+    tell,
     tell_missing,
 )
 from cnnzoo.training.environment import ADDRESSES
@@ -152,7 +153,10 @@ def evaluate(
         from cnnzoo.evaluation.metrics import TOP
         from cnnzoo.training import load_run
 
-    evaluation = load_run(run).evaluate(data, data_path)
+    trained = load_run(run)
+    dataset = trained.load_data(data, data_path)
+    tell(dataset.notes())
+    evaluation = trained.evaluate_on(dataset)
     right, total = int(evaluation.is_right.sum()), len(evaluation.labels)
     low, high = evaluation.accuracy_interval()
     print(

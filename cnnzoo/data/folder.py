@@ -9,13 +9,16 @@ from typing import cast
 import numpy as np
 
 from cnnzoo.arguments import check_number, check_seed
+from cnnzoo.data._formats import HOW_TO_READ_HEIF, lacks_reader
+from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
+from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
+from cnnzoo.data._listing import passed_over_lines as passed_over_lines
 from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Dataset, Split, take
+from cnnzoo.wording import counted, printable
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-SPLITS = ("train", "test")
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
 
 
@@ -68,26 +71,32 @@ def load_folder(
 ) -> Dataset:
     """Load images that lie in a folder a class.
 
-    The layout is ``path/class/*.png``, or ``path/train/class/*.png`` beside ``path/test/class/*.png``. Every file is
-    read once, to find broken ones before training does; after that the images stay on disk, so a folder may be larger
-    than the memory.
+    The layout is ``path/class/*.png``, or ``path/train/class/*.png`` beside ``path/test/class/*.png``, where the parts
+    may also be called training, testing, val, valid or validation, in any case of letters: of three parts, the one for
+    testing is held out and the one for validation is not used. ``path/train`` alone is split as a folder without parts.
+    The folders of the classes are searched with their subfolders; links are followed, and hidden files passed over.
+
+    Every file is read once, to find broken ones before training does; after that the images stay on disk, so a folder
+    may be larger than the memory.
 
     Args:
         path: The folder. The names of its subfolders, sorted, are the classes.
         image_size: Side, or height and width, in pixels, that images are resized to when they are read.
-        fraction: Share of the training and of the test images to use, in (0, 1], stratified.
-        test_fraction: Share of each class to hold out, in (0, 1), where there are no ``train`` and ``test`` folders.
+        fraction: Share of the training and of the test images to use, in (0, 1], of each class at least one.
+        test_fraction: Share of each class to hold out, in (0, 1), where there is no folder of images held out.
         seed: Seed of both draws.
         skip_broken: Whether files that are no readable images are left out and listed, instead of raising.
 
     Returns:
         Splits of ``ImageFiles`` (uint8, one channel when every image is grey, else three) and int64 labels, with the
-        class names and the skipped files; unpacks into (train, test).
+        class names, the layout that was found, what was passed over, and the skipped files; unpacks into (train, test).
 
     Raises:
         FileNotFoundError: There is no such folder.
+        OSError: A folder cannot be listed.
         ValueError: An argument is out of range, there are fewer than two classes, a class is empty or too small to
-            split, ``train`` and ``test`` have other classes, or a file is broken and ``skip_broken`` is off.
+            split, the parts have other classes or cannot be told from classes, the name of a class is not UTF-8, or a
+            file is broken and ``skip_broken`` is off.
 
     >>> load_folder("missing", 224)
     Traceback (most recent call last):
@@ -101,21 +110,23 @@ def load_folder(
     folder = Path(path)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder '{folder}'. Give one with a folder of images for each class.")
-    is_split = all((folder / name).is_dir() for name in SPLITS)
-    roots = [folder / name for name in SPLITS] if is_split else [folder]
-    class_names = _class_names(roots)
-    listed = [_list_images(root, class_names) for root in roots]
+    layout = find_layout(folder)
+    class_names = _class_names(layout.parts)
+    listing = list_images(*layout.parts)
+    listed = [_by_class(root, listing, class_names) for root in layout.parts]
     greys, skipped = _inspect([file for files, _ in listed for file in files], skip_broken)
     channels = 1 if all(greys.values()) else 3
     splits = [_split(files, labels, greys, size, channels) for files, labels in listed]
-    for root, split in zip(roots, splits, strict=True):
-        _check_classes(root, split, class_names, least=1 if is_split else 2)
-    train, test = splits if is_split else _hold_out(splits[0], test_fraction, seed)
+    for root, split in zip(layout.parts, splits, strict=True):
+        _check_classes(root, split, class_names, listing, least=1 if layout.held_out else 2)
+    train, test = splits if layout.held_out else _hold_out(splits[0], test_fraction, seed)
     return Dataset(
         sample_fraction(train, fraction, seed=seed),
         sample_fraction(test, fraction, seed=seed),
         class_names,
         skipped=skipped,
+        layout=_described(folder, layout, listing, test_fraction),
+        passed_over=_passed_over(layout, listing),
     )
 
 
@@ -125,65 +136,108 @@ def list_image_files(
     """List image files, each of which has been read once.
 
     Args:
-        source: A folder, searched with its subfolders, or the files themselves.
+        source: A folder, searched with its subfolders as ``load_folder`` does, or the files themselves.
         skip_broken: Whether files that are no readable images are left out instead of raising.
 
     Returns:
-        The files, those of a folder sorted, and their names, relative to the folder.
+        The files, those of a folder sorted, and their names, relative to the folder. ``passed_over`` tells what else
+        lies in the folder.
 
     Raises:
         FileNotFoundError: There is no such folder, or no such file.
+        OSError: A folder cannot be listed.
         ValueError: A file is no readable image, or there is none.
     """
     if isinstance(source, str | os.PathLike):
-        root = Path(source)
-        if not root.is_dir():
-            raise FileNotFoundError(f"There is no folder '{root}'. Give one with images.")
-        files = sorted(path for path in root.rglob("*") if _is_image_name(path))
-        named = [(path, path.relative_to(root).as_posix()) for path in files]
+        listing = _listed(source)
+        named = [(path, path.relative_to(source).as_posix()) for path in listing.images]
+        others = _told(listing.passed_over())
     else:
         named = [(Path(path), os.fspath(path)) for path in source]
         missing = [path for path, _ in named if not path.is_file()]
         if missing:
             raise FileNotFoundError(f"No such image: '{missing[0]}'")
+        others = ""
     readable, _ = _inspect(list(dict.fromkeys(path for path, _ in named)), skip_broken)
     if not readable:
-        raise ValueError(f"There must be at least one readable image. Received none: '{source}'")
+        raise ValueError(f"There must be at least one readable image. Received none: '{source}'{others}")
     kept = [(path, name) for path, name in named if path in readable]
     return [path for path, _ in kept], [name for _, name in kept]
 
 
-def _class_names(roots: list[Path]) -> tuple[str, ...]:
-    first, *others = (_subfolders(root) for root in roots)
+def passed_over(source: str | os.PathLike[str]) -> dict[str, int]:
+    """Return how many files and folders of each kind ``list_image_files`` passes over in a folder.
+
+    ``passed_over_lines`` makes a line to print of it.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        OSError: A folder cannot be listed.
+    """
+    return _listed(source).passed_over()
+
+
+def names_and_sizes(folder: str | os.PathLike[str], files: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the name of each file, relative to ``folder`` where it lies below, and its size in bytes."""
+    root = Path(folder)
+    return [("/".join(parts_below(root, Path(file))) or file, os.path.getsize(file)) for file in files]
+
+
+def _listed(source: str | os.PathLike[str]) -> Listing:
+    root = Path(source)
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder '{root}'. Give one with images.")
+    return list_images(root)
+
+
+def _class_names(roots: Sequence[Path]) -> tuple[str, ...]:
+    first, *others = (tuple(subfolders(root)) for root in roots)
     for root, names in zip(roots[1:], others, strict=True):
         if names != first:
-            differing = ", ".join(sorted(set(first) ^ set(names)))
+            differing = some(sorted(set(first) ^ set(names)))
             raise ValueError(f"'{roots[0]}' and '{root}' must have the same classes. Only one has: {differing}")
     if len(first) < 2:
         loose = sum(path.is_file() for path in roots[0].iterdir())
         beside = f", and {loose:,} files beside them" if loose else ""
+        within = f". Did you mean '{roots[0] / first[0]}'?" if first and looks_like_parent(roots[0] / first[0]) else ""
         raise ValueError(
             f"'{roots[0]}' must have a folder of images for each class, at least two. Received: "
-            f"{', '.join(first) or 'no folder'}{beside}"
+            f"{', '.join(first) or 'no folder'}{beside}{within}"
         )
+    for name in first:
+        if printable(name) != name:
+            raise ValueError(
+                f"The name of a class must be UTF-8. Received: '{printable(name)}', in '{roots[0]}'. Rename the folder."
+            )
     return first
 
 
-def _subfolders(root: Path) -> tuple[str, ...]:
-    return tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
-
-
-def _list_images(root: Path, class_names: tuple[str, ...]) -> tuple[list[Path], list[int]]:
+def _by_class(root: Path, listing: Listing, class_names: tuple[str, ...]) -> tuple[list[Path], list[int]]:
+    """Return the images of the classes in ``root`` with their labels, class by class."""
+    numbers = {name: label for label, name in enumerate(class_names)}
     files, labels = [], []
-    for label, name in enumerate(class_names):
-        images = sorted(file for file in (root / name).iterdir() if _is_image_name(file))
-        files += images
-        labels += [label] * len(images)
+    for path in listing.images:
+        inside = parts_below(root, path)
+        if len(inside) > 1:
+            files.append(path)
+            labels.append(numbers[inside[0]])
     return files, labels
 
 
-def _is_image_name(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+def _passed_over(layout: Layout, listing: Listing) -> dict[str, int]:
+    loose = sum(path.parent in layout.parts for path in listing.images)
+    return listing.passed_over() | ({LOOSE: loose} if loose else {})
+
+
+def _described(folder: Path, layout: Layout, listing: Listing, test_fraction: float) -> str:
+    deep = sum(len(parts_below(part, path)) > 2 for part in layout.parts for path in listing.images)
+    nested = f"; {counted(deep, 'image')} in subfolders of the classes" if deep else ""
+    return f"{layout.describe(folder, test_fraction)}{nested}"
+
+
+def _told(others: dict[str, int]) -> str:
+    """Return the end of a message about too few images: what was passed over, and how it can be read."""
+    return "".join(f"; {line}" for line in passed_over_lines(others))
 
 
 def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tuple[str, ...]]:
@@ -197,6 +251,8 @@ def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tu
                 broken.append(str(file))
             else:
                 pool.shutdown(cancel_futures=True)
+                if lacks_reader(file):
+                    raise ValueError(f"'{file}' is a HEIC image. {HOW_TO_READ_HEIF}")
                 raise ValueError(
                     f"'{file}' is not a readable image. Mend or remove it, or skip broken images (`skip_broken`, "
                     "--skip-broken)."
@@ -212,11 +268,14 @@ def _split(
     return Split(cast(np.ndarray, images), np.array([label for _, label in kept], np.int64))
 
 
-def _check_classes(root: Path, split: Split, class_names: tuple[str, ...], least: int) -> None:
+def _check_classes(root: Path, split: Split, class_names: tuple[str, ...], listing: Listing, least: int) -> None:
     counts = np.bincount(split.labels, minlength=len(class_names))
     for name, count in zip(class_names, counts, strict=True):
         if count < least:
-            raise ValueError(f"'{root / name}' must hold at least {least} readable image(s). Received: {count}")
+            raise ValueError(
+                f"'{root / name}' must hold at least {least} readable image(s). Received: {count}"
+                f"{_told(listing.passed_over(root / name))}"
+            )
 
 
 def _hold_out(split: Split, test_fraction: float, seed: int) -> tuple[Split, Split]:

@@ -6,8 +6,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cnnzoo.data._formats import HOW_TO_READ_HEIF, is_heif, lacks_reader, register_heif
 from cnnzoo.data.mnist import PADDING
 
 DIGIT_BOX = 20  # MNIST: the digit fills a 20 x 20 box ...
@@ -45,6 +46,8 @@ def read_picture(path: str | os.PathLike[str]) -> Image.Image:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValueError(f"'{path}' is too large: {error} Give a smaller one.") from error
     except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
+        if lacks_reader(path):
+            raise ValueError(f"'{path}' is a HEIC image. {HOW_TO_READ_HEIF}") from error
         raise ValueError(
             f"'{path}' is not a readable image. Expected PNG, JPEG or another that Pillow reads."
         ) from error
@@ -69,7 +72,12 @@ def _open(path: Path) -> Image.Image:
     """Open an image, and take Pillow's warning that it would unpack to gigabytes for an error."""
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return Image.open(path)
+        try:
+            return Image.open(path)
+        except UnidentifiedImageError:
+            if is_heif(path) and register_heif():
+                return Image.open(path)
+            raise
 
 
 def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], preparation: str) -> np.ndarray:

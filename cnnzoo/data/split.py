@@ -1,10 +1,13 @@
 """What every loader returns two of."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+
+from cnnzoo.data._listing import passed_over_lines
+from cnnzoo.wording import counted, printable
 
 
 class Split(NamedTuple):
@@ -31,6 +34,9 @@ class Dataset:
         class_names: The classes, in the order of their numbers.
         preparation: How a user's own picture is made like these images, see ``prepare_picture``.
         skipped: Files that were left out because they are no readable images.
+        layout: Of a folder, how it is laid out and what of it is not used, in one line; else empty.
+        passed_over: Of a folder, how many files and folders of each kind were not taken for images: by suffix
+            (".heic"), or by a word ("hidden folder").
     """
 
     train: Split
@@ -38,10 +44,22 @@ class Dataset:
     class_names: tuple[str, ...]
     preparation: Literal["digit", "resize"] = "resize"
     skipped: tuple[str, ...] = ()
+    layout: str = ""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Split]:
         """Give the training and the test split."""
         return iter((self.train, self.test))
+
+    def notes(self) -> list[str]:
+        """Return what to know of how the images were found, a line each; nothing of a data set that is no folder."""
+        lines = []
+        if self.skipped:
+            lines = [f"left out because not readable as images: {counted(len(self.skipped), 'file')}"]
+            lines += map(printable, self.skipped)
+        if self.layout:
+            lines.append(self.layout)
+        return [*lines, *passed_over_lines(self.passed_over)]
 
 
 def as_split(value: Any, name: str) -> Split:

@@ -12,7 +12,7 @@ import numpy as np
 from cnnzoo._keras.graph import graph_inputs
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo.arguments import shape_fits
-from cnnzoo.data.folder import ImageFiles, list_image_files
+from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed_over_lines
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
@@ -46,7 +46,8 @@ def embed(
             another layer. The name of a network of Keras Applications stands for ``load(name, preprocess=True)``; one
             that ``load`` built without preprocessing takes arrays of floats that its own ``preprocess_input`` made.
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
-            image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
+            image files, or a folder of them, searched with its subfolders; a warning tells what else lies there. Files
+            are resized to the network's size.
         weights: Of a network given by name: see ``load``.
         image_size: Side, or height and width, in pixels, that images are resized to, batch by batch; a network given by
             name is built for it. None resizes files to the network's size, and leaves those of an array.
@@ -128,6 +129,9 @@ def _pixels(
     if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
         raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
     files, names = list_image_files(images, skip_broken=skip_broken)
+    if isinstance(images, str | os.PathLike):
+        for line in passed_over_lines(passed_over(images)):
+            warnings.warn(line, stacklevel=4)
     return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
 
 

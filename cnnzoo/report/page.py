@@ -28,7 +28,7 @@ def write_page(template: str, path: Path, **content: Any) -> Path:
     page = templates.get_template(template)
     text = page.render(version=cnnzoo.__version__, script=script, script_digest=digest, **content)
     try:
-        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))
     except OSError as error:
         raise OSError(f"'{path}' cannot be written ({error.strerror or error}). Give another.") from error
     return path

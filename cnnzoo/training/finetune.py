@@ -22,6 +22,7 @@ from cnnzoo.pretrained.embed import embed
 from cnnzoo.pretrained.transfer import DROPOUT_RATE, DROPPED, TOP, add_top, classifier, find_layer, unfreeze
 from cnnzoo.training.fit import fit
 from cnnzoo.training.folder import History, RunFolder, new_run_folder
+from cnnzoo.training.progress import print_notes
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.record import describe
 from cnnzoo.training.run import Run, write_run
@@ -105,6 +106,8 @@ def finetune(
     folder = new_run_folder(name, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder:
         dataset = load_dataset(source)
+        if progress:
+            print_notes(dataset)
         keras.utils.set_random_seed(seed)
         channels = dataset.train.images.shape[3]
         model = classifier(

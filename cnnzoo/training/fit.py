@@ -35,7 +35,7 @@ from cnnzoo.training.record import check_same, check_unfinished, describe, going
 from cnnzoo.training.run import Run, write_run
 from cnnzoo.training.team import ALONE, Team, is_lost_worker
 from cnnzoo.training.twin import move_weights
-from cnnzoo.wording import counted
+from cnnzoo.wording import counted, printable
 
 VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
 
@@ -300,7 +300,7 @@ def _headline(
     if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
         lines.append("slower than need be: TensorFlow was imported before cnnzoo, which sets it up for this CPU")
     if folder:
-        lines.append(f"run folder: {folder.path}")
+        lines.append(f"run folder: {printable(str(folder.path))}")
     if keeper.position != Position():
         lines.append(f"goes on after {keeper.position}")
     return "\n".join(lines)

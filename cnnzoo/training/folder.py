@@ -172,7 +172,8 @@ def write_history(path: Path, history: History) -> None:
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write the record as JSON, a number that is none (a loss that diverged) as null."""
     text = json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    # A folder's name need not be UTF-8: the escape of Python is that of JSON, too
+    path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _without_nan(value: Any) -> Any:

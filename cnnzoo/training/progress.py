@@ -10,6 +10,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cnnzoo.data.split import Dataset
 from cnnzoo.training.keeper import CHOOSES, Keeper
 from cnnzoo.training.recipe import Recipe
 
@@ -78,3 +79,9 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
     def _title(self, epoch: int) -> str:
         epochs = self._recipe.epochs
         return f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}"
+
+
+def print_notes(dataset: Dataset) -> None:
+    """Print what to know of how the images were found."""
+    for line in dataset.notes():
+        print(line, flush=True)

@@ -16,7 +16,8 @@ import keras
 from cnnzoo._keras.copying import layer_config
 from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.scale import Scale
-from cnnzoo.data.catalog import DATA_CARDS, DataSource
+from cnnzoo.data.catalog import DATA_CARDS, FOLDER, DataSource
+from cnnzoo.data.folder import names_and_sizes
 from cnnzoo.data.split import Split
 from cnnzoo.training.precision import choose_precision
 from cnnzoo.training.recipe import Recipe
@@ -52,6 +53,7 @@ def describe(
         },
         "data": {
             "source": None if source is None else asdict(source),
+            "files": _files(source, train, validation, test),
             "image_size": image_size,
             "train_size": len(train.images),
             "validation_size": len(validation.images),
@@ -82,6 +84,14 @@ def recorded_scale(record: dict[str, Any]) -> Scale:
     return record["data"].get("scale", "unit")  # type: ignore[no-any-return]
 
 
+def _files(source: DataSource | None, *splits: Split) -> str | None:
+    """Return a digest of the images of a folder, their names within it and their sizes; None for other images."""
+    listed = [getattr(split.images, "paths", None) for split in splits]
+    if source is None or source.path is None or source.name != FOLDER or any(paths is None for paths in listed):
+        return None
+    return _digest([names_and_sizes(source.path, paths) for paths in listed if paths is not None])
+
+
 def _layers(model: keras.Model) -> list[Any]:
     """Return what the layers are, without their names, which Keras may number differently the next time."""
     layers: list[Any] = []
@@ -106,16 +116,27 @@ def check_unfinished(path: Path, record: dict[str, Any]) -> None:
 
 
 def going_on(begun: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a run that goes on: as it began, with when and where it was taken up."""
+    """Return the record of a run that goes on: as it began, with where the data lie now, when and where it went on."""
     part = ("created", "versions", "machine")
-    return begun | {"resumed": [*begun.get("resumed", []), {name: now[name] for name in part}]}
+    return begun | {
+        "data": begun["data"] | {name: now["data"][name] for name in ("source", "files")},
+        "resumed": [*begun.get("resumed", []), {name: now[name] for name in part}],
+    }
 
 
 def check_same(begun: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise ``ValueError`` unless a run that is to go on is described as it was when it began.
 
-    A run of another model, other data, another recipe, seed or backend would not end where the first would have.
+    A run of another model, other data, another recipe, seed or backend would not end where the first would have. The
+    data may have moved: what counts are the names of the images within their folder and their sizes, and in records
+    that do not tell them, the labels.
     """
+    files = begun["data"].get("files")
+    if files is not None and files != now["data"]["files"]:
+        raise ValueError(
+            f"The images are not those that the run began with: names or sizes differ{_place(now)}. Give the folder "
+            "that has the same images, or begin a new run."
+        )
     for name, was, is_now in _differences(begun, now):
         raise ValueError(
             f"A run goes on as it began: `{name}` is {was!r} there. Received: {name}={is_now!r}. "
@@ -123,17 +144,31 @@ def check_same(begun: dict[str, Any], now: dict[str, Any]) -> None:
         )
 
 
+def _place(record: dict[str, Any]) -> str:
+    source = record["data"]["source"]
+    return f" in '{source['path']}'" if source and source["path"] else ""
+
+
 def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for part in ("model", "data", "recipe", "seed", "begun_by", "computation"):
         before, after = begun.get(part), now[part]
         if not isinstance(before, dict):
             before, after = {part: before}, {part: after}
+        if part == "data":
+            before, after = _without_place(before), _without_place(after)
         changed = (name for name in after if before.get(name) != after[name])
         # Keras numbers models without a name of their own
         yield from ((name, before.get(name), after[name]) for name in changed if (part, name) != ("model", "name"))
     for name in ("backend", "keras"):
         if begun["versions"].get(name) != now["versions"].get(name):
             yield name, begun["versions"].get(name), now["versions"].get(name)
+
+
+def _without_place(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a record says of the data but where they lie, and their files, which are compared before."""
+    source = data["source"]
+    source = source and {name: value for name, value in source.items() if name != "path"}
+    return {name: value for name, value in data.items() if name != "files"} | {"source": source}
 
 
 def _versions() -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
-from cnnzoo.arguments import check_integer, check_number, check_seed
-from cnnzoo.data.catalog import find_source, load_dataset
+from cnnzoo.arguments import check_number, check_seed
+from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import subset
 from cnnzoo.data.split import Dataset
@@ -18,12 +18,12 @@ from cnnzoo.lookup import look_up
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
 from cnnzoo.training.fit import fit
 from cnnzoo.training.folder import RECORD, RunFolder, new_run_folder, read_record, source_from
+from cnnzoo.training.progress import print_notes
 from cnnzoo.training.recipe import FIELDS, Recipe, changed, kernel_initializer
 from cnnzoo.training.recipes import recipe_card
 from cnnzoo.training.record import check_unfinished
 from cnnzoo.training.run import Run
 from cnnzoo.training.team import Team
-from cnnzoo.wording import counted
 
 
 def train(
@@ -70,7 +70,8 @@ def train(
         The run, as ``fit`` returns it; its folder is ``run.path``.
 
     Raises:
-        ValueError: An argument is out of range, or the network cannot take the images.
+        ValueError: An argument is out of range, ``limit`` keeps no image of a class, or the network cannot take the
+            images.
         FileNotFoundError: ``data_path`` does not exist.
         FileExistsError: ``out`` exists already.
         OSError: ``out`` cannot be made there.
@@ -98,13 +99,11 @@ def train(
         dataset = load_dataset(source)
         images = dataset.train
         if limit is not None:
-            check_integer("limit", limit, least=1, most=len(images.labels))
-            images = subset(images, limit, seed=seed)
+            images = subset(images, limit, seed=seed, name="limit")
         size = size or _input_size(card, images.images.shape)
         model = _built(name, chosen, size, dataset, seed, data)
-        if progress and dataset.skipped and not follows:
-            print(f"left out because not readable as images: {counted(len(dataset.skipped), 'file')}")
-            print("\n".join(dataset.skipped))
+        if progress and not follows:
+            print_notes(dataset)
         return fit(
             model,
             images,
@@ -125,6 +124,8 @@ def train(
 def resume(
     path: str | os.PathLike[str],
     *,
+    data: str | os.PathLike[str] | None = None,
+    data_path: str | os.PathLike[str] | None = None,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     tensorboard: bool = False,
@@ -137,6 +138,9 @@ def resume(
 
     Args:
         path: The run folder.
+        data: Where the folder of images lies now, if it has moved: the names of the images within it and their sizes
+            must be those that the run began with. A data set must be the run's own. None takes what the run has.
+        data_path: Where the local file or folder of a data set lies now, if it has moved.
         progress: Whether to print a progress bar and a line for each epoch.
         callbacks: Keras callbacks of your own.
         tensorboard: Whether to write TensorBoard's logs into the run folder.
@@ -148,7 +152,7 @@ def resume(
 
     Raises:
         FileNotFoundError: There is no such run, or its data are not where they were.
-        ValueError: The run is finished, was not begun by ``train``, or began with other options.
+        ValueError: The run is finished, was not begun by ``train``, or began with other options or other images.
         BlockingIOError: Another process is writing the folder.
     """
     path = Path(path)
@@ -160,23 +164,26 @@ def resume(
         )
     record = read_record(path / RECORD, finished=False)
     check_unfinished(path, record)
-    data, name = record["data"], record["model"]["name"]
+    began, name = record["data"], record["model"]["name"]
     if record.get("begun_by") != "train":
         raise ValueError(f"The run '{path}' was begun by `fit`: make the same call with `resume=True`.")
     chosen = Recipe(**record["recipe"])
     _check_options(record, chosen, options)
-    dataset = load_dataset(source_from(data["source"]))
-    images, count = dataset.train, _images_used(data, chosen)
+    source = _moved(path, source_from(began["source"]), data, data_path)
+    dataset = load_dataset(source)
+    if progress and (team is None or team.leads):
+        print_notes(dataset)
+    images, count = dataset.train, _images_used(began, chosen)
     if count < len(images.labels):
         images = subset(images, count, seed=record["seed"])
-    size = tuple(data["image_size"])
+    size = tuple(began["image_size"])
     return fit(
-        _built(name, chosen, size, dataset, record["seed"], data["source"]["name"]),
+        _built(name, chosen, size, dataset, record["seed"], source.name),
         images,
         dataset.test,
         recipe=chosen,
         image_size=size,
-        data=source_from(data["source"]),
+        data=source,
         class_names=dataset.class_names,
         seed=record["seed"],
         out=RunFolder(path, resume=True, begun_by="train"),
@@ -186,6 +193,31 @@ def resume(
         tensorboard=tensorboard,
         team=team,
     )
+
+
+def _moved(
+    run: Path, source: DataSource, data: str | os.PathLike[str] | None, data_path: str | os.PathLike[str] | None
+) -> DataSource:
+    """Return the source of a run's images with where they lie now."""
+    if data is not None:
+        found = find_source(data, data_path)
+        if found.name != source.name:
+            raise ValueError(
+                f"A run goes on as it began: `data` is {source.name!r} there. Received: data='{os.fspath(data)}'. "
+                "To change it, begin a new run."
+            )
+        return replace(source, path=found.path or source.path)
+    if data_path is not None:
+        if source.name == FOLDER:
+            raise ValueError(f"The run's images are a folder: give it as `data`. Received: data_path='{data_path}'")
+        return replace(source, path=find_source(source.name, data_path).path)
+    if source.path is not None and not Path(source.path).exists():
+        option = "data" if source.name == FOLDER else "data_path"
+        raise FileNotFoundError(
+            f"The data of the run '{run}' are not in '{source.path}' any more. Say where they lie now: "
+            f"`cnnzoo train --resume {run} --{option.replace('_', '-')} PATH`, in Python `resume(..., {option}=...)`."
+        )
+    return source
 
 
 def _images_used(data: dict[str, Any], recipe: Recipe) -> int:
@@ -216,11 +248,6 @@ def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, An
         asked |= {field: getattr(other, field) for field in changes}
     if "image_size" in asked:
         asked["image_size"] = check_image_size(asked["image_size"])
-    if "data" in asked:
-        found = find_source(asked["data"], asked.pop("data_path", None))
-        began["data"], asked["data"] = (source["name"], source["path"]), (found.name, found.path)
-    elif "data_path" in asked:
-        began["data_path"], asked["data_path"] = source["path"], str(Path(asked["data_path"]).absolute())
     for option, value in asked.items():
         if look_up(began, option, "option") != value:
             raise ValueError(

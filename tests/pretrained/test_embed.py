@@ -1,3 +1,5 @@
+import os
+import sys
 import warnings
 
 import keras
@@ -164,6 +166,23 @@ def test_a_broken_file_is_named_or_left_out(network, folder):
     with pytest.raises(ValueError, match=r"1\.png' is not a readable image"):
         embed(network, folder)
     assert embed(network, folder, skip_broken=True).shape == (4, 1024)
+
+
+def test_what_else_lies_in_the_folder_is_told(network, folder):
+    (folder / "z" / "notes.txt").write_text("no image")
+    (folder / ".DS_Store").write_text("no image")
+    with pytest.warns(UserWarning, match=r"^passed over: 1 file \(\.txt\), 1 hidden file$"):
+        assert embed(network, folder).shape == (5, 1024)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="this system has UTF-8 names only")
+def test_names_that_are_not_utf8_come_back(network, folder, tmp_path):
+    os.rename(folder / "0.png", os.fsencode(folder) + b"/caf\xe9.png")
+    embed(network, folder, out=tmp_path / "f.npz")
+    with np.load(tmp_path / "f.npz") as arrays:
+        (name,) = (str(name) for name in arrays["files"] if str(name).startswith("caf"))
+    assert os.fsencode(name) == b"caf\xe9.png"
+    assert (folder / name).is_file()
 
 
 def test_what_is_missing_or_does_not_fit_is_said_before_anything_is_written(network, images, folder, tmp_path):

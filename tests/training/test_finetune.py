@@ -141,7 +141,9 @@ def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp
 def test_it_says_what_it_does(photos, weights, tmp_path, capsys):
     finetune("vgg16", photos, image_size=32, weights=weights, recipe=Recipe(epochs=1), out=tmp_path / "run")
     said = capsys.readouterr().out
-    assert said.startswith("computing the features of 60 images\n")
+    assert said.startswith(
+        "found a folder for each class; 20% of each class held out\ncomputing the features of 60 images\n"
+    )
     assert "epoch 1/1   training: loss" in said
 
 

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnnzoo
 from cnnzoo.data import Split
@@ -243,10 +245,6 @@ def test_a_folder_that_is_being_written_is_refused_to_a_second(tmp_path):
 @pytest.fixture
 def stopped(tmp_path):
     """A run of `train` that was interrupted after its first epoch."""
-
-    def interrupt(epoch, logs):
-        os.kill(os.getpid(), signal.SIGINT)
-
     out = tmp_path / "stopped"
     callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
     with pytest.raises(KeyboardInterrupt, match="Stopped after epoch 1"):
@@ -263,7 +261,7 @@ def stopped(tmp_path):
         ("limit", 50, "`limit` is 100 there"),
         ("fraction", 0.5, r"`fraction` is 1\.0 there"),
         ("recipe", "paper", "`recipe` is Recipe"),
-        ("data", "mnist", r"`data` is \('digits', None\) there"),
+        ("data", "mnist", r"`data` is 'digits' there\. Received: data='mnist'"),
         ("image_size", 64, r"`image_size` is \(32, 32\) there"),
         ("epoch", 3, "There is no option 'epoch'"),
         ("out", "elsewhere", r"stays in its folder\. Received: out='elsewhere'"),
@@ -279,6 +277,94 @@ def test_changed_options_are_refused(stopped, option, value, message):
 def test_the_same_options_are_taken(stopped):
     options = {"name": "lenet5", "epochs": 2, "limit": 100, "data": "digits", "seed": 0, "image_size": 32}
     assert len(resume(stopped, progress=False, **options).history["loss"]) == 2
+
+
+def interrupt(epoch, logs):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def stop_and_move(tmp_path, parts=("",), **options):
+    """Stop a run on a folder after its first epoch, and move the folder: the run, the folder, the run's options."""
+    old, new, out = tmp_path / "photos", tmp_path / "elsewhere" / "images", tmp_path / "run"
+    rng = np.random.default_rng(0)
+    for part in parts:
+        for name in ("cat", "dog"):
+            (old / part / name / "more").mkdir(parents=True)
+            for number in range(6):
+                pixels = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(old / part / name / ("more" if number > 3 else "") / f"{number}.png")
+    (old / parts[0] / "dog").rename(tmp_path / "dogs")
+    (old / parts[0] / "dog").symlink_to(tmp_path / "dogs")
+    options |= {"epochs": 2, "batch_size": 4, "image_size": 32, "augment": "flip", "progress": False}
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train("lenet5", data=old, out=out, callbacks=[callback], **options)
+    new.parent.mkdir()
+    old.rename(new)
+    return out, new, options
+
+
+@pytest.mark.parametrize(
+    ("parts", "options"), [(("",), {}), (("train", "val"), {"limit": 8, "patience": 2, "fraction": 0.9})]
+)
+def test_a_run_whose_images_have_moved_ends_in_the_same_weights(tmp_path, capsys, parts, options):
+    run, new, options = stop_and_move(tmp_path, parts, **options)
+    with pytest.raises(FileNotFoundError, match=r"photos' any more\. Say where they lie now: .* --data PATH`"):
+        resume(run, progress=False)
+    resumed = resume(run, data=new)
+    assert capsys.readouterr().out.startswith("found ")
+    whole = train("lenet5", data=new, out=tmp_path / "whole", **options)
+    same(resumed, whole)
+    record = load_run(run).record
+    assert record["data"] == whole.record["data"]
+    assert record["data"]["source"]["path"] == str(new)
+    assert load_run(run).evaluate().accuracy == whole.metrics["test_accuracy"]
+
+
+def test_other_images_are_refused_and_the_run_is_left_as_it_was(tmp_path):
+    run, new, _ = stop_and_move(tmp_path)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    image = new / "cat" / "2.png"
+    whole, other = image.read_bytes(), image.with_name("22.png")
+
+    def check():
+        message = r"are not those that the run began with: names or sizes differ in '.*images'\. Give the folder"
+        with pytest.raises(ValueError, match=message):
+            resume(run, data=new, progress=False)
+        assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+    image.write_bytes(whole + b"\0")
+    check()
+    image.write_bytes(whole)
+    shutil.copy(image, other)
+    check()
+    image.unlink()
+    check()
+
+
+def test_a_run_of_an_earlier_release_goes_on_where_the_labels_fit(tmp_path):
+    run, new, options = stop_and_move(tmp_path)
+    record = json.loads((run / "run.json").read_text())
+    began_with = record["data"].pop("files")
+    (run / "run.json").write_text(json.dumps(record))
+    resumed = resume(run, data=new, progress=False)
+    same(resumed, train("lenet5", data=new, out=tmp_path / "whole", **options))
+    assert resumed.record["data"]["files"] == began_with
+
+
+def test_a_data_set_that_has_moved_is_told_by_its_path(tmp_path):
+    archive, callback = tmp_path / "mnist.npz", keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    rng, labels = np.random.default_rng(0), np.arange(20, dtype=np.uint8) % 10
+    images = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    np.savez(archive, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    options = {"data": "mnist", "epochs": 2, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        train("lenet5", data_path=archive, out=tmp_path / "run", callbacks=[callback], **options)
+    whole = train("lenet5", data_path=archive, **options, out=tmp_path / "whole")
+    archive.rename(tmp_path / "moved.npz")
+    with pytest.raises(FileNotFoundError, match=r"--data-path PATH`, in Python `resume\(\.\.\., data_path=\.\.\.\)`"):
+        resume(tmp_path / "run")
+    same(resume(tmp_path / "run", data_path=tmp_path / "moved.npz", progress=False), whole)
 
 
 def test_a_finished_run_is_not_resumed(run, small, tmp_path):

@@ -67,6 +67,12 @@ def test_the_images_size_is_kept_where_the_network_can_take_it(own, expected):
         ("lenet5", {"seed": -1}, ValueError, "`seed`"),
         ("lenet5", {"limit": 0}, ValueError, "`limit` must be an integer of at least 1 and at most 4000"),
         ("lenet5", {"limit": 4001}, ValueError, "`limit`"),
+        (
+            "lenet5",
+            {"limit": 9},
+            ValueError,
+            r"`limit` must be at least 10, one image for each class\. Received: limit=9",
+        ),
         ("lenet5", {"data_path": "somewhere"}, ValueError, "takes no path"),
         ("lenet5", {"data": "mnist"}, ConnectionError, "could not be downloaded"),
         ("lenet5", {"data": "mnist", "data_path": "absent.npz"}, FileNotFoundError, "absent"),

@@ -1,0 +1,64 @@
+"""Which image files can be read on this machine, by the ends of their names."""
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Iterable
+
+from PIL import Image, ImageFile
+
+# What Pillow opens, but decodes only by other programs (EPS by Ghostscript), on Windows (WMF), or not at all (MPEG)
+NEVER = frozenset({"EPS", "WMF", "MPEG"})
+HEIF_SUFFIXES = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
+HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+HEIF_PACKAGE = "pillow_heif"
+HOW_TO_READ_HEIF = (
+    "HEIC files, as iPhones write them, are read with the extra `heic` of cnnzoo: `pip install pillow-heif`."
+)
+
+
+def readable_suffixes() -> frozenset[str]:
+    """Return the suffixes, in lower case, of the image files that Pillow decodes on this machine.
+
+    Those of HEIF are among them where pillow-heif is installed.
+    """
+    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if _is_decoded(name)}
+    return frozenset(suffixes | (HEIF_SUFFIXES if _has_heif() else set()))
+
+
+def _is_decoded(name: str) -> bool:
+    if name == "MPO":  # several JPEGs in one file, which the reader of JPEG opens
+        return True
+    if name in NEVER or name not in Image.OPEN:
+        return False
+    reader = Image.OPEN[name][0]
+    return not (isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile))  # which only identify
+
+
+def is_heif(path: str | os.PathLike[str]) -> bool:
+    """Tell by its first bytes whether a file is a HEIF image, whatever it is called."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:] in HEIF_BRANDS
+
+
+def register_heif() -> bool:
+    """Let Pillow read HEIF from now on; False where pillow-heif is not installed."""
+    if _has_heif():
+        importlib.import_module(HEIF_PACKAGE).register_heif_opener()
+        return True
+    return False
+
+
+def lacks_reader(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a HEIF image that only the missing pillow-heif can read."""
+    return not _has_heif() and is_heif(path)
+
+
+def hint_for(suffixes: Iterable[str]) -> str:
+    """Return a full stop and the sentence that says how files of these suffixes are read; empty where none can be."""
+    return f". {HOW_TO_READ_HEIF}" if not _has_heif() and HEIF_SUFFIXES.intersection(suffixes) else ""
+
+
+def _has_heif() -> bool:
+    return importlib.util.find_spec(HEIF_PACKAGE) is not None

@@ -1,0 +1,133 @@
+"""The image files below a folder: one rule for every list of images."""
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnzoo.data._formats import hint_for, readable_suffixes
+from cnnzoo.wording import counted, printable
+
+# What systems leave beside images: macOS in archives, Synology (thumbnails), Windows, Linux
+SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
+NO_SUFFIX = "no suffix"
+HIDDEN_FILE, HIDDEN_FOLDER = "hidden file", "hidden folder"
+BROKEN_LINK = "broken link"
+REPEATED = "folder listed already"
+SPECIAL = "special file"
+LOOSE = "image outside the class folders"
+NAMED_KINDS = 8
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The image files below one or several folders.
+
+    Attributes:
+        images: The files, those of each folder sorted.
+        others: What was passed over, with its kind: a suffix like ".txt", or a word.
+    """
+
+    images: tuple[Path, ...]
+    others: tuple[tuple[Path, str], ...]
+
+    def passed_over(self, folder: Path | None = None) -> dict[str, int]:
+        """Return how many files and folders of each kind were passed over, in all or below ``folder``."""
+        return dict(
+            Counter(kind for path, kind in self.others if folder is None or path == folder or parts_below(folder, path))
+        )
+
+
+def list_images(*folders: Path) -> Listing:
+    """List the images below ``folders``.
+
+    Subfolders are searched. Links are followed, and a folder that several paths lead to is listed once: by its own
+    path where that is below ``folders``, else by the first link. Hidden files and folders (their names begin with a
+    dot) and those that systems leave (``SYSTEM_FOLDERS``) are passed over. Images are known by their suffixes, see
+    ``readable_suffixes``.
+
+    Raises:
+        OSError: A folder cannot be listed.
+    """
+    suffixes = readable_suffixes()
+    images, others = [], []
+    own, links, seen = deque(folders), deque[Path](), set()
+    while own or links:
+        folder = own.popleft() if own else links.popleft()
+        place = os.stat(folder)
+        if (place.st_dev, place.st_ino) in seen:
+            others.append((folder, REPEATED))
+            continue
+        seen.add((place.st_dev, place.st_ino))
+        for entry in visible_entries(folder, others):
+            path = folder / entry.name
+            if entry.is_dir():
+                (links if entry.is_symlink() else own).append(path)
+            elif path.suffix.lower() in suffixes:
+                images.append(path)
+            else:
+                others.append((path, printable(path.suffix.lower()) or NO_SUFFIX))
+    return Listing(tuple(sorted(images, key=lambda path: path.parts)), tuple(others))
+
+
+def parts_below(folder: Path, path: Path) -> tuple[str, ...]:
+    """Return the names that lead from ``folder`` to ``path``; none where it does not lie below.
+
+    >>> parts_below(Path("photos"), Path("photos/cat/1.jpg"))
+    ('cat', '1.jpg')
+    """
+    depth = len(folder.parts)
+    return path.parts[depth:] if path.parts[:depth] == folder.parts else ()
+
+
+def visible_entries(folder: Path, others: list[tuple[Path, str]] | None = None) -> Iterator[os.DirEntry[str]]:
+    """Give the files and folders in ``folder`` by name; what is hidden, broken or neither goes to ``others``.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise OSError(f"The folder '{folder}' cannot be listed ({error.strerror}).") from error
+    for entry in found:
+        kind = _kind(entry)
+        if kind is None:
+            yield entry
+        elif others is not None:
+            others.append((folder / entry.name, kind))
+
+
+def _kind(entry: os.DirEntry[str]) -> str | None:
+    """Tell why an entry is passed over, whatever it holds; None for a file or folder to look at."""
+    try:
+        is_folder, is_file = entry.is_dir(), entry.is_file()
+    except OSError:  # a link in a circle
+        return BROKEN_LINK
+    if entry.name.startswith(".") or entry.name in SYSTEM_FOLDERS:
+        return HIDDEN_FOLDER if is_folder else HIDDEN_FILE
+    if is_folder or is_file:
+        return None
+    return BROKEN_LINK if entry.is_symlink() else SPECIAL
+
+
+def passed_over_lines(passed_over: Mapping[str, int]) -> list[str]:
+    """Return a line about what was passed over, the most frequent first, and how it is read; none where nothing was.
+
+    >>> passed_over_lines({"hidden folder": 3, ".txt": 12})
+    ['passed over: 12 files (.txt), 3 hidden folders']
+    """
+    kinds = sorted(passed_over, key=lambda kind: (-passed_over[kind], kind))
+    named = [_counted_kind(kind, passed_over[kind]) for kind in kinds[:NAMED_KINDS]]
+    rest = sum(passed_over[kind] for kind in kinds[NAMED_KINDS:])
+    text = ", ".join([*named, f"{rest:,} of other kinds"] if rest else named)
+    return [f"passed over: {text}{hint_for(passed_over)}"] if text else []
+
+
+def _counted_kind(kind: str, count: int) -> str:
+    if kind.startswith(".") or kind == NO_SUFFIX:
+        return f"{counted(count, 'file')} ({kind})"
+    noun, _, rest = kind.partition(" ") if kind in (REPEATED, LOOSE) else (kind, "", "")
+    return f"{counted(count, noun)} {rest}".rstrip()
