@@ -121,7 +121,7 @@ def _pixels(
     if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
         raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
     files, names = list_image_files(images, skip_broken=skip_broken)
-    return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
+    return cast(np.ndarray, ImageFiles(files, (height, width), channels, cached=False)), names
 
 
 def _batches(
