@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import struct
 import threading
 import warnings
 from collections.abc import Callable
@@ -21,8 +22,7 @@ STROKE = 0.3  # ink from which a pixel belongs to the stroke
 LEAST_CONTRAST = 0.1  # of black to white; below this a picture shows no digit
 
 BYTES_PER_PIXEL = 4  # what Pillow takes for a pixel of most modes
-JPEG_START = b"\xff\xd8\xff"
-JPEG_BLOCK = 1 << 20  # bytes given to the decoder at a time; by Pillow's 64 KB it is a seventh slower
+JPEG_START, JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"  # what begins a file, and a scan
 JPEG_SCALES = (8, 4, 2)  # by which a JPEG can be reduced while it is decoded
 LEAST_REDUCED = 1.5  # times the size wanted: with less, fine lines differ from those of the full decode
 TURNED = range(5, 9)  # EXIF orientations that swap width and height
@@ -108,7 +108,8 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
     limit = BYTES_PER_PIXEL * (Image.MAX_IMAGE_PIXELS or math.inf)
     wanted, box, needed = None, None, 0.0
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        image.decodermaxblock = JPEG_BLOCK
+        if BYTES_PER_PIXEL * image.width * image.height > limit:
+            _check_length(image)
         needed = _coefficient_bytes(image)
         if size is not None:
             is_turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
@@ -129,6 +130,15 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
         return _halved(plain) if pixels > limit else plain
 
 
+def _check_length(image: JpegImagePlugin.JpegImageFile) -> None:
+    """Refuse a JPEG that is too short for the size that it tells: a block of 8 x 8 pixels takes at least one bit."""
+    length = 0 if image.fp is None else os.fstat(image.fp.fileno()).st_size
+    if 8 * length < image.width * image.height / 64:
+        raise Image.DecompressionBombError(
+            f"a file of {length:,} bytes cannot hold {image.width:,} x {image.height:,} pixels."
+        )
+
+
 def _draft(
     image: JpegImagePlugin.JpegImageFile, wanted: tuple[int, int] | None, limit: float
 ) -> tuple[float, float, float, float] | None:
@@ -146,13 +156,23 @@ def _draft(
 
 
 def _coefficient_bytes(image: JpegImagePlugin.JpegImageFile) -> float:
-    """Return what a JPEG takes to decode beside its pixels: all its coefficients, where it comes in several scans."""
-    start_of_scan = image.fp.read(3) if image.fp is not None else b""  # its length, 2 bytes, and how many components
-    if not image.info.get("progressive") and start_of_scan[2:] == bytes([len(image.layer)]):
+    """Return what a JPEG takes to decode beside its pixels: all its coefficients, unless it comes in one scan."""
+    if not image.info.get("progressive") and _has_all_in_first_scan(image):
         return 0
     widest, highest = (max(layer[axis] for layer in image.layer) for axis in (1, 2))
     samples = sum(layer[1] * layer[2] for layer in image.layer) / (widest * highest)
     return 2 * samples * image.width * image.height
+
+
+def _has_all_in_first_scan(image: JpegImagePlugin.JpegImageFile) -> bool:
+    """Tell whether the first scan of a JPEG has all its components; False, too, where that is not known, as of MPO."""
+    components = len(image.layer)
+    header = JPEG_SCAN + struct.pack(">HB", 6 + 2 * components, components)
+    start = image.fp.tell() - len(header) - 2 * components - 3 if image.fp is not None else -1  # Pillow has read it
+    if image.fp is None or start < 0:
+        return False
+    image.fp.seek(start)
+    return image.fp.read(len(header)) == header
 
 
 def _halved(image: Image.Image) -> Image.Image:
