@@ -6,7 +6,7 @@ import os
 import struct
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,7 @@ WHITE_IS_ZERO = 0  # of PHOTOMETRIC
 SIGNED = 2  # of SAMPLE_FORMAT
 FORMATS_OF_16_BITS = ("PNG", "PPM")  # which Pillow may read into the mode of 32
 
-_OPENING = threading.Lock()  # the filter of warnings belongs to the process, not to the thread
-_LARGE = threading.Lock()  # held by the one image that takes much memory
+_LOCK = threading.Lock()  # the filter of warnings belongs to the process; and of large images one takes enough memory
 
 
 def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Image.Image:
@@ -98,9 +97,16 @@ def _open(path: Path) -> Image.Image:
         is_jpeg = file.read(len(JPEG_START)) == JPEG_START
     if is_jpeg:  # how much memory it takes depends on how far it is reduced
         return JpegImagePlugin.jpeg_factory(os.fspath(path))  # type: ignore[arg-type]
-    with _OPENING, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with _alone():
         return Image.open(path)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let one thread at a time open or decode an image, without Pillow's warning that it is large."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
@@ -121,7 +127,7 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
         raise Image.DecompressionBombError(
             f"it would take {needed / 1e6:,.0f} MB to decode, more than {2 * limit / 1e6:,.0f} MB."
         )
-    with _LARGE if needed > limit else contextlib.nullcontext():
+    with _alone() if needed > limit else contextlib.nullcontext():
         image.load()
         if wanted is not None and box is not None:
             reduced = image if image.mode == "L" else image.convert("RGB")

@@ -213,11 +213,16 @@ def test_a_jpeg_of_more_than_pillows_limit_is_reduced(tmp_path, monkeypatch, fra
     assert np.abs(resized_pixels(read_picture(path, (20, 30)), (20, 30, 3)) - expected).mean() < 1
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA"])
-def test_an_image_of_more_than_pillows_limit_is_halved(tmp_path, monkeypatch, mode):
-    Image.new("RGBA", (300, 200), "white").convert(mode).save(tmp_path / "large.png")
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [*((mode, "png") for mode in ("1", "L", "P", "RGB", "RGBA", "LA", "I;16")), ("RGB", "tif"), ("RGB", "webp")],
+)
+def test_an_image_of_more_than_pillows_limit_is_halved(tmp_path, monkeypatch, mode, suffix):
+    picture = Image.new("RGBA", (300, 200), "white").convert("L" if mode == "I;16" else mode)
+    picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257) if mode == "I;16" else picture
+    picture.save(tmp_path / f"large.{suffix}")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
-    read = read_picture(tmp_path / "large.png")
+    read = read_picture(tmp_path / f"large.{suffix}")
     assert read.size == (150, 100)
     assert np.asarray(read).min() == 255
 
