@@ -122,7 +122,7 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
             wanted = size if is_turned else size[::-1]
         box = _draft(image, wanted, limit)
     pixels = BYTES_PER_PIXEL * image.width * image.height
-    needed += pixels
+    needed = max(needed, pixels)
     if needed > 2 * limit:
         raise Image.DecompressionBombError(
             f"it would take {needed / 1e6:,.0f} MB to decode, more than {2 * limit / 1e6:,.0f} MB."
