@@ -3,7 +3,7 @@
     python benchmarks/photographs.py [--count 200] [--repeats 3]
 
 The photographs are generated in a temporary folder: the two that scikit-learn brings, mirrored to 1,333 x 1,000 pixels
-and enlarged 3 times, one of 20 cut-outs each, as JPEG of quality 85 (`clean`, about 1.1 MB), and the same with the
+and enlarged 3 times, one of 20 cut-outs each, as JPEG of quality 85 (`clean`, about 1.4 MB), and the same with the
 grain of a camera, quality 90 (`grain`, about 3 MB). What a JPEG costs to read grows with its bytes. Printed, as the
 median of the repeats, which alternate:
 
