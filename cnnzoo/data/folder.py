@@ -1,5 +1,7 @@
 """Your own images: a folder a class, read from disk as they are needed."""
 
+import copy
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from cnnzoo.arguments import check_number, check_seed
-from cnnzoo.data._formats import HOW_TO_READ_HEIF, lacks_reader
+from cnnzoo.data._cache import PixelCache, file_state
 from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
 from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
 from cnnzoo.data._listing import passed_over_lines as passed_over_lines
@@ -25,16 +27,25 @@ GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"
 class ImageFiles:
     """Images that stay on disk until they are indexed; like a uint8 array of shape (n, height, width, channels).
 
-    Indexing gives arrays: ``files[0]`` one image, ``files[:8]`` or ``files[[3, 1]]`` several.
+    Indexing gives arrays: ``files[0]`` one image, ``files[:8]`` or ``files[[3, 1]]`` several. An image that was read is
+    kept, at its size, in a temporary file without a name, and not decoded again while its file does not change. That
+    file takes no more than half of what is free where temporary files go (a quarter of the free memory, where that is
+    in memory); images that do not fit are decoded each time.
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, paths: Iterable[str | os.PathLike[str]], size: tuple[int, int], channels: int) -> None:
-        """Stand for the files at ``paths``, resized to ``size`` (height, width) with 1 or 3 ``channels``."""
+    def __init__(
+        self, paths: Iterable[str | os.PathLike[str]], size: tuple[int, int], channels: int, *, cached: bool = True
+    ) -> None:
+        """Stand for the files at ``paths``, resized to ``size`` (height, width) with 1 or 3 ``channels``.
+
+        ``cached=False`` decodes them at every reading: for those that are read once.
+        """
         self.paths = np.array([os.fspath(path) for path in paths], dtype=object)
         self.shape = (len(self.paths), *size, channels)
+        self._cache = PixelCache(self.shape[1:]) if cached else None
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -49,15 +60,37 @@ class ImageFiles:
         """
         chosen = self.paths[index]
         if isinstance(chosen, str):
-            return resized_pixels(read_picture(chosen), self.shape[1:])
-        pixels = np.empty((len(chosen), *self.shape[1:]), np.uint8)
-        for position, path in enumerate(chosen):
-            pixels[position] = resized_pixels(read_picture(path), self.shape[1:])
-        return pixels
+            return self._read([chosen])[0]
+        return self._read(chosen)
+
+    def _read(self, paths: Sequence[str] | np.ndarray) -> np.ndarray:
+        images = np.empty((len(paths), *self.shape[1:]), np.uint8)
+        cache = self._cache
+
+        def decode(number: int) -> None:
+            path = paths[number]
+            state = file_state(path)
+            images[number] = resized_pixels(read_picture(path, self.shape[1:3]), self.shape[1:])
+            if cache is not None:
+                cache.write(path, state, images[number])
+
+        missing = [number for number, path in enumerate(paths) if cache is None or not cache.read(path, images[number])]
+        for _ in _decoders(os.getpid()).map(decode, missing):
+            pass
+        return images
 
     def select(self, positions: np.ndarray) -> "ImageFiles":
         """Return the files at ``positions``, unread."""
-        return ImageFiles(self.paths[positions], self.shape[1:3], self.shape[3])
+        selected = copy.copy(self)
+        selected.paths = self.paths[positions]
+        selected.shape = (len(selected.paths), *self.shape[1:])
+        return selected
+
+
+@functools.cache
+def _decoders(process: int) -> ThreadPoolExecutor:
+    """Return the threads of this process that decode images: Pillow does so outside Python's lock."""
+    return ThreadPoolExecutor(os.cpu_count(), "decoder")
 
 
 def load_folder(
@@ -244,20 +277,24 @@ def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tu
     """Read every file once: tell of each readable one whether it is grey, and list the others."""
     greys, broken = {}, []
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
-        for file, mode in zip(files, pool.map(picture_mode, files), strict=True):
-            if mode is not None:
+        for file, mode in zip(files, pool.map(_mode_or_error, files), strict=True):
+            if isinstance(mode, str):
                 greys[file] = mode in GREY_MODES
             elif skip_broken:
                 broken.append(str(file))
             else:
                 pool.shutdown(cancel_futures=True)
-                if lacks_reader(file):
-                    raise ValueError(f"'{file}' is a HEIC image. {HOW_TO_READ_HEIF}")
                 raise ValueError(
-                    f"'{file}' is not a readable image. Mend or remove it, or skip broken images (`skip_broken`, "
-                    "--skip-broken)."
-                )
+                    f"{mode} Mend or remove it, or skip broken images (`skip_broken`, --skip-broken)."
+                ) from mode
     return greys, tuple(broken)
+
+
+def _mode_or_error(file: Path) -> str | Exception:
+    try:
+        return picture_mode(file)
+    except (ValueError, OSError) as error:
+        return error
 
 
 def _split(

@@ -1,12 +1,16 @@
 """A user's own picture, made like the images that a network was trained on."""
 
+import contextlib
+import math
 import os
+import struct
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from cnnzoo.data._formats import HOW_TO_READ_HEIF, is_heif, lacks_reader, register_heif
 from cnnzoo.data.mnist import PADDING
@@ -18,33 +22,70 @@ GRAIN = 0.1  # contrast, as a share of the strongest, that counts as paper
 STROKE = 0.3  # ink from which a pixel belongs to the stroke
 LEAST_CONTRAST = 0.1  # of black to white; below this a picture shows no digit
 
+BYTES_PER_PIXEL = 4  # what Pillow takes for a pixel of most modes
+JPEG_START, JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"  # what begins a file, and a scan
+JPEG_SCALES = (8, 4, 2)  # by which a JPEG can be reduced while it is decoded
+LEAST_REDUCED = 1.5  # times the size wanted: with less, fine lines differ from those of the full decode
+TURNED = range(5, 9)  # EXIF orientations that swap width and height
 
-def read_picture(path: str | os.PathLike[str]) -> Image.Image:
+# TIFF: tags, and what they say
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
+WHITE_IS_ZERO = 0  # of PHOTOMETRIC
+SIGNED = 2  # of SAMPLE_FORMAT
+FORMATS_OF_16_BITS = ("PNG", "PPM")  # which Pillow may read into the mode of 32
+
+_LOCK = threading.Lock()  # the filter of warnings belongs to the process; and of large images one takes enough memory
+
+
+def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Image.Image:
     """Read an image file, turned upright, transparency laid over white, or over black where what is drawn is light.
+
+    Whole numbers of more than 8 bits are scaled by the range of their type; floats must lie in [0, 1]. Of a file with
+    several frames the first is read.
 
     Args:
         path: A PNG, a JPEG, or whatever else Pillow reads.
+        size: Height and width that the picture will be resized to: a JPEG that is at least 3 times as large is reduced
+            while it is decoded, which is several times as fast, and comes in this size. None reads all pixels, but of
+            an image of more than 89 megapixels (``PIL.Image.MAX_IMAGE_PIXELS``), which comes at a half of its size or
+            less.
 
     Returns:
         An image of mode "RGB".
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not an image, is damaged, or is too large to be one that was meant.
+        ValueError: The file is not an image, is damaged, would take more than 716 MB to decode (8 bytes for each of
+            ``MAX_IMAGE_PIXELS``), or holds numbers that do not tell what is black and what is white.
 
     >>> read_picture("missing.png")
     Traceback (most recent call last):
     ...
     FileNotFoundError: No such image: 'missing.png'
     """
+    return _read(path, size, _without_transparency)
+
+
+def picture_mode(path: str | os.PathLike[str]) -> str:
+    """Decode all of an image file and return its mode ("L" is grey); the errors are those of ``read_picture``."""
+    # A JPEG needs not be decoded at its full size to be found whole
+    return _read(path, (1, 1), lambda image: image).mode
+
+
+def _read(
+    path: str | os.PathLike[str], size: tuple[int, int] | None, finish: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
+    """Return an image of 8 bits a channel, upright, and finished."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No such image: '{path}'")
     try:
         with _open(path) as image:
-            return _without_transparency(ImageOps.exif_transpose(image))
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            return finish(ImageOps.exif_transpose(_decode(image, size)))
+    except Image.DecompressionBombError as error:
         raise ValueError(f"'{path}' is too large: {error} Give a smaller one.") from error
+    except _UnknownRangeError as error:
+        raise ValueError(f"'{path}' {error}") from error
     except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
         if lacks_reader(path):
             raise ValueError(f"'{path}' is a HEIC image. {HOW_TO_READ_HEIF}") from error
@@ -53,31 +94,167 @@ def read_picture(path: str | os.PathLike[str]) -> Image.Image:
         ) from error
 
 
-def picture_mode(path: str | os.PathLike[str]) -> str | None:
-    """Return Pillow's mode of an image file ("L" is grey) after decoding all of it, or None when it cannot be read."""
-    try:
-        with _open(Path(path)) as image:
-            mode: str = image.mode
-            image.draft(None, (1, 1))  # a JPEG needs not be decoded at its full size to be found whole
-            image.load()
-            return mode
-    except Exception:  # Pillow's many readers raise whatever the damage happens to cause
-        return None
-
-
-_OPENING = threading.Lock()  # the filter of warnings belongs to the process, not to the thread
-
-
 def _open(path: Path) -> Image.Image:
-    """Open an image, and take Pillow's warning that it would unpack to gigabytes for an error."""
-    with _OPENING, warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    """Open an image; all but a JPEG are refused by Pillow for more than twice its ``MAX_IMAGE_PIXELS``."""
+    with path.open("rb") as file:
+        is_jpeg = file.read(len(JPEG_START)) == JPEG_START
+    if is_jpeg:  # how much memory it takes depends on how far it is reduced
+        return JpegImagePlugin.jpeg_factory(os.fspath(path))  # type: ignore[arg-type]
+    with _alone():
         try:
             return Image.open(path)
         except UnidentifiedImageError:
             if is_heif(path) and register_heif():
                 return Image.open(path)
             raise
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let one thread at a time open or decode an image, without Pillow's warning that it is large."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
+    """Decode an image to 8 bits a channel, not yet upright; a JPEG that can be reduced to ``size`` is."""
+    limit = BYTES_PER_PIXEL * (Image.MAX_IMAGE_PIXELS or math.inf)
+    wanted, box, needed = None, None, 0.0
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        if BYTES_PER_PIXEL * image.width * image.height > limit:
+            _check_length(image)
+        needed = _coefficient_bytes(image)
+        if size is not None:
+            is_turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
+            wanted = size if is_turned else size[::-1]
+        box = _draft(image, wanted, limit)
+    pixels = BYTES_PER_PIXEL * image.width * image.height
+    needed = max(needed, pixels)
+    if needed > 2 * limit:
+        raise Image.DecompressionBombError(
+            f"it would take {needed / 1e6:,.0f} MB to decode, more than {2 * limit / 1e6:,.0f} MB."
+        )
+    with _alone() if needed > limit else contextlib.nullcontext():
+        image.load()
+        if wanted is not None and box is not None:
+            reduced = image if image.mode == "L" else image.convert("RGB")
+            return reduced.resize(wanted, Image.Resampling.BILINEAR, box=box)
+        plain = _in_8_bits(image)
+        return _halved(plain) if pixels > limit else plain
+
+
+def _check_length(image: JpegImagePlugin.JpegImageFile) -> None:
+    """Refuse a JPEG that is too short for the size that it tells: a block of 8 x 8 pixels takes at least one bit."""
+    length = 0 if image.fp is None else os.fstat(image.fp.fileno()).st_size
+    if 8 * length < image.width * image.height / 64:
+        raise Image.DecompressionBombError(
+            f"a file of {length:,} bytes cannot hold {image.width:,} x {image.height:,} pixels."
+        )
+
+
+def _draft(
+    image: JpegImagePlugin.JpegImageFile, wanted: tuple[int, int] | None, limit: float
+) -> tuple[float, float, float, float] | None:
+    """Have a JPEG reduced while it is decoded, and return the box of the result that the image covers, if it is.
+
+    It is reduced to no less than ``LEAST_REDUCED`` times ``wanted`` (width, height), and until its pixels take no more
+    than ``limit`` bytes.
+    """
+    width, height = image.size
+    most = 1.0 if wanted is None else min(width / wanted[0], height / wanted[1]) / LEAST_REDUCED
+    needed = math.sqrt(BYTES_PER_PIXEL * width * height / limit)
+    scale = next((scale for scale in JPEG_SCALES if scale <= most or scale < 2 * needed), 1)
+    drafted = image.draft(None, (width // scale, height // scale)) if scale > 1 else None
+    return None if drafted is None else drafted[1]
+
+
+def _coefficient_bytes(image: JpegImagePlugin.JpegImageFile) -> float:
+    """Return what a JPEG takes to decode beside its pixels: all its coefficients, unless it comes in one scan."""
+    if not image.info.get("progressive") and _has_all_in_first_scan(image):
+        return 0
+    widest, highest = (max(layer[axis] for layer in image.layer) for axis in (1, 2))
+    samples = sum(layer[1] * layer[2] for layer in image.layer) / (widest * highest)
+    return 2 * samples * image.width * image.height
+
+
+def _has_all_in_first_scan(image: JpegImagePlugin.JpegImageFile) -> bool:
+    """Tell whether the first scan of a JPEG has all its components; False, too, where that is not known, as of MPO."""
+    components = len(image.layer)
+    header = JPEG_SCAN + struct.pack(">HB", 6 + 2 * components, components)
+    start = image.fp.tell() - len(header) - 2 * components - 3 if image.fp is not None else -1  # Pillow has read it
+    if image.fp is None or start < 0:
+        return False
+    image.fp.seek(start)
+    return image.fp.read(len(header)) == header
+
+
+def _halved(image: Image.Image) -> Image.Image:
+    """Halve an image that is large, for what follows makes copies of it."""
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.reduce(2)
+
+
+class _UnknownRangeError(ValueError):
+    """The numbers of an image do not tell what is black and what is white."""
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Scale the numbers of an image to 8 bits: whole ones by the range of their type, floats from [0, 1]."""
+    tags = getattr(image, "tag_v2", {})  # of TIFF
+    signed = tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
+    if image.mode[0] not in "IF" and not signed:
+        return image
+    values = np.asarray(image)
+    if image.mode == "F":
+        levels = _levels_of_floats(values)
+    elif tags:
+        levels = _levels_of_integers(values, tags[BITS_PER_SAMPLE][0], signed)
+    elif image.mode == "I" and image.format not in FORMATS_OF_16_BITS:
+        levels = _levels_of_integers(values, 32, signed=True)
+    else:
+        levels = _levels_of_integers(values, 16, signed=False)
+    if not levels.any() and values.any():
+        whole_range = "[0, 1]" if image.mode == "F" else "the whole range of their type"
+        raise _UnknownRangeError(
+            f"would be all black: its largest number is {values.max():g}. Scale its numbers to {whole_range}, or save "
+            "the image with 8 bits."
+        )
+    grey = Image.fromarray(255 - levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels)
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    grey.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    return grey
+
+
+def _levels_of_integers(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+    if signed and bits == 8:
+        values = values.view(np.int8)  # Pillow takes them for unsigned ones
+    elif not signed and bits == 32:
+        values = values.view(np.uint32)  # Pillow takes them for signed ones
+    if values.min() < 0:
+        raise _UnknownRangeError(
+            f"holds negative numbers, down to {values.min()}: what is black is not known. Save it with 8 or 16 bits, "
+            "unsigned."
+        )
+    if signed and bits == 8:
+        return values.view(np.uint8) << 1
+    return (values >> (bits - signed - 8)).astype(np.uint8)
+
+
+def _levels_of_floats(values: np.ndarray) -> np.ndarray:
+    least, largest = values.min(), values.max()  # NaN, where there is one
+    if not (least >= 0 and largest <= 1):
+        held = "NaN" if np.isnan(least) else f"floats from {least:g} to {largest:g}"
+        raise _UnknownRangeError(
+            f"holds {held}. Expected floats from 0 (black) to 1 (white): scale them, or save the image with 8 or 16 "
+            "bits."
+        )
+    scaled = values * 255
+    levels: np.ndarray = np.rint(scaled, out=scaled).astype(np.uint8)
+    return levels
 
 
 def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], preparation: str) -> np.ndarray:
@@ -168,10 +345,13 @@ def _offset(profile: np.ndarray) -> int:
 
 
 def _without_transparency(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
-        image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if image.mode == "La":
+        image = image.convert("LA")
     if not image.has_transparency_data:
         return image.convert("RGB")
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, tuple) and max(transparent) > 255:  # of 16 bits, where Pillow keeps 8 of the pixels
+        image.info["transparency"] = tuple(value >> 8 for value in transparent)
     rgba = image.convert("RGBA")
     drawn = np.asarray(rgba.convert("L"))[np.asarray(rgba)[..., 3] > 127]
     ground = "black" if drawn.size and drawn.mean() > 127 else "white"

@@ -71,7 +71,8 @@ def stream(
 
     The pixels stay as they are, at their own size, in memory or on disk; a batch is scaled to [0, 1], augmented and
     resized (bilinear) ahead of its turn, several in parallel. The memory needed does not depend on the number of
-    images. Where nothing is random, the batches equal what the loaders give at that ``image_size``, bit for bit.
+    images; ``ImageFiles`` are decoded in the first epoch only, see there. Where nothing is random, the batches equal
+    what the loaders give at that ``image_size``, bit for bit.
 
     Args:
         split: Images float32 in [0, 1] or uint8, in an array or as ``ImageFiles``, with labels of either form.

@@ -1,6 +1,7 @@
 """Images as vectors: what a network makes of them before it decides."""
 
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -132,7 +133,7 @@ def _pixels(
     if isinstance(images, str | os.PathLike):
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
-    return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
+    return cast(np.ndarray, ImageFiles(files, (height, width), channels, cached=False)), names
 
 
 def _batches(

@@ -137,9 +137,10 @@ class Run:
         return [self._prediction(str(picture), row) for picture, row in zip(pictures, rows, strict=True)]
 
     def _prepared(self, picture: str | os.PathLike[str]) -> np.ndarray:
-        image = read_picture(picture)
+        shape, preparation = self.model.input_shape[1:], self.record["data"]["preparation"]
+        image = read_picture(picture, shape[:2] if preparation == "resize" else None)
         try:
-            return prepare_picture(image, self.model.input_shape[1:], self.record["data"]["preparation"])
+            return prepare_picture(image, shape, preparation)
         except ValueError as error:
             raise ValueError(f"'{picture}': {error}") from error
 

@@ -122,7 +122,7 @@ def test_a_broken_image_is_named_or_skipped_and_listed(photos, damage):
     broken = photos / "dog" / "03.png"
     payload = (photos / "cat" / "01.jpg").read_bytes()
     broken.write_bytes({"empty": b"", "text": b"not an image", "truncated": payload[: len(payload) // 2]}[damage])
-    with pytest.raises(ValueError, match=r"dog/03\.png' is not a readable image\. Mend or remove it, or skip"):
+    with pytest.raises(ValueError, match=r"dog/03\.png' is not a readable image\. .* Mend or remove it, or skip"):
         load_folder(photos, 8)
     dataset = load_folder(photos, 8, skip_broken=True)
     assert dataset.skipped == (str(broken),)

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import cnnzoo
+from cnnzoo.data import ImageFiles
 from cnnzoo.data.sampling import subset
 from cnnzoo.evaluation import predict_probabilities
 from cnnzoo.training import Recipe, fit, load_run
@@ -94,6 +96,14 @@ def test_prediction_gives_every_class_best_first(run, pictures):
         assert values == sorted(values, reverse=True)
         assert sum(values) == pytest.approx(1, abs=1e-5)
         assert prediction.label == next(iter(prediction.probabilities))
+
+
+def test_a_large_photograph_is_predicted_as_it_is_trained_on(run, tmp_path):
+    photo = Image.effect_noise((700, 500), 90)
+    photo.save(tmp_path / "photo.jpg")
+    resized = replace(run, record={**run.record, "data": {**run.record["data"], "preparation": "resize"}})
+    expected = predict_probabilities(run.model, ImageFiles([tmp_path / "photo.jpg"], (32, 32), 1)[:])[0]
+    assert list(resized.predict([tmp_path / "photo.jpg"])[0].probabilities.values()) == sorted(expected, reverse=True)
 
 
 def test_nothing_to_predict_is_refused(run):
