@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 import cnnzoo
+from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.sampling import hold_out
@@ -71,7 +72,8 @@ def fit(
         data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
             it can evaluate itself again and prepare pictures as that data set's.
         class_names: Names of the classes; None takes those of the data set, or numbers.
-        seed: Sets the global seeds of Python, NumPy and Keras: order of the images, dropout.
+        seed: Seed of the order of the images, augmentation and dropout. The global seeds of Python, NumPy and Keras are
+            set by it during the training, and restored afterwards.
         out: Run folder to write, with a checkpoint after every epoch; it must not exist yet. None writes nothing. When
             training fails before the first checkpoint, it is removed again.
         resume: Go on where the checkpoint in ``out`` ends, to the same weights, bit for bit, as a training that was
@@ -129,10 +131,9 @@ def fit(
         begun_by=folder.begun_by if folder else "fit",
     )
 
-    with folder or nullcontext():
+    with folder or nullcontext(), seeded(seed):
         if folder:
             record = _recorded(folder, record, resume)
-        keras.utils.set_random_seed(seed)
         steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
         keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
         bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None

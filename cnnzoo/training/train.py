@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_integer, check_number, check_seed
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
@@ -235,15 +236,15 @@ def _recipe(name: str, recipe: str | Recipe) -> Recipe:
 
 def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, seed: int, data: str) -> keras.Model:
     """Return the network as the recipe starts it, for the images of ``dataset``."""
-    keras.utils.set_random_seed(seed)
     shape = (*size, dataset.train.images.shape[3])
     try:
-        return create_model(
-            name,
-            input_shape=shape,
-            num_classes=len(dataset.class_names),
-            kernel_initializer=kernel_initializer(recipe),
-        )
+        with seeded(seed):
+            return create_model(
+                name,
+                input_shape=shape,
+                num_classes=len(dataset.class_names),
+                kernel_initializer=kernel_initializer(recipe),
+            )
     except ValueError as error:
         raise ValueError(f"'{name}' cannot be trained on '{data}'. {error}") from error
 
