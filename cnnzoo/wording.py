@@ -24,6 +24,16 @@ def memory(size: int) -> str:
     return f"{size} B"
 
 
+def sentence(text: str) -> str:
+    """Return ``text`` with one mark at its end, to be followed by another sentence.
+
+    >>> sentence("no such file"), sentence("Did you mean 'lenet5'?")
+    ('no such file.', "Did you mean 'lenet5'?")
+    """
+    text = text.rstrip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def times(shape: Sequence[int | None] | None) -> str:
     """Return a shape as people write it; ``?`` where it is not known.
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,65 @@ def test_predict_prints_json(command, run, picture):
     first, second = json.loads(finished.stdout)
     assert (first["image"], first["label"], len(first["probabilities"])) == (str(picture), "0", 10)
     assert second["probabilities"] == pytest.approx(first["probabilities"], abs=1e-6)
+
+
+@pytest.fixture
+def mixed(picture, tmp_path):
+    """A folder with a digit of an awkward name, a broken picture, and another digit."""
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    shutil.copy(picture, tmp_path / "folder" / 'a, "b"\nc.png')
+    (tmp_path / "folder" / "broken.png").write_text("no image")
+    shutil.copy(picture, tmp_path / "folder" / "deep" / "d.png")
+    return ['folder/a, "b"\nc.png', "folder/broken.png", "folder/deep/d.png"]
+
+
+def test_predict_takes_folders_and_goes_on_after_a_broken_picture(command, run, picture, mixed):
+    finished = command("predict", run.path, "digit.png", "folder", "absent.png", "digit.png")
+    assert finished.returncode == 1
+    assert [line for line in finished.stdout.splitlines() if line.endswith(": 0")] == [
+        "digit.png: 0",
+        "c.png: 0",  # the name has two lines
+        "folder/deep/d.png: 0",
+        "digit.png: 0",
+    ]
+    broken, absent = finished.stderr.splitlines()
+    assert broken.startswith("error: 'folder/broken.png' is not a readable image.")
+    assert absent == "error: No such image: 'absent.png'"
+
+
+def test_predict_is_read_by_programs_also_where_a_picture_is_broken(command, run, picture, mixed):
+    finished = command("predict", run.path, "folder", "--json")
+    assert finished.returncode == 1
+    told = json.loads(finished.stdout)
+    assert [each["image"] for each in told] == mixed
+    assert [each.get("label") for each in told] == ["0", None, "0"]
+    assert "not a readable image" in told[1]["error"]
+    finished = command("predict", run.path, "folder", "--csv")
+    assert finished.returncode == 1
+    rows = list(csv.DictReader(io.StringIO(finished.stdout)))
+    assert [row["image"] for row in rows] == mixed
+    assert [row["label"] for row in rows] == ["0", "", "0"]
+    assert float(rows[2]["p(0)"]) == pytest.approx(told[2]["probabilities"]["0"], abs=1e-6)
+    assert "not a readable image" in rows[1]["error"]
+
+
+def test_predict_fails_where_nothing_is_predicted(command, run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for layout, stdout in (
+        ([], ""),
+        (["--json"], '[{"image": "empty", "error": "The folder \'empty\' holds no images."}]\n'),
+    ):
+        finished = command("predict", run.path, "empty", *layout)
+        assert (finished.returncode, finished.stdout) == (2, stdout)
+        assert finished.stderr == "error: The folder 'empty' holds no images.\n"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="where names of files are always text")
+def test_predict_prints_names_that_are_not_utf8(command, run, picture, tmp_path):
+    os.rename(picture, os.fsencode(tmp_path) + b"/caf\xe9.png")
+    finished = command("predict", run.path, ".")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout.startswith("caf\\udce9.png: 0\n")
 
 
 def test_list_names_every_network():

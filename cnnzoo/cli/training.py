@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -181,22 +180,26 @@ def _classes(evaluation: Evaluation) -> Table:
 @app.command()
 def predict(
     run: RunPath,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures: PNG, JPEG, of any size.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures (PNG, JPEG, of any size), or folders of them.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """Predict the class of pictures, with the probability of every class."""
+    """Predict the class of pictures, with the probability of every class.
+
+    A picture that cannot be read is named on standard error, and the others are predicted; the exit code is then 1, or
+    2 where none could be.
+    """
+    if as_json and as_csv:
+        raise ValueError("Give one of `--json` and `--csv`.")
     with quiet_start():
+        from cnnzoo.cli.predictions import print_csv, print_json, print_predictions, print_text
         from cnnzoo.training import load_run
 
-    predictions = load_run(run).predict(images)
-    if as_json:
-        print(json.dumps([{"image": p.image, "label": p.label, "probabilities": p.probabilities} for p in predictions]))
-        return
-    for prediction in predictions:
-        width = max(map(len, prediction.probabilities))
-        print(f"{prediction.image}: {prediction.label}")
-        for name, probability in prediction.probabilities.items():
-            print(f"  {name:>{width}}  {probability:7.2%}  {bar(probability)}".rstrip())
+    trained = load_run(run)
+    layout = print_json if as_json else print_csv if as_csv else print_text
+    raise typer.Exit(print_predictions(trained.predict_each(images), trained.class_names, layout))
 
 
 @app.command()

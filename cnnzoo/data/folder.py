@@ -136,11 +136,7 @@ def list_image_files(
         ValueError: A file is no readable image, or there is none.
     """
     if isinstance(source, str | os.PathLike):
-        root = Path(source)
-        if not root.is_dir():
-            raise FileNotFoundError(f"There is no folder '{root}'. Give one with images.")
-        files = sorted(path for path in root.rglob("*") if _is_image_name(path))
-        named = [(path, path.relative_to(root).as_posix()) for path in files]
+        named = [(path, path.relative_to(source).as_posix()) for path in image_paths(source)]
     else:
         named = [(Path(path), os.fspath(path)) for path in source]
         missing = [path for path, _ in named if not path.is_file()]
@@ -151,6 +147,18 @@ def list_image_files(
         raise ValueError(f"There must be at least one readable image. Received none: '{source}'")
     kept = [(path, name) for path, name in named if path in readable]
     return [path for path, _ in kept], [name for _, name in kept]
+
+
+def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
+    """List the image files in a folder and its subfolders by their names, unread and sorted.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder '{root}'. Give one with images.")
+    return sorted(path for path in root.rglob("*") if _is_image_name(path))
 
 
 def _class_names(roots: list[Path]) -> tuple[str, ...]:

@@ -1,21 +1,24 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from cnnzoo import plots
 from cnnzoo.data.catalog import find_source, load_dataset
-from cnnzoo.data.picture import prepare_picture, read_picture
+from cnnzoo.data.given import Images, as_picture, each_given, read_given
+from cnnzoo.data.picture import prepare_picture
 from cnnzoo.data.split import Dataset, as_float
-from cnnzoo.evaluation.evaluate import evaluate, predict_probabilities
-from cnnzoo.evaluation.metrics import Evaluation, Prediction
+from cnnzoo.evaluation.evaluate import batch_size_for, evaluate, predict_probabilities
+from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
 from cnnzoo.training.folder import (
     CONFUSION,
@@ -105,31 +108,77 @@ class Run:
         """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
         return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=self.image_size)
 
-    def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
-        """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.
+    def predict(self, images: Images) -> list[Prediction]:
+        """Predict the class of each of a user's images, prepared like those that the network was trained on.
 
         Args:
-            pictures: Image files.
+            images: What to predict: the path of an image file; a folder, searched with its subfolders; a Pillow image;
+                an array of shape (height, width), (height, width, channels) or, for several, (n, height, width,
+                channels), uint8 or float in [0, 1]; ``ImageFiles``; or any number of these in a list or another
+                iterable. An array of exactly the size and the channels of the network's input is taken as it is, as
+                the loaders give it: for digits light on dark. All else is prepared like a photograph.
 
         Returns:
-            A prediction for each, in the same order.
+            Always a list, with a prediction for each image in the same order, also for a single one.
 
         Raises:
-            FileNotFoundError: One does not exist.
-            ValueError: None is given, or one is not an image or shows nothing.
-        """
-        if not pictures:
-            raise ValueError("There must be at least one picture to predict. Received none.")
-        images = np.stack([self._prepared(picture) for picture in pictures])
-        rows = predict_probabilities(self.model, images)
-        return [self._prediction(str(picture), row) for picture, row in zip(pictures, rows, strict=True)]
+            FileNotFoundError: A file does not exist.
+            ValueError: There is no image, or one is not readable or shows nothing; the message names it.
 
-    def _prepared(self, picture: str | os.PathLike[str]) -> np.ndarray:
-        image = read_picture(picture)
+        >>> load_run("lenet5").predict(np.zeros((2, 32, 32, 1), np.uint8))[1].image
+        'image 1'
+        """
+        predictions = []
+        for outcome in self.predict_each(images):
+            if isinstance(outcome, Unreadable):
+                raise outcome.error
+            predictions.append(outcome)
+        if not predictions:
+            raise ValueError("There must be at least one picture to predict. Received none.")
+        return predictions
+
+    def predict_each(self, images: Images) -> Iterator[Prediction | Unreadable]:
+        """Predict as ``predict`` does, in memory that does not depend on the number of images.
+
+        Args:
+            images: As ``predict`` takes them.
+
+        Yields:
+            For each image, in the same order, its prediction, or why it cannot be predicted.
+
+        Raises:
+            ValueError: Something is not an image at all.
+        """
+        if self.image_size is None:
+            raise ValueError("The run does not say at what size its network sees images, so that none can be prepared.")
+        shape = (*self.image_size, self.model.input_shape[3])
+        given = each_given(images)
+        while batch := list(islice(given, batch_size_for(shape))):
+            prepared = [self._prepared(name, content, shape) for name, content in batch]
+            readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
+            rows = iter(predict_probabilities(self.model, np.stack(readable)) if readable else ())
+            for (name, _), outcome in zip(batch, prepared, strict=True):
+                yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
+
+    def _prepared(
+        self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
+    ) -> np.ndarray | Unreadable:
+        """Return an image as the network takes it, or why that cannot be done."""
         try:
-            return prepare_picture(image, self.model.input_shape[1:], self.record["data"]["preparation"])
+            image = read_given(content)
+        except (ValueError, OSError) as error:
+            if isinstance(content, Path):
+                return Unreadable(name, error)
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+        try:
+            if isinstance(image, np.ndarray):
+                return image if image.shape == shape else self._prepare(as_picture(image), shape)
+            return self._prepare(image, shape)
         except ValueError as error:
-            raise ValueError(f"'{picture}': {error}") from error
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+
+    def _prepare(self, picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+        return prepare_picture(picture, shape, self.record["data"]["preparation"])
 
     def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
         best_first = np.argsort(-probabilities, kind="stable")
