@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cnnzoo.data.split import Dataset, as_float, class_numbers
-from cnnzoo.files import check_new, write_whole
+from cnnzoo.files import check_target, write_whole
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation.metrics import Calibration
@@ -360,15 +359,19 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write ``figure`` as a PNG, under a temporary name first.
+def save(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write ``figure`` as a PNG, whole or not at all.
+
+    Args:
+        figure: What to write.
+        path: The file.
+        force: Whether a file of that name is overwritten; otherwise it is left as it is.
 
     Raises:
-        FileExistsError: There is something of that name; it is left as it is.
+        FileExistsError: There is something of that name, and no ``force``.
         OSError: The file cannot be written.
     """
-    path = Path(path)
-    check_new(path)
+    path = check_target(path, force=force)
     try:
         write_whole(path, lambda temporary: figure.savefig(temporary, format="png"))
     except OSError as error:

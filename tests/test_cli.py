@@ -1,6 +1,7 @@
 """The command line as users call it, from an empty folder: in a process of its own or, which is quicker, here."""
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -317,12 +318,17 @@ def test_version():
         (["trian"], "error: No such command 'trian'"),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
-        (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
+        (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
+        (
+            ["data", "show", "digits", "--out", "absent/a.png"],
+            "error: There is no folder 'absent' to write 'a.png' into.",
+        ),
+        (["report", "RUN", "--out", "taken", "--force"], "error: 'taken' already exists and was not overwritten."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
         (["report", "taken"], "error: 'taken' is not a run folder: it has none of run.json"),
-        (["report", "RUN", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
+        (["report", "RUN", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (["compare", "RUN"], "error: Name at least two different runs to compare."),
         (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),
         (["predict", "RUN", "absent.png"], "error: No such image: 'absent.png'"),
@@ -337,6 +343,39 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
     assert finished.stderr.startswith(message)
     assert finished.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "text.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "work"),
+    [
+        (["report", "RUN", "--out", "out.html"], "out.html", "cnnzoo.report.run_report.find"),
+        (["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find"),
+        (["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find"),
+        (["data", "show", "digits", "--out", "out.png"], "out.png", "cnnzoo.data.load_dataset"),
+        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.networks.open_network"),
+        (
+            ["embed", "mobilenet", "digit.png", "--weights", "none", "--image-size", "32", "--out", "out.npz"],
+            "out.npz",
+            "cnnzoo.pretrained.embed.load",
+        ),
+    ],
+)
+def test_a_file_is_overwritten_on_request_only_which_is_checked_first(
+    command, run, picture, tmp_path, monkeypatch, words, file, work
+):
+    shutil.copytree(run.path, tmp_path / "copy")
+    (tmp_path / file).write_text("mine")
+    words = [run.path if word == "RUN" else word for word in words]
+    with monkeypatch.context() as patch:
+        module, name = work.rsplit(".", 1)
+        patch.setattr(importlib.import_module(module), name, lambda *_, **__: pytest.fail("the work has begun"))
+        finished = command(*words)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.endswith("Choose another name, or overwrite it with `force` (--force).\n")
+    assert (tmp_path / file).read_text() == "mine"
+    assert command(*words, "--force").returncode == 0
+    assert (tmp_path / file).stat().st_size > 1000
+    assert not [path for path in tmp_path.rglob(".partial*")]
 
 
 def test_pretrained_lists_what_there_is(command):

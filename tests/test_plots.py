@@ -132,15 +132,18 @@ def test_a_class_with_few_images_leaves_cells_empty():
     assert [len(axes.images) for axes in figure.axes] == [1, 1, 1, 0]
 
 
-def test_a_picture_is_never_written_over(tmp_path):
-    (tmp_path / "mine.png").write_text("mine")
-    with pytest.raises(FileExistsError, match="exists and is left as it is"):
-        plots.save(plots.history(CURVES), tmp_path / "mine.png")
-    assert (tmp_path / "mine.png").read_text() == "mine"
+def test_a_picture_is_written_over_on_request_only(tmp_path):
+    path = tmp_path / "mine.png"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match="already exists and was not overwritten"):
+        plots.save(plots.history(CURVES), path)
+    assert path.read_text() == "mine"
+    plots.save(plots.history(CURVES), path, force=True)
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
-    with pytest.raises(OSError, match="cannot be written"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'grid\.png' into"):
         plots.save(plots.history(CURVES), tmp_path / "absent" / "grid.png")
     assert list(tmp_path.iterdir()) == []
 

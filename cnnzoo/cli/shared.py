@@ -34,6 +34,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or l
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file where it exists.")]
 Augment = Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")]
 
 

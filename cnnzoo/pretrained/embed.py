@@ -16,7 +16,7 @@ from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation.evaluate import batch_size_for
-from cnnzoo.files import check_new, write_whole
+from cnnzoo.files import check_target, write_whole
 from cnnzoo.inspect.features import features as features
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
@@ -36,6 +36,7 @@ def embed(
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     skip_broken: bool = False,
+    force: bool = False,
 ) -> np.ndarray | Path:
     """Return a vector for each image; the images are read, and predicted, batch by batch.
 
@@ -44,8 +45,9 @@ def embed(
             another layer. It takes images in [0, 1], or where its graph begins with preprocessing, what that takes; one
             that ``load`` built without takes arrays of floats that its own ``preprocess_input`` made. The name of a
             network of Keras Applications stands for ``load(name, preprocess=True)``.
-        images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
-            image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
+        images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or an
+            image file, several, or a folder of them, searched with its subfolders. Files are resized to the network's
+            size.
         weights: Of a network given by name: see ``load``.
         image_size: Side, or height and width, in pixels, that images are resized to, batch by batch; a network given by
             name is built for it. None resizes files to the network's size, and leaves those of an array.
@@ -53,6 +55,7 @@ def embed(
             relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
         batch_size: Images at a time; None takes what bounds the memory.
         skip_broken: Whether files that are no readable images are left out instead of raising.
+        force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
 
     Returns:
         Float32 of shape (n, d), in the order of ``images``, files sorted by name; the path where ``out`` is given.
@@ -60,10 +63,10 @@ def embed(
     Raises:
         ValueError: There is no image, one cannot be read, or the images do not fit the network.
         FileNotFoundError: ``images`` names no folder, or a file that is not there.
-        FileExistsError: ``out`` exists.
+        FileExistsError: ``out`` exists, and no ``force``.
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
     """
-    target = None if out is None else _check_target(Path(out))
+    target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
     if isinstance(model, str):
         shape = None if size is None else (*size, 3)
@@ -83,13 +86,10 @@ def embed(
     return target
 
 
-def _check_target(path: Path) -> Path:
+def _check_target(path: Path, force: bool) -> Path:
     if path.suffix != ".npz":
         raise ValueError(f"`out` must be a file that ends in .npz. Received: '{path}'")
-    check_new(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder '{path.parent}' to write '{path.name}' into.")
-    return path
+    return check_target(path, force=force)
 
 
 def _check_outputs(model: keras.Model) -> None:
@@ -120,6 +120,8 @@ def _pixels(
         raise ValueError(f"`model` takes images of {model.input_shape[1:3]}. Received: image_size={image_size}")
     if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
         raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
+    if isinstance(images, str | os.PathLike) and Path(images).is_file():
+        images = [images]
     files, names = list_image_files(images, skip_broken=skip_broken)
     return cast(np.ndarray, ImageFiles(files, (height, width), channels)), names
 

@@ -211,9 +211,10 @@ def find_run(path: str | os.PathLike[str]) -> Path:
         FileNotFoundError: There is no such folder, or the run is not finished.
     """
     path = Path(path)
-    shipped = list_weights(str(path)) if str(path) in MODEL_CARDS and not path.is_dir() else []
+    network = str(path).lower()
+    shipped = list_weights(network) if network in MODEL_CARDS and not path.is_dir() else []
     if shipped:
-        path = trained_folder(str(path), shipped[0])
+        path = trained_folder(network, shipped[0])
     if not path.is_dir():
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
     folder = RunFolder(path, begun_by="train")

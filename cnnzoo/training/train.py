@@ -48,7 +48,7 @@ def train(
     """Train the network called ``name`` and leave a run folder; ``cnnzoo train`` on the command line.
 
     Args:
-        name: One of ``cnnzoo.list_models()``.
+        name: One of ``cnnzoo.list_models()``, in any case.
         recipe: How to train: a recipe, or the name of one of ``list_recipes(name)``.
         data: One of ``cnnzoo.data.list_datasets()``, or a folder of images, see ``cnnzoo.data.load_folder``. Classes
             and channels follow the data.
@@ -81,6 +81,7 @@ def train(
         KeyboardInterrupt: A signal stopped the training; ``resume`` goes on.
     """
     card = model_card(name)
+    name = card.name
     seed = check_seed(seed)
     chosen = changed(_recipe(name, recipe), changes)
     size = None if image_size is None else check_image_size(image_size)

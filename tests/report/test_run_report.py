@@ -83,7 +83,10 @@ def test_the_page_needs_nothing_but_itself(page, run_folder):
     assert path.stat().st_size < 3_000_000
     assert "url(" not in path.read_text()
     path.write_text("older")
-    assert write_report(run_folder) == (path, ())
+    with pytest.raises(FileExistsError, match=r"report\.html' already exists and was not overwritten"):
+        write_report(run_folder)
+    assert path.read_text() == "older"
+    assert write_report(run_folder, force=True) == (path, ())
     assert "Verdict" in path.read_text()
     assert not [file.name for file in run_folder.iterdir() if file.name.startswith(".")]
 
@@ -300,10 +303,10 @@ def test_the_maps_are_of_layers_that_see_patterns_within_models_too():
 def test_the_page_is_written_where_the_user_says(run, tmp_path):
     out = tmp_path / "mine.html"
     out.write_text("mine")
-    with pytest.raises(FileExistsError, match=r"mine\.html' exists and is left as it is"):
+    with pytest.raises(FileExistsError, match=r"mine\.html' already exists and was not overwritten"):
         write_report(run.path, out)
     assert out.read_text() == "mine"
-    with pytest.raises(OSError, match="cannot be written"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'report\.html' into"):
         write_report(run.path, tmp_path / "absent" / "report.html")
     with pytest.raises(ValueError, match=r"'lenet5' ships with the package, where nothing is written"):
         write_report("lenet5")
