@@ -48,13 +48,15 @@ class HasHistory(Protocol):
         """Loss and accuracy by epoch, under Keras' names."""
 
 
-def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None) -> Figure:
-    """Draw accuracy and loss by epoch, on training and validation images.
+def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, validated_on: str | None = None) -> Figure:
+    """Draw accuracy and loss by epoch, on the training images and on those that are not trained on.
 
     Args:
         run: A ``Run``, what ``keras.Model.fit`` returns, or the curves themselves: ``loss``, ``accuracy``, ``val_loss``
             and ``val_accuracy``, a number an epoch each; of these, what is there is drawn.
         axes: Two to draw on, for accuracy and loss; None makes a figure.
+        validated_on: What the legend calls the images of ``val_loss`` and ``val_accuracy``: "test", for one. None takes
+            what a ``Run`` says of itself, and "validation" for all else.
 
     Returns:
         The figure, of two panels.
@@ -67,11 +69,12 @@ def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None) -> Fig
     """
     curves = run if isinstance(run, Mapping) else run.history
     _check_curves("", curves)
-    return _draw_curves(_two_colours(curves), axes)
+    name = str(validated_on or getattr(run, "validated_on", "validation"))
+    return _draw_curves(_two_colours(curves, name), axes)
 
 
 def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure:
-    """Draw accuracy and loss by epoch of several runs together: dotted on training images, solid on validation images.
+    """Draw accuracy and loss by epoch of several runs: dotted on training images, solid on those not trained on.
 
     Args:
         runs: By name, each as ``history`` takes it.
@@ -410,8 +413,8 @@ def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None) -> Figure:
     return _figure_of(accuracy)
 
 
-def _two_colours(curves: Curves) -> list[_Line]:
-    both = [_Line(curves, "", "training", BLUE, "-", "o"), _Line(curves, "val_", "validation", VERMILION, "--", "s")]
+def _two_colours(curves: Curves, validated_on: str) -> list[_Line]:
+    both = [_Line(curves, "", "training", BLUE, "-", "o"), _Line(curves, "val_", validated_on, VERMILION, "--", "s")]
     return [line for line in both if any(line.prefix + measure in curves for measure in ("accuracy", "loss"))]
 
 

@@ -12,6 +12,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra, and where it works: no index has cnnzoo yet.
+
+    >>> how_to_install("jax")
+    '`pip install ".[jax]"` in a checkout of cnnzoo'
+    """
+    return f'`pip install ".[{extra}]"` in a checkout of cnnzoo'
+
+
 def memory(size: int) -> str:
     """Return a number of bytes as people read it.
 

@@ -54,7 +54,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     assert "epoch 1/1   training: loss" in finished.stdout
-    assert "of 1,000 held-out images are right" in finished.stdout
+    assert "of 1,000 test images are right" in finished.stdout
     assert "run folder: runs/lenet5\n" in finished.stdout
     assert (tmp_path / "runs" / "lenet5" / "model.keras").is_file()
 
@@ -399,7 +399,7 @@ def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     words = ("--weights", "vgg16.weights.h5", "--image-size", 32, "--epochs", 20, "--out", "run")
     finished = command("finetune", "vgg16", "photos", *words)
     assert finished.returncode == 0, finished.stderr
-    assert "100.00% of 4 held-out images are right" in finished.stdout
+    assert "100.00% of 4 test images are right" in finished.stdout
     finished = command("predict", "run", "photos/light/0.png")
     assert finished.stdout.startswith("photos/light/0.png: light\n")
     finished = command("embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz")

@@ -26,7 +26,7 @@ from cnnzoo.cli.shared import (
     tell_missing,
 )
 from cnnzoo.training.environment import ADDRESSES
-from cnnzoo.wording import counted
+from cnnzoo.wording import counted, how_to_install
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation import Evaluation
@@ -86,7 +86,7 @@ def train(
         int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.")
     ] = None,
 ) -> None:
-    """Train a network, evaluate it on held-out images, and leave a run folder.
+    """Train a network, evaluate it on test images, and leave a run folder.
 
     The options from --epochs on change the recipe.
     """
@@ -123,7 +123,7 @@ def _choose_jax() -> None:
     """Take the backend on which several processes train together, unless the user names another."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     if os.environ["KERAS_BACKEND"] == "jax" and importlib.util.find_spec("jax") is None:
-        raise ValueError("Several processes train together on JAX; it is missing: `pip install 'cnnzoo[jax]'`.")
+        raise ValueError(f"Several processes train together on JAX; it is missing: {how_to_install('jax')}.")
 
 
 def print_run(run: Any) -> None:
@@ -131,7 +131,7 @@ def print_run(run: Any) -> None:
     name = run.record["model"]["name"]
     images = run.record["data"]["test_size"]
     print(
-        f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} held-out images are right, "
+        f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} test images are right, "
         f"loss {run.metrics['test_loss']:.4f}, trained in {run.metrics['train_seconds']:.1f} s\n"
         f"run folder: {run.path}"
     )

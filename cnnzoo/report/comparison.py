@@ -150,6 +150,7 @@ def write_comparison(
         other_data=data,
         pairs=pairs,
         curves=_curves(found),
+        validated_on=_validated_on(found),
         classes=_classes(found),
         differences=_differences(found),
         missing=missing,
@@ -211,6 +212,12 @@ def _are_same(one: Any, other: Any) -> bool:
 def _curves(found: dict[str, Findings]) -> str | None:
     histories = {name: each.history for name, each in found.items() if each.history and each.has_curves}
     return chart_address(plots.histories(histories)) if histories else None
+
+
+def _validated_on(found: dict[str, Findings]) -> dict[str, list[str]]:
+    """Return the names of the runs whose curves are drawn, by the images that they are of."""
+    with_curves = [(each.validated_on, name) for name, each in found.items() if each.history and each.has_curves]
+    return {kind: [name for own, name in with_curves if own == kind] for kind, _ in with_curves}
 
 
 def _classes(found: dict[str, Findings]) -> dict[str, list[float | None]]:

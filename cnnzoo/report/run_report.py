@@ -160,7 +160,8 @@ def _curves(found: Findings) -> dict[str, Any] | None:
         return None
     columns = [name for name in plots.CURVES if name in history]
     return {
-        "chart": chart_address(plots.history(history)),
+        "chart": chart_address(plots.history(history, validated_on=found.validated_on)),
+        "validated_on": found.validated_on,
         "columns": columns,
         "rows": list(zip(*(history[name] for name in columns), strict=True)),
     }

@@ -32,7 +32,7 @@ from cnnzoo.training.record import check_same, check_unfinished, describe, going
 from cnnzoo.training.run import Run, write_run
 from cnnzoo.training.team import ALONE, Team, is_lost_worker
 from cnnzoo.training.twin import move_weights
-from cnnzoo.wording import counted
+from cnnzoo.wording import counted, how_to_install
 
 VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
 
@@ -57,9 +57,10 @@ def fit(
     """Train ``model`` on ``train`` and evaluate it on ``test``.
 
     The same model, images, recipe and seed give the same history, bit for bit, on one machine. Training works on a copy
-    of the network, in the recipe's precision; ``model`` gets the weights when it is done. ``test`` also gives the
-    validation curve; nothing is chosen by it: the weights are those after the last epoch, or where the recipe has
-    patience, those of the epoch that is best on a tenth of the training images.
+    of the network, in the recipe's precision; ``model`` gets the weights when it is done. The weights are
+    those after the last epoch, or where the recipe has patience, those of the epoch that is best on a tenth of the
+    training images, the validation images. Nothing is chosen by ``test``, which without patience gives the curves
+    ``val_loss`` and ``val_accuracy`` of the history.
 
     Args:
         model: A functional or sequential Keras classifier; its last layer gives probabilities or, without an
@@ -231,7 +232,7 @@ def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None, team: Tea
     if out is None:
         raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
     if importlib.util.find_spec("tensorboard") is None:
-        raise ValueError("`tensorboard` needs the package of that name: `pip install 'cnnzoo[tensorboard]'`.")
+        raise ValueError(f"`tensorboard` needs the package of that name: {how_to_install('tensorboard')}.")
 
 
 def _tensorboard(folder: RunFolder) -> keras.callbacks.Callback:
@@ -269,7 +270,7 @@ def _headline(
     to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
     lines = [
         f"{model['name']}: {model['params']:,} parameters; "
-        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} held out",
+        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} to test on",
         f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
         f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
         *filter(None, notes),

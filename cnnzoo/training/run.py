@@ -34,6 +34,7 @@ from cnnzoo.training.folder import (
     read_model,
     read_record,
     source_from,
+    validated_on,
     write_history,
     write_record,
 )
@@ -45,7 +46,8 @@ class Run:
 
     Attributes:
         model: The network.
-        history: Loss and accuracy by epoch, on training and validation images, under Keras' names.
+        history: Loss and accuracy by epoch under Keras' names: on the training images, and as ``val_loss`` and
+            ``val_accuracy`` on those that ``validated_on`` names.
         record: Model, data, recipe, seed, versions, machine and metrics, as in ``run.json``.
         path: The run folder; None where none was written.
     """
@@ -65,6 +67,11 @@ class Run:
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
         return tuple(self.record["data"]["class_names"])
+
+    @property
+    def validated_on(self) -> str:
+        """The images that the curves ``val_*`` of the history are of: "test", or with patience "validation"."""
+        return validated_on(self.record)
 
     @property
     def image_size(self) -> tuple[int, int] | None:
@@ -189,7 +196,7 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
     """Write all files of ``run``, the model first, and drop its checkpoints; ``images`` are those of ``evaluation``."""
     shown = evaluation.showcase()
     figures: dict[str, Callable[[], Figure]] = {
-        CURVES: lambda: plots.history(run.history),
+        CURVES: lambda: plots.history(run),
         CONFUSION: lambda: plots.confusion(evaluation.confusion, evaluation.class_names),
         SAMPLES: lambda: plots.samples(
             as_float(images[shown]), evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names

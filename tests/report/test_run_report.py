@@ -13,7 +13,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.data import Split
-from cnnzoo.report import write_report
+from cnnzoo.report import write_comparison, write_report
 from cnnzoo.report.galleries import _layers_with_maps
 from tests.report.conftest import HOSTILE
 from tests.report.reading import Page
@@ -312,3 +312,22 @@ def test_the_page_is_written_where_the_user_says(run, tmp_path):
         write_report("lenet5")
     with pytest.raises(FileNotFoundError, match="There is no run folder 'absent'"):
         write_report("absent")
+
+
+@pytest.mark.parametrize(("patience", "kind", "other"), [(0, "test", "validation"), (3, "validation", "test")])
+def test_the_curves_are_named_by_their_images(run_folder, tmp_path, patience, kind, other):
+    record = json.loads((run_folder / "run.json").read_text())
+    record["recipe"]["patience"] = patience
+    record["data"]["validation_size"] = 400
+    (run_folder / "run.json").write_text(json.dumps(record))
+    text = write_report(run_folder).path.read_text()
+    assert f"on training and {kind} images" in text
+    assert f">{kind} loss</th>" in text
+    assert f">{other} loss</th>" not in text
+    assert ("400 to choose the epoch by" in text) == bool(patience)
+    assert "1,000 to test on" in text
+    comparison = write_comparison([run_folder, "lenet5"], tmp_path / "both.html").path.read_text()
+    if patience:
+        assert "validation images of lenet5; test images of lenet5 as shipped." in comparison
+    else:
+        assert "Solid on test images, dotted on training images." in comparison
