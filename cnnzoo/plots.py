@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from cnnzoo.arguments import check_strings
 from cnnzoo.data.split import Dataset, as_float, class_numbers
 from cnnzoo.files import check_target, write_whole
 
@@ -89,6 +90,8 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
     >>> len(histories({"one": {"loss": [2.0, 1.0]}, "two": {"loss": [2.0, 1.5]}}).axes)
     2
     """
+    if not isinstance(runs, Mapping):
+        raise ValueError(f"`runs` must be runs by their names, {{'mine': run}}. Received: {type(runs).__name__}")
     all_curves = {name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}
     for name, curves in all_curves.items():
         _check_curves(f" in '{name}'", curves)
@@ -112,7 +115,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
     1
     """
-    classes = len(class_names)
+    classes = len(class_names := check_strings("class_names", class_names))
     if classes < 1 or np.shape(counts) != (classes, classes):
         raise ValueError(
             f"`counts` must be of shape (classes, classes), at least (1, 1). Received: {np.shape(counts)}, "
@@ -197,6 +200,7 @@ def samples(
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
+    class_names = check_strings("class_names", class_names)
     if not len(images):
         raise ValueError("There must be at least one image to draw. Received none.")
     pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
@@ -252,6 +256,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
     6
     """
+    titles = check_strings("titles", titles)
     if len(titles) not in (0, len(images)):
         raise ValueError(f"There must be a title, if any, for each of {len(images)} images. Received: {len(titles)}")
     figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")

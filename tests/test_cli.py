@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -316,6 +317,13 @@ def test_version():
             "error: `weights` must be a name of published weights, a local file or None.",
         ),
         (["trian"], "error: No such command 'trian'"),
+        (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
+        (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
+        (["train", "VGG16"], "error: 'VGG16' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
+        (["recipes", "resnet5"], "error: There is no model 'resnet5'. Did you mean 'resnet50' in `cnnzoo.pretrained`?"),
+        (["finetune", "lenet5", "taken"], "error: 'lenet5' is in `cnnzoo.models`, not in `cnnzoo.pretrained`"),
+        (["embed", "LeNet5", "taken", "--out", "a.npz"], "error: 'LeNet5' is in `cnnzoo.models`"),
+        (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
         (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
@@ -342,6 +350,7 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
     assert (finished.returncode, finished.stdout) == (2, "")
     assert finished.stderr.startswith(message)
     assert finished.stderr.count("\n") == 1
+    assert not re.search(r"[?!.][.,]", finished.stderr), "two marks at the end of a sentence"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "text.png"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from cnnzoo.arguments import shape_fits
+from cnnzoo.arguments import check_strings, shape_fits
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation.metrics import Evaluation
@@ -111,9 +111,7 @@ def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[i
 def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the classes of ``model``, or raise ``ValueError`` when there are too few or too many."""
     num_classes = model.output_shape[-1]
-    names = tuple(class_names) if class_names is not None else tuple(str(number) for number in range(num_classes))
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"The names of the classes must be strings. Received: {names}")
+    names = tuple(map(str, range(num_classes))) if class_names is None else check_strings("class_names", class_names)
     if len(names) != num_classes:
         raise ValueError(f"There must be a name for each of the {num_classes} classes. Received: {len(names)} names")
     return names

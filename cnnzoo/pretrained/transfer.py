@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from cnnzoo.arguments import check_integer, check_number
+from cnnzoo.arguments import check_integer, check_number, check_strings
 from cnnzoo.lookup import look_up
 from cnnzoo.models.building import InputShape
 from cnnzoo.models.weights import IMAGENET
@@ -59,7 +59,7 @@ def classifier(
     if (num_classes is None) == (class_names is None):
         given = "none" if num_classes is None else "both"
         raise ValueError(f"Give one of `num_classes` and `class_names`. Received {given}.")
-    if class_names is not None and (isinstance(class_names, str) or len(set(class_names)) < len(class_names)):
+    if class_names is not None and len(set(check_strings("class_names", class_names))) < len(class_names):
         raise ValueError(f"`class_names` must be different names, one for each class. Received: {class_names!r}")
     count = check_integer("num_classes", len(class_names) if class_names is not None else num_classes, least=2)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")

@@ -50,7 +50,7 @@ def fit(
     out: str | os.PathLike[str] | RunFolder | None = None,
     resume: bool = False,
     progress: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     tensorboard: bool = False,
     team: Team | None = None,
 ) -> Run:
@@ -80,7 +80,7 @@ def fit(
         resume: Go on where the checkpoint in ``out`` ends, to the same weights, bit for bit, as a training that was
             never interrupted. The arguments must be those that the run began with.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``; their ``model`` is the copy.
+        callbacks: Keras callbacks of your own, or one, called as in ``keras.Model.fit``; their ``model`` is the copy.
         tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``; not for several
             processes.
         team: Other processes or GPUs that share every batch, see ``join_team``.
@@ -138,6 +138,7 @@ def fit(
         steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
         keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
         bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
+        own = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
         logs = [_tensorboard(folder)] if tensorboard and folder else []
         if tight and not bar:
             warnings.warn(tight, stacklevel=2)
@@ -150,7 +151,7 @@ def fit(
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
                     batches = Batches(train, validation, recipe, image_size, seed, team)
-                    run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
+                    run_epochs(twin, batches, recipe, keeper, [*own, *logs], [bar] if bar else [])
             except Diverged as error:
                 if not keeper.position.epoch:
                     raise

@@ -40,7 +40,7 @@ def train(
     limit: int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     tensorboard: bool = False,
     team: Team | None = None,
     **changes: Any,
@@ -62,7 +62,7 @@ def train(
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<name>``, ``runs/<name>-2`` ...
             that is free.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own.
+        callbacks: Keras callbacks of your own, or one.
         tensorboard: Whether to write TensorBoard's logs into the run folder.
         team: Other processes or GPUs that share every batch, see ``join_team``.
         **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
@@ -128,7 +128,7 @@ def resume(
     path: str | os.PathLike[str],
     *,
     progress: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     tensorboard: bool = False,
     team: Team | None = None,
     **options: Any,
@@ -140,7 +140,7 @@ def resume(
     Args:
         path: The run folder.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own.
+        callbacks: Keras callbacks of your own, or one.
         tensorboard: Whether to write TensorBoard's logs into the run folder.
         team: Other processes or GPUs that share every batch, as when the run began.
         **options: Arguments of ``train``, which must be those that the run began with.

@@ -142,7 +142,7 @@ def test_unfreezing_an_unknown_layer_is_refused(name):
         ({"num_classes": None, "class_names": ["cat"]}, "`num_classes` must be an integer of at least 2"),
         ({"num_classes": None}, "Give one of `num_classes` and `class_names`. Received none"),
         ({"class_names": ["a", "b"]}, "Give one of `num_classes` and `class_names`. Received both"),
-        ({"num_classes": None, "class_names": "cat"}, "`class_names` must be different names"),
+        ({"num_classes": None, "class_names": "cat"}, "`class_names` must be a list of strings"),
         ({"num_classes": None, "class_names": ["cat", "cat"]}, "`class_names` must be different names"),
         ({"class_names": ["cat", "dog", "owl"]}, "Give one of `num_classes` and `class_names`"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
