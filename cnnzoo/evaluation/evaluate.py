@@ -54,6 +54,18 @@ def predict_probabilities(
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size)
     with raised_as_read():
         outputs: np.ndarray = model.predict(batches, verbose=0)
+    return _probabilities(model, outputs)
+
+
+def predict_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return what ``predict_probabilities`` does of one batch as the network takes it.
+
+    TensorFlow holds the images of a stream as long as the program runs, so many small streams would fill the memory.
+    """
+    return _probabilities(model, keras.ops.convert_to_numpy(model.predict_on_batch(images)))
+
+
+def _probabilities(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
     if gives_logits(model):
         outputs = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
     return outputs

@@ -17,7 +17,7 @@ from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
 from cnnzoo.data.picture import prepare_picture
 from cnnzoo.data.split import Dataset, as_float
-from cnnzoo.evaluation.evaluate import batch_size_for, evaluate, predict_probabilities
+from cnnzoo.evaluation.evaluate import batch_size_for, evaluate, predict_batch
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
 from cnnzoo.training.folder import (
@@ -163,7 +163,7 @@ class Run:
         while batch := list(islice(given, batch_size_for(shape))):
             prepared = [self._prepared(name, content, shape) for name, content in batch]
             readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
-            rows = iter(predict_probabilities(self.model, np.stack(readable)) if readable else ())
+            rows = iter(predict_batch(self.model, np.stack(readable)) if readable else ())
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 
