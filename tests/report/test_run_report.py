@@ -159,9 +159,9 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
 def test_data_that_do_not_do_are_refused_before_anything_is_written(run_folder, hostile_run):
     (run_folder / "report.html").write_text("mine")
     with pytest.raises(ValueError, match="The run knows the classes"):
-        write_report(run_folder, data=hostile_run.record["data"]["source"]["path"])
+        write_report(run_folder, data=hostile_run.record["data"]["source"]["path"], force=True)
     with pytest.raises(FileNotFoundError):
-        write_report(run_folder, data="mnist", data_path="nope.npz")
+        write_report(run_folder, data="mnist", data_path="nope.npz", force=True)
     assert (run_folder / "report.html").read_text() == "mine"
 
 
@@ -237,7 +237,7 @@ def test_a_record_alone_gives_the_verdict_it_holds(run_folder, run):
     assert "Guessing would come to 10.0 %" in text
     (run_folder / "run.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"none of run\.json, history\.csv and model\.keras"):
-        write_report(run_folder)
+        write_report(run_folder, force=True)
 
 
 def test_images_that_are_gone_are_told(hostile_run, tmp_path):
