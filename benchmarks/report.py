@@ -59,7 +59,7 @@ def measure(path: Path) -> None:
     predictions = time.perf_counter() - start
     del run  # the report reads it anew
     start = time.perf_counter()
-    page = cnnzoo.report.write_report(path).path
+    page = cnnzoo.report.write_report(path, force=True).path
     whole = time.perf_counter() - start
     print(
         f"{len(evaluation.labels):,} predictions {predictions:.1f} s; report {whole:.1f} s, "

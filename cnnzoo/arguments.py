@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 MAX_SEED = 2**32 - 1  # what Python, NumPy and Keras all take
@@ -49,6 +49,23 @@ def check_number(name: str, value: Any, interval: str) -> float:
 def check_seed(seed: int) -> int:
     """Return ``seed``, or raise ``ValueError`` when it is not one that Python, NumPy and Keras all take."""
     return check_integer("seed", seed, least=0, most=MAX_SEED)
+
+
+def check_strings(name: str, value: Any) -> tuple[str, ...]:
+    """Return several strings as a tuple; one string is no sequence of its letters.
+
+    Raises:
+        ValueError: ``value`` is one string, or something in it is none.
+
+    >>> check_strings("class_names", "cat")
+    Traceback (most recent call last):
+    ...
+    ValueError: `class_names` must be a list of strings. Received: class_names='cat'
+    """
+    strings = None if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if strings is None or not all(isinstance(each, str) for each in strings):
+        raise ValueError(f"`{name}` must be a list of strings. Received: {name}={value!r}")
+    return strings
 
 
 def _as_float(value: Any) -> float:

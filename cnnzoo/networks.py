@@ -16,7 +16,7 @@ def open_network(name: str) -> keras.Model:
     """Return the network called ``name``, to be looked at: its weights are of no account, unless it is trained.
 
     Args:
-        name: A name of ``list_models`` or of ``list_pretrained``, a run folder, or a ``.keras`` file.
+        name: A name of ``list_models`` or of ``list_pretrained``, in any case, a run folder, or a ``.keras`` file.
 
     Raises:
         ValueError: There is no such network, or the file is damaged; the message suggests the nearest name.
@@ -25,7 +25,7 @@ def open_network(name: str) -> keras.Model:
     >>> open_network("lenet5").count_params()
     61706
     """
-    if name in list_models():
+    if name.lower() in list_models():
         return create_model(name, kernel_initializer="zeros")
     if name.lower() in list_pretrained():
         return load(name, weights=None, include_top=True)

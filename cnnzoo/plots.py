@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -14,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from cnnzoo.arguments import check_strings
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.split import Dataset, as_float
-from cnnzoo.files import check_new, write_whole
+from cnnzoo.files import check_target, write_whole
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation.metrics import Calibration
@@ -50,13 +50,15 @@ class HasHistory(Protocol):
         """Loss and accuracy by epoch, under Keras' names."""
 
 
-def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None) -> Figure:
-    """Draw accuracy and loss by epoch, on training and validation images.
+def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, validated_on: str | None = None) -> Figure:
+    """Draw accuracy and loss by epoch, on the training images and on those that are not trained on.
 
     Args:
         run: A ``Run``, what ``keras.Model.fit`` returns, or the curves themselves: ``loss``, ``accuracy``, ``val_loss``
             and ``val_accuracy``, a number an epoch each; of these, what is there is drawn.
         axes: Two to draw on, for accuracy and loss; None makes a figure.
+        validated_on: What the legend calls the images of ``val_loss`` and ``val_accuracy``: "test", for one. None takes
+            what a ``Run`` says of itself, and "validation" for all else.
 
     Returns:
         The figure, of two panels.
@@ -69,11 +71,12 @@ def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None) -> Fig
     """
     curves = run if isinstance(run, Mapping) else run.history
     _check_curves("", curves)
-    return _draw_curves(_two_colours(curves), axes)
+    name = str(validated_on or getattr(run, "validated_on", "validation"))
+    return _draw_curves(_two_colours(curves, name), axes)
 
 
 def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure:
-    """Draw accuracy and loss by epoch of several runs together: dotted on training images, solid on validation images.
+    """Draw accuracy and loss by epoch of several runs: dotted on training images, solid on those not trained on.
 
     Args:
         runs: By name, each as ``history`` takes it.
@@ -88,6 +91,8 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
     >>> len(histories({"one": {"loss": [2.0, 1.0]}, "two": {"loss": [2.0, 1.5]}}).axes)
     2
     """
+    if not isinstance(runs, Mapping):
+        raise ValueError(f"`runs` must be runs by their names, {{'mine': run}}. Received: {type(runs).__name__}")
     all_curves = {name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}
     for name, curves in all_curves.items():
         _check_curves(f" in '{name}'", curves)
@@ -111,7 +116,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
     1
     """
-    classes = len(class_names)
+    classes = len(class_names := check_strings("class_names", class_names))
     if classes < 1 or np.shape(counts) != (classes, classes):
         raise ValueError(
             f"`counts` must be of shape (classes, classes), at least (1, 1). Received: {np.shape(counts)}, "
@@ -196,6 +201,7 @@ def samples(
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
+    class_names = check_strings("class_names", class_names)
     if not len(images):
         raise ValueError("There must be at least one image to draw. Received none.")
     pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
@@ -251,6 +257,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
     6
     """
+    titles = check_strings("titles", titles)
     if len(titles) not in (0, len(images)):
         raise ValueError(f"There must be a title, if any, for each of {len(images)} images. Received: {len(titles)}")
     figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
@@ -361,15 +368,19 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write ``figure`` as a PNG, under a temporary name first.
+def save(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write ``figure`` as a PNG, whole or not at all.
+
+    Args:
+        figure: What to write.
+        path: The file.
+        force: Whether a file of that name is overwritten; otherwise it is left as it is.
 
     Raises:
-        FileExistsError: There is something of that name; it is left as it is.
+        FileExistsError: There is something of that name, and no ``force``.
         OSError: The file cannot be written.
     """
-    path = Path(path)
-    check_new(path)
+    path = check_target(path, force=force)
     try:
         write_whole(path, lambda temporary: figure.savefig(temporary, format="png"))
     except OSError as error:
@@ -408,8 +419,8 @@ def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None) -> Figure:
     return _figure_of(accuracy)
 
 
-def _two_colours(curves: Curves) -> list[_Line]:
-    both = [_Line(curves, "", "training", BLUE, "-", "o"), _Line(curves, "val_", "validation", VERMILION, "--", "s")]
+def _two_colours(curves: Curves, validated_on: str) -> list[_Line]:
+    both = [_Line(curves, "", "training", BLUE, "-", "o"), _Line(curves, "val_", validated_on, VERMILION, "--", "s")]
     return [line for line in both if any(line.prefix + measure in curves for measure in ("accuracy", "loss"))]
 
 

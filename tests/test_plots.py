@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -30,6 +31,20 @@ def test_history_takes_a_run_and_what_keras_returns(run):
         if each is not run:
             each.history = run.history
         assert plots.history(each).axes[0].lines[0].get_ydata().tolist() == run.history["accuracy"]
+
+
+def test_the_legend_names_the_images_that_are_not_trained_on(run):
+    def legend(figure):
+        return [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+
+    assert legend(plots.history(run)) == ["training", "test"] * 2
+    assert legend(plots.history(CURVES)) == ["training", "validation"] * 2  # as Keras calls them
+    assert legend(plots.history(CURVES, validated_on="test")) == ["training", "test"] * 2
+    recipe = {**run.record["recipe"], "patience": 3}
+    patient = replace(run, record={**run.record, "recipe": recipe})
+    assert legend(plots.history(patient)) == ["training", "validation"] * 2
+    finetuned = {"recipes": [recipe, run.record["recipe"]]}
+    assert legend(plots.history(replace(run, record={**run.record, "finetuned": finetuned})))[1] == "held-out"
 
 
 def test_history_draws_what_is_there():
@@ -132,15 +147,18 @@ def test_a_class_with_few_images_leaves_cells_empty():
     assert [len(axes.images) for axes in figure.axes] == [1, 1, 1, 0]
 
 
-def test_a_picture_is_never_written_over(tmp_path):
-    (tmp_path / "mine.png").write_text("mine")
-    with pytest.raises(FileExistsError, match="exists and is left as it is"):
-        plots.save(plots.history(CURVES), tmp_path / "mine.png")
-    assert (tmp_path / "mine.png").read_text() == "mine"
+def test_a_picture_is_written_over_on_request_only(tmp_path):
+    path = tmp_path / "mine.png"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match="already exists and was not overwritten"):
+        plots.save(plots.history(CURVES), path)
+    assert path.read_text() == "mine"
+    plots.save(plots.history(CURVES), path, force=True)
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
-    with pytest.raises(OSError, match="cannot be written"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'grid\.png' into"):
         plots.save(plots.history(CURVES), tmp_path / "absent" / "grid.png")
     assert list(tmp_path.iterdir()) == []
 

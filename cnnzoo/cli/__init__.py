@@ -10,13 +10,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import cnnzoo
-from cnnzoo.cli.shared import Stopped, app
+from cnnzoo.cli.failures import TRACEBACK, explain, is_told, print_traceback, split_words, wants_traceback
+from cnnzoo.cli.shared import FAILURE, INTERNAL, INTERRUPTED, Stopped, app, complain
+from cnnzoo.wording import sentence
 
 # Each brings its commands, in the order of the help
 from cnnzoo.cli import training, reports, models, pretrained, data  # isort: skip  # noqa: F401
-
-FAILURE = 2
-INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releases of Typer bring under another name
 
@@ -28,30 +27,30 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be printed ends no work
     warnings.showwarning = _show_warning
+    words, _ = split_words(sys.argv[1:])
     try:
-        code = app(prog_name="cnnzoo", standalone_mode=False)
+        code = app(words, prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
-        _fail(f"{error.format_message().rstrip('.')}. Add --help to see what there is.")
+        _fail(f"{sentence(error.format_message())} Add --help to see what there is.", error)
     except ConnectionAbortedError as error:
-        _complain(str(error))
+        complain(str(error))
         os._exit(FAILURE)  # an orderly end would wait for the process that was lost
-    except (ValueError, OSError, MemoryError, ArithmeticError) as error:
-        _fail(str(error))
     except Stopped as error:
-        _fail(str(error), INTERRUPTED)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("Stopped.", INTERRUPTED)
+        _fail(str(error), error, INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        _fail("Stopped.", error, INTERRUPTED)
+    except Exception as error:
+        if is_told(error):
+            _fail(str(error), error)
+        _fail(explain(error), error, INTERNAL)
     sys.exit(code)
 
 
-def _fail(message: str, code: int = FAILURE) -> NoReturn:
-    _complain(message)
+def _fail(message: str, error: BaseException, code: int = FAILURE) -> NoReturn:
+    if wants_traceback():
+        print_traceback(error)
+    complain(message)
     sys.exit(code)
-
-
-def _complain(message: str) -> None:
-    sys.stdout.flush()
-    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -69,6 +68,9 @@ def _options(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option(TRACEBACK, help="Show all of an error, also as the last word of a command.")
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import Data, DataPath, app, print_table, tell
+from cnnzoo.cli.shared import Data, DataPath, Force, app, print_table, tell
+from cnnzoo.files import check_target
 
 data_app = typer.Typer(help="The data sets: what there is, what lies here, and how it looks.", no_args_is_help=False)
 app.add_typer(data_app, name="data")
@@ -70,13 +71,15 @@ def show_data(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
     ] = False,
+    force: Force = False,
 ) -> None:
     """Draw training images of every class into a picture."""
     from cnnzoo.data import find_source, load_dataset
     from cnnzoo.plots import class_grid, save
 
+    check_target(out, force=force)  # before the images are read
     source = replace(find_source(data, data_path), skip_broken=skip_broken)
     dataset = load_dataset(source)
     tell(dataset.notes())
-    save(class_grid(dataset), out)
+    save(class_grid(dataset), out, force=force)
     print(out)

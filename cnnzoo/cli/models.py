@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 import cnnzoo
-from cnnzoo.cli.shared import app, bar, print_table, quiet_start
+from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start
+from cnnzoo.files import check_target
 from cnnzoo.wording import memory, times
 
 if TYPE_CHECKING:
@@ -46,24 +47,27 @@ def show(
     diagram: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the network into this file, .svg, instead.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Show a network layer by layer: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields."""
     if sum((as_json, as_csv, as_markdown, diagram is not None)) > 1:
         raise ValueError("Give one of `--json`, `--csv`, `--markdown` and `--diagram`.")
+    if diagram is not None:
+        check_target(diagram, force=force)  # before the network is built
     with quiet_start():
         from cnnzoo.inspect import layer_table, write_diagram
         from cnnzoo.networks import open_network
 
         model = open_network(network)
         if diagram is not None:
-            write_diagram(model, diagram)
+            write_diagram(model, diagram, force=force)
             print(diagram)
             return
         layers = layer_table(model)
     if as_json or as_csv or as_markdown:
         print((layers.to_json() if as_json else layers.to_csv() if as_csv else layers.to_markdown()).rstrip())
         return
-    card = cnnzoo.model_card(network) if network in cnnzoo.list_models() else None
+    card = cnnzoo.model_card(network) if network.lower() in cnnzoo.list_models() else None
     if card is None:
         print(f"{model.name}, input {times(model.input_shape[1:])}\n")
     else:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import Augment, DataPath, app, print_table, quiet_start, stoppable
+from cnnzoo.cli.shared import Augment, DataPath, Force, app, print_table, quiet_start, stoppable
 from cnnzoo.cli.training import print_run
 
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
@@ -104,18 +104,19 @@ def finetune(
 @app.command()
 def embed(
     name: Network,
-    images: Annotated[Path, typer.Argument(help="A folder of images, searched with its subfolders.")],
+    images: Annotated[Path, typer.Argument(help="An image, or a folder of images, searched with its subfolders.")],
     out: Annotated[Path, typer.Option(help="The .npz file to write, with `features` and `files`.")],
     weights: Weights = "imagenet",
     image_size: ImageSize = None,
     skip_broken: SkipBroken = False,
+    force: Force = False,
 ) -> None:
     """Write a vector for each image: what the network makes of it before it decides."""
     with quiet_start():
         from cnnzoo.pretrained import embed as embed_images
 
     written = embed_images(
-        name, images, weights=_weights(weights), image_size=image_size, out=out, skip_broken=skip_broken
+        name, images, weights=_weights(weights), image_size=image_size, out=out, skip_broken=skip_broken, force=force
     )
     print(written)
 

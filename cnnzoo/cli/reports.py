@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cnnzoo.cli.shared import DataPath, OtherData, RunPath, app, print_table, quiet_start, tell_missing
+from cnnzoo.cli.shared import DataPath, Force, OtherData, RunPath, app, print_table, quiet_start, tell_missing
 
 if TYPE_CHECKING:
     from cnnzoo.report.comparison import Comparison, Pair
@@ -21,12 +21,13 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page to write.  [default: report.html in the run]")] = None,
     data: OtherData = None,
     data_path: DataPath = None,
+    force: Force = False,
 ) -> None:
     """Write the report of a run: one HTML page with all that it shows, to be read, mailed or printed."""
     with quiet_start():
         from cnnzoo.report import write_report
 
-    written = write_report(run, out, data=data, data_path=data_path)
+    written = write_report(run, out, data=data, data_path=data_path, force=force)
     tell_missing(written.missing)
     print(written.path)
 
@@ -37,12 +38,13 @@ def compare(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
     data: OtherData = None,
     data_path: DataPath = None,
+    force: Force = False,
 ) -> None:
     """Compare runs: figures, curves, and whether they differ by more than chance on the same images."""
     with quiet_start():
         from cnnzoo.report import write_comparison
 
-    comparison = write_comparison(runs, out, data=data, data_path=data_path)
+    comparison = write_comparison(runs, out, data=data, data_path=data_path, force=force)
     _print(comparison)
     tell_missing(comparison.missing)
     print(comparison.path)

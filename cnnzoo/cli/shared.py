@@ -12,6 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cnnzoo.cli.failures import wants_traceback
+
+FAILURE = 2
+SOME_FAILED = 1  # of several images; the others are done
+INTERNAL = 70  # as programs tell of an error of their own
+INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
+
 BAR_WIDTH = 30
 WIDTH = 120  # characters, at most, of a table where there is no terminal
 UNLIMITED = 10_000
@@ -27,6 +34,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or l
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file where it exists.")]
 Augment = Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")]
 
 
@@ -52,6 +60,12 @@ def print_table(table: Table, *, cut: bool = True) -> None:
     console.print(table)
 
 
+def complain(message: str) -> None:
+    """Print an error in one line on standard error, after what standard output has to show."""
+    sys.stdout.flush()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
 def tell_missing(missing: Sequence[str]) -> None:
     """Print what a page lacks."""
     for sentence in missing:
@@ -71,9 +85,9 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ code writes to standard error while it loads; a failure lets it out.
+    """Hold back what TensorFlow's C++ code writes to standard error while it loads.
 
-    What the user can mend is no failure: the message is enough.
+    An error lets it out where the user asks for all of it.
     """
     sys.stderr.flush()
     saved = os.dup(2)
@@ -81,11 +95,10 @@ def quiet_start() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except (ValueError, OSError):
-            raise
         except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
+            if wants_traceback():
+                held.seek(0)
+                os.write(saved, held.read())
             raise
         finally:
             os.dup2(saved, 2)

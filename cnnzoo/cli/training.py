@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +27,7 @@ from cnnzoo.cli.shared import (
     tell_missing,
 )
 from cnnzoo.training.environment import ADDRESSES
-from cnnzoo.wording import counted
+from cnnzoo.wording import counted, how_to_install
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation import Evaluation
@@ -88,7 +87,7 @@ def train(
         int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.")
     ] = None,
 ) -> None:
-    """Train a network, evaluate it on held-out images, and leave a run folder.
+    """Train a network, evaluate it on test images, and leave a run folder.
 
     The options from --epochs on change the recipe.
     """
@@ -125,7 +124,7 @@ def _choose_jax() -> None:
     """Take the backend on which several processes train together, unless the user names another."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     if os.environ["KERAS_BACKEND"] == "jax" and importlib.util.find_spec("jax") is None:
-        raise ValueError("Several processes train together on JAX; it is missing: `pip install 'cnnzoo[jax]'`.")
+        raise ValueError(f"Several processes train together on JAX; it is missing: {how_to_install('jax')}.")
 
 
 def print_run(run: Any) -> None:
@@ -133,7 +132,7 @@ def print_run(run: Any) -> None:
     name = run.record["model"]["name"]
     images = run.record["data"]["test_size"]
     print(
-        f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} held-out images are right, "
+        f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} test images are right, "
         f"loss {run.metrics['test_loss']:.4f}, trained in {run.metrics['train_seconds']:.1f} s\n"
         f"run folder: {run.path}"
     )
@@ -185,22 +184,26 @@ def _classes(evaluation: Evaluation) -> Table:
 @app.command()
 def predict(
     run: RunPath,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures: PNG, JPEG, of any size.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures (PNG, JPEG, of any size), or folders of them.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """Predict the class of pictures, with the probability of every class."""
+    """Predict the class of pictures, with the probability of every class.
+
+    A picture that cannot be read is named on standard error, and the others are predicted; the exit code is then 1, or
+    2 where none could be.
+    """
+    if as_json and as_csv:
+        raise ValueError("Give one of `--json` and `--csv`.")
     with quiet_start():
+        from cnnzoo.cli.predictions import print_csv, print_json, print_predictions, print_text
         from cnnzoo.training import load_run
 
-    predictions = load_run(run).predict(images)
-    if as_json:
-        print(json.dumps([{"image": p.image, "label": p.label, "probabilities": p.probabilities} for p in predictions]))
-        return
-    for prediction in predictions:
-        width = max(map(len, prediction.probabilities))
-        print(f"{prediction.image}: {prediction.label}")
-        for name, probability in prediction.probabilities.items():
-            print(f"  {name:>{width}}  {probability:7.2%}  {bar(probability)}".rstrip())
+    trained = load_run(run)
+    layout = print_json if as_json else print_csv if as_csv else print_text
+    raise typer.Exit(print_predictions(trained.predict_each(images), trained.class_names, layout))
 
 
 @app.command()

@@ -198,6 +198,16 @@ def list_image_files(
     return [path for path, _ in kept], [name for _, name in kept]
 
 
+def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
+    """List the image files in a folder and its subfolders by their names, unread and sorted.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        OSError: A folder cannot be listed.
+    """
+    return list(_listed(folder).images)
+
+
 def passed_over(source: str | os.PathLike[str]) -> dict[str, int]:
     """Return how many files and folders of each kind ``list_image_files`` passes over in a folder.
 

@@ -9,6 +9,7 @@ from cnnzoo.data.download import RemoteFile, fetch
 from cnnzoo.data.idx import read_idx
 from cnnzoo.data.npz import read_npz
 from cnnzoo.data.split import Split, one_hot_labels
+from cnnzoo.wording import sentence
 
 NUM_CLASSES = 10
 PADDING = 2  # pixels a side: 28 + 2 + 2 = 32
@@ -63,7 +64,9 @@ def load_mnist(one_hot: bool = False, path: str | os.PathLike[str] | None = None
     try:
         return padded_splits(_read_idx_folder(path) if path.is_dir() else read_npz(path), one_hot)
     except _MismatchError as error:
-        raise ValueError(f"'{path}' is damaged or foreign: {error} Fetch it again or give another.") from error
+        raise ValueError(
+            f"'{path}' is damaged or foreign: {sentence(str(error))} Fetch it again or give another."
+        ) from error
 
 
 class _MismatchError(ValueError):

@@ -356,3 +356,17 @@ def _without_transparency(image: Image.Image) -> Image.Image:
     drawn = np.asarray(rgba.convert("L"))[np.asarray(rgba)[..., 3] > 127]
     ground = "black" if drawn.size and drawn.mean() > 127 else "white"
     return Image.alpha_composite(Image.new("RGBA", rgba.size, ground), rgba).convert("RGB")
+
+
+def upright_picture(image: Image.Image) -> Image.Image:
+    """Return an image that Pillow holds as ``read_picture`` returns one that it reads.
+
+    Raises:
+        ValueError: It cannot be decoded, or its numbers have no range that is known.
+    """
+    try:
+        return _without_transparency(ImageOps.exif_transpose(_in_8_bits(image)))
+    except _UnknownRangeError as error:
+        raise ValueError(f"The image {error}") from error
+    except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
+        raise ValueError("The image cannot be decoded.") from error

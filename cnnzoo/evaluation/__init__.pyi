@@ -4,6 +4,7 @@ from .metrics import Calibration as Calibration
 from .metrics import ClassMetrics as ClassMetrics
 from .metrics import Evaluation as Evaluation
 from .metrics import Prediction as Prediction
+from .metrics import Unreadable as Unreadable
 from .metrics import bootstrap_interval as bootstrap_interval
 from .paired import PairedTest as PairedTest
 from .paired import mcnemar as mcnemar

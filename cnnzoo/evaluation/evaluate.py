@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo._keras.ending import check_classifier, class_probabilities, count_classes, find_ending
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
-from cnnzoo.arguments import shape_fits
+from cnnzoo.arguments import check_strings, shape_fits
 from cnnzoo.data.labels import check_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.split import Split, as_split
@@ -69,6 +69,15 @@ def predict_probabilities(
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
     with raised_as_read():
         outputs: np.ndarray = model.predict(batches, verbose=0)
+    return _probabilities(model, outputs)
+
+
+def predict_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return what ``predict_probabilities`` does of one batch of floats as the network takes them."""
+    return _probabilities(model, keras.ops.convert_to_numpy(model.predict_on_batch(images)))
+
+
+def _probabilities(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
     return class_probabilities(outputs, find_ending(model, lambda: outputs).kind)
 
 
@@ -103,9 +112,7 @@ def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[i
 def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the classes of ``model``, or raise ``ValueError`` when there are too few or too many."""
     num_classes = count_classes(model)
-    names = tuple(class_names) if class_names is not None else tuple(str(number) for number in range(num_classes))
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"The names of the classes must be strings. Received: {names}")
+    names = tuple(map(str, range(num_classes))) if class_names is None else check_strings("class_names", class_names)
     if len(names) != num_classes:
         raise ValueError(f"There must be a name for each of the {num_classes} classes. Received: {len(names)} names")
     return names

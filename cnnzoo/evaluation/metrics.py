@@ -225,7 +225,7 @@ class Prediction:
     """What a network makes of one picture.
 
     Attributes:
-        image: Name of the picture.
+        image: The path of the file; of an image that is none, "image 0", "image 1" ... by its place.
         probabilities: The probability of every class, in [0, 1], most probable first.
     """
 
@@ -236,3 +236,16 @@ class Prediction:
     def label(self) -> str:
         """The most probable class."""
         return next(iter(self.probabilities))
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A picture that could not be predicted.
+
+    Attributes:
+        image: As that of a ``Prediction``.
+        error: Why; a ``ValueError`` or an ``OSError`` whose message names the image.
+    """
+
+    image: str
+    error: ValueError | OSError

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 import keras
 
-from cnnzoo.files import check_new, write_whole
+from cnnzoo.files import check_target, write_whole
 from cnnzoo.inspect.layers import LayerRow, layer_table
 
 LARGEST = 170.0  # height of the largest map, in units of the drawing, which is at least WIDTH wide
@@ -78,18 +78,23 @@ def diagram(model: keras.Model) -> str:
     return _Drawing(stages).draw(description)
 
 
-def write_diagram(model: keras.Model, path: str | os.PathLike[str]) -> None:
-    """Write the ``diagram`` of ``model`` into a new file, whole or not at all.
+def write_diagram(model: keras.Model, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write the ``diagram`` of ``model`` into a file, whole or not at all.
+
+    Args:
+        model: What to draw.
+        path: The file, which ends in .svg.
+        force: Whether a file of that name is overwritten; otherwise it is left as it is.
 
     Raises:
         ValueError: ``path`` does not end in .svg, or see ``diagram``.
-        FileExistsError: There is something of that name; it is left as it is.
+        FileExistsError: There is something of that name, and no ``force``.
         OSError: The file cannot be written.
     """
     path = Path(path)
     if path.suffix != ".svg":
         raise ValueError(f"The drawing must go into a file that ends in .svg. Received: '{path}'")
-    check_new(path)
+    check_target(path, force=force)
     drawing = diagram(model)
     write_whole(path, lambda temporary: temporary.write_text(drawing, encoding="utf-8"))
 

@@ -130,15 +130,29 @@ def list_models() -> list[str]:
 
 
 def model_card(name: str) -> ModelCard:
-    """Return the card of the network called ``name``.
+    """Return the card of the network called ``name``, in any case: "vgg19" or "VGG19".
 
     Raises:
-        ValueError: There is no such network; the message suggests the nearest.
+        ValueError: There is no such network; the message suggests the nearest, also of ``cnnzoo.pretrained``.
 
-    >>> model_card("lenet5").params
+    >>> model_card("LeNet5").params
     61706
     """
-    return look_up(MODEL_CARDS, name, "model")
+    card = MODEL_CARDS.get(str(name).lower())
+    return _unknown(name) if card is None else card
+
+
+def _unknown(name: str) -> ModelCard:
+    """Raise what ``model_card`` raises; the networks that are not known here are looked up for the message only."""
+    from cnnzoo.pretrained.catalog import PRETRAINED_CARDS
+
+    if (found := str(name).lower()) in PRETRAINED_CARDS:
+        raise ValueError(
+            f"'{name}' is in `cnnzoo.pretrained`, not in `cnnzoo.models`: build it with "
+            f"`cnnzoo.pretrained.load('{found}')`, or train it on your own classes with `cnnzoo finetune {found}`."
+        )
+    elsewhere = {other: "in `cnnzoo.pretrained`" for other in PRETRAINED_CARDS if other not in MODEL_CARDS}
+    return look_up(MODEL_CARDS, name, "model", elsewhere)
 
 
 def list_weights(name: str) -> list[str]:
@@ -180,7 +194,7 @@ def create_model(name: str, **options: Any) -> keras.Model:
     """Build the network called ``name``.
 
     Args:
-        name: One of ``list_models()``.
+        name: One of ``list_models()``, in any case.
         **options: Arguments of the builder ``cnnzoo.models.<name>``.
 
     Returns:

@@ -8,4 +8,5 @@ from .embed import features as features
 from .load import load as load
 from .load import vgg19 as vgg19
 from .transfer import classifier as classifier
+from .transfer import freeze as freeze
 from .transfer import unfreeze as unfreeze

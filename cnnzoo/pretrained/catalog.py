@@ -265,14 +265,17 @@ def pretrained_card(name: str) -> PretrainedCard:
     """Return the card of the network called ``name``, in any case: "vgg19" or "VGG19".
 
     Raises:
-        ValueError: There is no such network; the message suggests the nearest.
+        ValueError: There is no such network; the message suggests the nearest, also of ``cnnzoo.models``.
 
     >>> pretrained_card("ResNet50").params
     25636712
     """
-    if name in MODEL_CARDS and name not in PRETRAINED_CARDS:
+    if (card := PRETRAINED_CARDS.get(found := str(name).lower())) is not None:
+        return card
+    if found in MODEL_CARDS:
         raise ValueError(
-            f"'{name}' is one of `cnnzoo.models`, and not of Keras Applications: build it with `cnnzoo.models.{name}`, "
-            f"or train it with `cnnzoo train {name}`."
+            f"'{name}' is in `cnnzoo.models`, not in `cnnzoo.pretrained`: build it with `cnnzoo.models.{found}`, or "
+            f"train it with `cnnzoo train {found}`."
         )
-    return look_up(PRETRAINED_CARDS, str(name).lower(), "pretrained network")
+    elsewhere = {other: "in `cnnzoo.models`" for other in MODEL_CARDS if other not in PRETRAINED_CARDS}
+    return look_up(PRETRAINED_CARDS, name, "pretrained network", elsewhere)

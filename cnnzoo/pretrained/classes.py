@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cnnzoo.arguments import check_integer
+from cnnzoo.arguments import check_integer, check_strings
 from cnnzoo.keras_cache import MODELS, keras_home, told_where_to_place
 
 CLASS_INDEX = "imagenet_class_index.json"
@@ -48,7 +48,7 @@ def decode(
             "`predictions` must be of shape (n, 1000) for ImageNet's classes; for others, give `class_names`. "
             f"Received: {predictions.shape}"
         )
-    names = list(class_names) if class_names is not None else imagenet_classes()
+    names = imagenet_classes() if class_names is None else check_strings("class_names", class_names)
     if len(names) != predictions.shape[1]:
         raise ValueError(
             f"There must be a name for each of the {predictions.shape[1]} classes. Received: {len(names)} names"

@@ -19,7 +19,7 @@ from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation.evaluate import batch_size_for
-from cnnzoo.files import check_new, write_whole
+from cnnzoo.files import check_target, write_whole
 from cnnzoo.inspect.features import features as features
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
@@ -39,6 +39,7 @@ def embed(
     batch_size: int | None = None,
     skip_broken: bool = False,
     scale: Scale | None = None,
+    force: bool = False,
 ) -> np.ndarray | Path:
     """Return a vector for each image; the images are read, and predicted, batch by batch.
 
@@ -46,9 +47,9 @@ def embed(
         model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
             another layer. The name of a network of Keras Applications stands for ``load(name, preprocess=True)``; one
             that ``load`` built without preprocessing takes arrays of floats that its own ``preprocess_input`` made.
-        images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
-            image files, or a folder of them, searched with its subfolders; a warning tells what else lies there. Files
-            are resized to the network's size.
+        images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or an
+            image file, several, or a folder of them, searched with its subfolders; a warning tells what else lies
+            there. Files are resized to the network's size.
         weights: Of a network given by name: see ``load``.
         image_size: Side, or height and width, in pixels, that images are resized to, batch by batch; a network given by
             name is built for it. None resizes files to the network's size, and leaves those of an array.
@@ -58,6 +59,7 @@ def embed(
         skip_broken: Whether files that are no readable images are left out instead of raising.
         scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
             "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
+        force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
 
     Returns:
         Float32 of shape (n, d), in the order of ``images``, files sorted by name; the path where ``out`` is given.
@@ -66,10 +68,10 @@ def embed(
         ValueError: There is no image, one cannot be read or is not finite, the images do not fit the network, or
             nothing tells what range of pixels it takes.
         FileNotFoundError: ``images`` names no folder, or a file that is not there.
-        FileExistsError: ``out`` exists.
+        FileExistsError: ``out`` exists, and no ``force``.
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
     """
-    target = None if out is None else _check_target(Path(out))
+    target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
     if isinstance(model, str):
         shape = None if size is None else (*size, 3)
@@ -89,13 +91,10 @@ def embed(
     return target
 
 
-def _check_target(path: Path) -> Path:
+def _check_target(path: Path, force: bool) -> Path:
     if path.suffix != ".npz":
         raise ValueError(f"`out` must be a file that ends in .npz. Received: '{path}'")
-    check_new(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder '{path.parent}' to write '{path.name}' into.")
-    return path
+    return check_target(path, force=force)
 
 
 def _check_graph(model: keras.Model) -> None:
@@ -129,6 +128,8 @@ def _pixels(
         raise ValueError(f"`model` takes images of {model.input_shape[1:3]}. Received: image_size={image_size}")
     if not isinstance(images, str | os.PathLike) and not all(isinstance(each, str | os.PathLike) for each in images):
         raise ValueError("`images` must be one array of shape (n, height, width, channels), image files, or a folder.")
+    if isinstance(images, str | os.PathLike) and Path(images).is_file():
+        images = [images]
     files, names = list_image_files(images, skip_broken=skip_broken)
     if isinstance(images, str | os.PathLike):
         for line in passed_over_lines(passed_over(images)):

@@ -2,13 +2,15 @@
 
 import os
 import random
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Mapping, Sequence
 
 import keras
 
 from cnnzoo._keras.graph import graph_inputs
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
-from cnnzoo.arguments import check_integer, check_number
+from cnnzoo.arguments import check_integer, check_number, check_strings
 from cnnzoo.lookup import look_up
 from cnnzoo.models.building import InputShape
 from cnnzoo.models.weights import IMAGENET
@@ -60,7 +62,7 @@ def classifier(
     if (num_classes is None) == (class_names is None):
         given = "none" if num_classes is None else "both"
         raise ValueError(f"Give one of `num_classes` and `class_names`. Received {given}.")
-    if class_names is not None and (isinstance(class_names, str) or len(set(class_names)) < len(class_names)):
+    if class_names is not None and len(set(check_strings("class_names", class_names))) < len(class_names):
         raise ValueError(f"`class_names` must be different names, one for each class. Received: {class_names!r}")
     count = check_integer("num_classes", len(class_names) if class_names is not None else num_classes, least=2)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
@@ -93,32 +95,91 @@ def _check_backbone(backbone: keras.Model, scale: Scale | None) -> None:
         )
 
 
-def unfreeze(model: keras.Model, first_layer: str) -> None:
-    """Make the layers of a classifier trainable from ``first_layer`` on; batch normalisation stays as it is.
-
-    A frozen batch normalisation works with the mean and deviation that it has learned, which a few photographs would
-    spoil.
+def freeze(model: keras.Model, last_layer: str | None = None) -> None:
+    """Keep layers from training: all of ``model``, or those up to ``last_layer``. Compile the model afterwards.
 
     Args:
-        model: As ``classifier`` returns it.
+        model: Any functional or sequential model; the layers of models within it are meant by their own names.
+        last_layer: The name of a layer, or how the names of a block begin: "block4" freezes up to the last layer of
+            block 4. None freezes all.
+
+    Raises:
+        ValueError: No layer's name begins like that; the message suggests the nearest.
+    """
+    layers = _leaves(model)
+    end = len(layers) if last_layer is None else _matching(layers, last_layer)[-1] + 1
+    _set_trainable(model, {id(layer): False for _, layer in layers[:end]})
+
+
+def unfreeze(model: keras.Model, first_layer: str) -> None:
+    """Let the layers from ``first_layer`` on train; batch normalisation stays as it is. Compile the model afterwards.
+
+    A frozen batch normalisation works with the mean and deviation that it has learned, which a few photographs would
+    spoil. Where all of these layers were trainable already, nothing changes, which a warning says.
+
+    Args:
+        model: A model that is frozen, as ``classifier`` returns it and ``freeze`` makes it; the layers of models within
+            it are meant by their own names.
         first_layer: The name of a layer, or how the names of a block begin: "block5".
 
     Raises:
         ValueError: No layer's name begins like that; the message suggests the nearest.
     """
-    for layer in model.layers[find_layer(model, first_layer) :]:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    layers = _leaves(model)[find_layer(model, first_layer) :]
+    chosen = [layer for _, layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
+    before = len(model.trainable_weights)
+    _set_trainable(model, {id(layer): True for layer in chosen})
+    if len(model.trainable_weights) == before:
+        warnings.warn(
+            f"Nothing was unfrozen: the layers from '{first_layer}' on were trainable already, or have no weights. "
+            "To train these layers only, call `freeze` first.",
+            stacklevel=2,
+        )
 
 
 def find_layer(model: keras.Model, beginning: str) -> int:
-    """Return the position of the first layer of ``model`` whose name begins like that.
+    """Return the position of the first layer whose name begins like that, where models within ``model`` are opened.
 
     Raises:
         ValueError: There is none; the message suggests the nearest.
     """
-    names = [layer.name for layer in model.layers]
-    found = next((name for name in names if name.startswith(beginning)), None) if beginning else None
-    return look_up({name: number for number, name in enumerate(names)}, found or beginning, "layer")
+    return _matching(_leaves(model), beginning)[0]
+
+
+def _leaves(model: keras.Model, within: str = "") -> list[tuple[str, keras.Layer]]:
+    """List the layers of ``model``, those of models within it in their place, with names like "backbone/conv1"."""
+    found: list[tuple[str, keras.Layer]] = []
+    for layer in model.layers:
+        name = f"{within}{layer.name}"
+        found += _leaves(layer, f"{name}/") if isinstance(layer, keras.Model) else [(name, layer)]
+    return found
+
+
+def _matching(layers: Sequence[tuple[str, keras.Layer]], beginning: str) -> list[int]:
+    """Return the positions of the layers whose name, or whose name within its model, begins like that.
+
+    A number is meant as a whole: "block_1" is not the beginning of "block_16".
+    """
+    names = [name for name, _ in layers]
+    pattern = re.compile(re.escape(beginning) + (r"(?!\d)" if beginning[-1:].isdigit() else ""))
+    found = [
+        number
+        for number, name in enumerate(names)
+        if beginning and (pattern.match(name) or pattern.match(name.rpartition("/")[2]))
+    ]
+    return found or [look_up({name: number for number, name in enumerate(names)}, beginning, "layer")]
+
+
+def _set_trainable(model: keras.Model, changes: Mapping[int, bool]) -> None:
+    """Set which layers train, by their identity, and leave the others as they are.
+
+    A layer trains only where the models around it do, too, so these are switched on first, which switches on all that
+    is within them.
+    """
+    wanted = [(layer, changes.get(id(layer), layer.trainable)) for _, layer in _leaves(model)]
+    model.trainable = True
+    for layer, trains in wanted:
+        layer.trainable = trains
 
 
 def _vectors(backbone: keras.Model) -> keras.KerasTensor:

@@ -13,7 +13,7 @@ import numpy as np
 from cnnzoo import plots
 from cnnzoo.data.folder import ImageFiles
 from cnnzoo.evaluation.paired import PairedTest, mcnemar
-from cnnzoo.files import check_new
+from cnnzoo.files import check_target
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.report.findings import Findings, find
 from cnnzoo.report.page import NOT_KNOWN, write_page
@@ -100,6 +100,7 @@ def write_comparison(
     *,
     data: str | None = None,
     data_path: str | os.PathLike[str] | None = None,
+    force: bool = False,
 ) -> Comparison:
     """Compare runs on one HTML page that needs no other file, as ``write_report`` writes it.
 
@@ -107,9 +108,10 @@ def write_comparison(
 
     Args:
         runs: Two or more run folders, or names of networks that ship trained.
-        out: The file to write, which must not exist yet.
+        out: The file to write.
         data: A data set, or a folder of images, to evaluate all on; None takes what each was trained on.
         data_path: A local file or folder in place of the download.
+        force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
 
     Returns:
         The figures, where the page is, and what it lacks.
@@ -117,18 +119,19 @@ def write_comparison(
     Raises:
         ValueError: There are fewer than two runs, one is named twice, or ``data`` do not fit a network.
         FileNotFoundError: A run does not exist, or is not finished.
-        FileExistsError: ``out`` exists.
+        FileExistsError: ``out`` exists, and no ``force``.
         ConnectionError: ``data`` must be downloaded and there is no network.
         OSError: The page cannot be written there.
     """
+    if isinstance(runs, str | os.PathLike):
+        raise ValueError(f"`runs` must be a list of run folders, at least two. Received one: '{runs}'")
     paths = [Path(run).resolve() for run in runs]
     if len(paths) < 2 or len(set(paths)) < len(paths):
         raise ValueError(
             f"Name at least two different runs to compare. Received: {', '.join(map(str, runs)) or 'none'}"
         )
     names = _names(runs)
-    out = Path(out)
-    check_new(out)
+    out = check_target(out, force=force)
     found, images, rows = {}, {}, []
     for name, run in zip(names, runs, strict=True):
         found[name] = each = find(run, data, data_path)
@@ -147,6 +150,7 @@ def write_comparison(
         other_data=data,
         pairs=pairs,
         curves=_curves(found),
+        validated_on=_validated_on(found),
         classes=_classes(found),
         differences=_differences(found),
         missing=missing,
@@ -208,6 +212,12 @@ def _are_same(one: Any, other: Any) -> bool:
 def _curves(found: dict[str, Findings]) -> str | None:
     histories = {name: each.history for name, each in found.items() if each.history and each.has_curves}
     return chart_address(plots.histories(histories)) if histories else None
+
+
+def _validated_on(found: dict[str, Findings]) -> dict[str, list[str]]:
+    """Return the names of the runs whose curves are drawn, by the images that they are of."""
+    with_curves = [(each.validated_on, name) for name, each in found.items() if each.history and each.has_curves]
+    return {kind: [name for own, name in with_curves if own == kind] for kind, _ in with_curves}
 
 
 def _classes(found: dict[str, Findings]) -> dict[str, list[float | None]]:

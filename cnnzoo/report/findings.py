@@ -15,7 +15,16 @@ from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
 from cnnzoo.plots import CURVES
-from cnnzoo.training.folder import HISTORY, MODEL, RECORD, History, read_history, read_model, read_record
+from cnnzoo.training.folder import (
+    HISTORY,
+    MODEL,
+    RECORD,
+    History,
+    read_history,
+    read_model,
+    read_record,
+    validated_on,
+)
 from cnnzoo.training.run import Run, find_run
 
 Read = TypeVar("Read")
@@ -56,6 +65,11 @@ class Findings:
     def has_curves(self) -> bool:
         """Whether the history has any of the curves that are drawn."""
         return self.history is not None and any(name in self.history for name in CURVES)
+
+    @property
+    def validated_on(self) -> str:
+        """The images that the curves ``val_*`` are of, as ``Run.validated_on``; "held-out" where that is not known."""
+        return "held-out" if self.record is None else validated_on(self.record)
 
     @property
     def accuracy(self) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnzoo import plots
 from cnnzoo.data.catalog import DATA_CARDS
 from cnnzoo.evaluation.metrics import TOP, Evaluation
-from cnnzoo.files import check_new
+from cnnzoo.files import check_target
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
@@ -46,6 +46,7 @@ def write_report(
     *,
     data: str | None = None,
     data_path: str | os.PathLike[str] | None = None,
+    force: bool = False,
 ) -> Report:
     """Write the report of the run at ``path``: one HTML page that needs no other file and asks nothing of a network.
 
@@ -53,25 +54,25 @@ def write_report(
 
     Args:
         path: The run folder; or the name of a network that ships trained, then with ``out``.
-        out: The file to write, which must not exist yet. None writes ``report.html`` into the run folder, in place of
-            an older one.
+        out: The file to write; None writes ``report.html`` into the run folder.
         data: A data set, or a folder of images, to evaluate the network on; None takes what it was trained on.
         data_path: A local file or folder in place of the download.
+        force: Whether the file is overwritten where it exists; otherwise it is left as it is.
 
     Returns:
         Where the page is, and what it lacks.
 
     Raises:
         FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished.
-        FileExistsError: ``out`` exists.
+        FileExistsError: The file exists, and no ``force``.
         ValueError: ``out`` is needed, or ``data`` do not fit the network.
         ConnectionError: ``data`` must be downloaded and there is no network.
         OSError: The page cannot be written there.
     """
-    if out is not None:
-        check_new(Path(out))
-    elif find_run(path) != Path(path):
+    folder = find_run(path)
+    if out is None and folder != Path(path):
         raise ValueError(f"'{path}' ships with the package, where nothing is written. Give a file for the report.")
+    target = check_target(folder / REPORT if out is None else out, force=force)
     found = find(path, data, data_path)
     missing = list(found.missing)
     content = {
@@ -91,7 +92,7 @@ def write_report(
         "command": _command(found),
         "missing": missing,
     }
-    page = write_page("report.html", found.path / REPORT if out is None else Path(out), **content)
+    page = write_page("report.html", target, **content)
     return Report(page, tuple(missing))
 
 
@@ -159,7 +160,8 @@ def _curves(found: Findings) -> dict[str, Any] | None:
         return None
     columns = [name for name in plots.CURVES if name in history]
     return {
-        "chart": chart_address(plots.history(history)),
+        "chart": chart_address(plots.history(history, validated_on=found.validated_on)),
+        "validated_on": found.validated_on,
         "columns": columns,
         "rows": list(zip(*(history[name] for name in columns), strict=True)),
     }

@@ -86,7 +86,12 @@ def run_epochs(
             initial_epoch=position.epoch,
             epochs=position.epoch + 1 if position.step else recipe.epochs,
             shuffle=False,  # the stream shuffles
-            callbacks=[*callbacks, Guard(position.step, keeper.steps), keeper, *last_callbacks],
+            callbacks=[
+                *callbacks,
+                Guard(position.step, keeper.steps, "validation" if recipe.patience else "test"),
+                keeper,
+                *last_callbacks,
+            ],
             verbose=0,
         )
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.scale import Scale
+from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_number, check_seed
 from cnnzoo.data.augment import check_augment
 from cnnzoo.data.catalog import DataSource, find_source, load_dataset
@@ -104,11 +105,10 @@ def finetune(
         each if augment is None else replace(each, augment=check_augment(augment)) for each in (recipe, unfrozen_recipe)
     )
     folder = new_run_folder(name, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
-    with folder:
+    with folder, seeded(seed):
         dataset = load_dataset(source)
         if progress:
             print_notes(dataset)
-        keras.utils.set_random_seed(seed)
         channels = dataset.train.images.shape[3]
         model = classifier(
             backbone,

@@ -16,6 +16,7 @@ import numpy as np
 import cnnzoo
 from cnnzoo._keras.ending import check_classifier
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
+from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.pixels import check_pixels, value_range
@@ -35,7 +36,7 @@ from cnnzoo.training.record import check_same, check_unfinished, describe, going
 from cnnzoo.training.run import Run, write_run
 from cnnzoo.training.team import ALONE, Team, is_lost_worker
 from cnnzoo.training.twin import move_weights
-from cnnzoo.wording import counted, printable
+from cnnzoo.wording import counted, how_to_install, printable
 
 VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
 
@@ -53,7 +54,7 @@ def fit(
     out: str | os.PathLike[str] | RunFolder | None = None,
     resume: bool = False,
     progress: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     tensorboard: bool = False,
     team: Team | None = None,
     scale: Scale | None = None,
@@ -61,9 +62,10 @@ def fit(
     """Train ``model`` on ``train`` and evaluate it on ``test``.
 
     The same model, images, recipe and seed give the same history, bit for bit, on one machine. Training works on a copy
-    of the network, in the recipe's precision; ``model`` gets the weights when it is done. ``test`` also gives the
-    validation curve; nothing is chosen by it: the weights are those after the last epoch, or where the recipe has
-    patience, those of the epoch that is best on a tenth of the training images.
+    of the network, in the recipe's precision; ``model`` gets the weights when it is done. The weights are
+    those after the last epoch, or where the recipe has patience, those of the epoch that is best on a tenth of the
+    training images, the validation images. Nothing is chosen by ``test``, which without patience gives the curves
+    ``val_loss`` and ``val_accuracy`` of the history.
 
     Args:
         model: A functional or sequential Keras classifier that gives probabilities or logits; one output tells two
@@ -77,13 +79,14 @@ def fit(
         data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
             it can evaluate itself again and prepare pictures as that data set's.
         class_names: Names of the classes; None takes those of the data set, or numbers.
-        seed: Sets the global seeds of Python, NumPy and Keras: order of the images, dropout.
+        seed: Seed of the order of the images, augmentation and dropout. The global seeds of Python, NumPy and Keras are
+            set by it during the training, and restored afterwards.
         out: Run folder to write, with a checkpoint after every epoch; it must not exist yet. None writes nothing. When
             training fails before the first checkpoint, it is removed again.
         resume: Go on where the checkpoint in ``out`` ends, to the same weights, bit for bit, as a training that was
             never interrupted. The arguments must be those that the run began with.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own, called as in ``keras.Model.fit``; their ``model`` is the copy.
+        callbacks: Keras callbacks of your own, or one, called as in ``keras.Model.fit``; their ``model`` is the copy.
         tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``; not for several
             processes.
         team: Other processes or GPUs that share every batch, see ``join_team``.
@@ -139,13 +142,13 @@ def fit(
     )
     batches = Batches(train, validation, recipe, image_size, seed, team, scale)
 
-    with folder or nullcontext():
+    with folder or nullcontext(), seeded(seed):
         if folder:
             record = _recorded(folder, record, resume)
-        keras.utils.set_random_seed(seed)
         steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
         keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
         bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
+        own = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
         logs = [_tensorboard(folder)] if tensorboard and folder else []
         if tight and not bar:
             warnings.warn(tight, stacklevel=2)
@@ -157,7 +160,7 @@ def fit(
                 print(_headline(record, recipe, [precision, tight], team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
-                    run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
+                    run_epochs(twin, batches, recipe, keeper, [*own, *logs], [bar] if bar else [])
             except Diverged as error:
                 if not keeper.position.epoch:
                     raise
@@ -252,7 +255,7 @@ def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None, team: Tea
     if out is None:
         raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
     if importlib.util.find_spec("tensorboard") is None:
-        raise ValueError("`tensorboard` needs the package of that name: `pip install 'cnnzoo[tensorboard]'`.")
+        raise ValueError(f"`tensorboard` needs the package of that name: {how_to_install('tensorboard')}.")
 
 
 def _tensorboard(folder: RunFolder) -> keras.callbacks.Callback:
@@ -290,7 +293,7 @@ def _headline(
     to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
     lines = [
         f"{model['name']}: {model['params']:,} parameters; "
-        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} held out",
+        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} to test on",
         f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
         f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
         *filter(None, notes),

@@ -239,6 +239,19 @@ def recipe_from(recorded: dict[str, Any]) -> Recipe:
     return Recipe(**{key: value for key, value in recorded.items() if value is not None or key != "initializer"})
 
 
+def validated_on(record: dict[str, Any]) -> str:
+    """Return which images the columns ``val_*`` of a run's history are of: "test", or with patience "validation".
+
+    A finetuned run may have a part of either kind; its images are "held-out".
+
+    >>> validated_on({"recipe": {"patience": 0}}), validated_on({"recipe": {"patience": 3}})
+    ('test', 'validation')
+    """
+    parts = record["finetuned"]["recipes"] if record.get("finetuned") else [record["recipe"]]
+    names = {"validation" if recipe.get("patience") else "test" for recipe in parts}
+    return names.pop() if len(names) == 1 else "held-out"
+
+
 def source_from(recorded: dict[str, Any]) -> DataSource:
     """Return the source of the images that a record names."""
     size = recorded["image_size"]

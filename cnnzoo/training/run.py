@@ -1,24 +1,27 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.scale import note_scale
 from cnnzoo.data.catalog import find_source, load_dataset
-from cnnzoo.data.picture import prepare_picture, read_picture
+from cnnzoo.data.given import Images, as_picture, each_given, read_given
+from cnnzoo.data.picture import prepare_picture
 from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.split import Dataset, as_float
-from cnnzoo.evaluation.evaluate import evaluate, predict_probabilities
-from cnnzoo.evaluation.metrics import Evaluation, Prediction
+from cnnzoo.evaluation.evaluate import batch_size_for, evaluate, predict_batch
+from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
 from cnnzoo.training.folder import (
     CONFUSION,
@@ -34,6 +37,7 @@ from cnnzoo.training.folder import (
     read_model,
     read_record,
     source_from,
+    validated_on,
     write_history,
     write_record,
 )
@@ -46,7 +50,8 @@ class Run:
 
     Attributes:
         model: The network.
-        history: Loss and accuracy by epoch, on training and validation images, under Keras' names.
+        history: Loss and accuracy by epoch under Keras' names: on the training images, and as ``val_loss`` and
+            ``val_accuracy`` on those that ``validated_on`` names.
         record: Model, data, recipe, seed, versions, machine and metrics, as in ``run.json``.
         path: The run folder; None where none was written.
     """
@@ -66,6 +71,11 @@ class Run:
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
         return tuple(self.record["data"]["class_names"])
+
+    @property
+    def validated_on(self) -> str:
+        """The images that the curves ``val_*`` of the history are of: "test", or with patience "validation"."""
+        return validated_on(self.record)
 
     @property
     def image_size(self) -> tuple[int, int] | None:
@@ -110,39 +120,85 @@ class Run:
         size, scale = self.image_size, recorded_scale(self.record)
         return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale)
 
-    def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
-        """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.
+    def predict(self, images: Images) -> list[Prediction]:
+        """Predict the class of each of a user's images, prepared like those that the network was trained on.
 
         Args:
-            pictures: Image files.
+            images: What to predict: the path of an image file; a folder, searched with its subfolders; a Pillow image;
+                an array of shape (height, width), (height, width, channels) or, for several, (n, height, width,
+                channels), uint8 or float in [0, 1]; ``ImageFiles``; or any number of these in a list or another
+                iterable. An array of exactly the size and the channels of the network's input is taken as it is, as
+                the loaders give it: for digits light on dark. All else is prepared like a photograph.
 
         Returns:
-            A prediction for each, in the same order.
+            Always a list, with a prediction for each image in the same order, also for a single one.
 
         Raises:
-            FileNotFoundError: One does not exist.
-            ValueError: None is given, one is not an image or shows nothing, or the network was trained on floats of
-                another range than pictures have.
+            FileNotFoundError: A file does not exist.
+            ValueError: There is no image, or one is not readable or shows nothing; the message names it. Or the network
+                was trained on floats of another range than pictures have.
+
+        >>> load_run("lenet5").predict(np.zeros((2, 32, 32, 1), np.uint8))[1].image
+        'image 1'
         """
-        if not pictures:
+        predictions = []
+        for outcome in self.predict_each(images):
+            if isinstance(outcome, Unreadable):
+                raise outcome.error
+            predictions.append(outcome)
+        if not predictions:
             raise ValueError("There must be at least one picture to predict. Received none.")
+        return predictions
+
+    def predict_each(self, images: Images) -> Iterator[Prediction | Unreadable]:
+        """Predict as ``predict`` does, in memory that does not depend on the number of images.
+
+        Args:
+            images: As ``predict`` takes them.
+
+        Yields:
+            For each image, in the same order, its prediction, or why it cannot be predicted.
+
+        Raises:
+            ValueError: Something is not an image at all, or the network was trained on floats of another range.
+        """
         scale = recorded_scale(self.record)
         if scale == "raw":
             raise ValueError(
                 "This run was trained on floats that are not pixels in [0, 1], and nothing tells how a picture becomes "
-                "such. Prepare it yourself, and ask `run.model.predict`."
+                "such. Prepare it yourself, and call `run.model.predict`."
             )
-        images = to_scale(np.stack([self._prepared(picture) for picture in pictures]), scale)
-        rows = predict_probabilities(self.model, images)
-        return [self._prediction(str(picture), row) for picture, row in zip(pictures, rows, strict=True)]
+        if self.image_size is None:
+            raise ValueError("The run does not say at what size its network sees images, so that none can be prepared.")
+        shape = (*self.image_size, self.model.input_shape[3])
+        given = each_given(images)
+        while batch := list(islice(given, batch_size_for(shape))):
+            prepared = [self._prepared(name, content, shape) for name, content in batch]
+            readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
+            rows = iter(predict_batch(self.model, to_scale(np.stack(readable), scale)) if readable else ())
+            for (name, _), outcome in zip(batch, prepared, strict=True):
+                yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 
-    def _prepared(self, picture: str | os.PathLike[str]) -> np.ndarray:
-        shape, preparation = self.model.input_shape[1:], self.record["data"]["preparation"]
-        image = read_picture(picture, shape[:2] if preparation == "resize" else None)
+    def _prepared(
+        self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
+    ) -> np.ndarray | Unreadable:
+        """Return an image as floats in [0, 1] of ``shape``, or why that cannot be done."""
+        is_resized = self.record["data"]["preparation"] == "resize"
         try:
-            return prepare_picture(image, shape, preparation)
+            image = read_given(content, shape[:2] if is_resized else None)
+        except (ValueError, OSError) as error:
+            if isinstance(content, Path):
+                return Unreadable(name, error)
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+        try:
+            if isinstance(image, np.ndarray):
+                return image if image.shape == shape else self._prepare(as_picture(image), shape)
+            return self._prepare(image, shape)
         except ValueError as error:
-            raise ValueError(f"'{picture}': {error}") from error
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+
+    def _prepare(self, picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+        return prepare_picture(picture, shape, self.record["data"]["preparation"])
 
     def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
         best_first = np.argsort(-probabilities, kind="stable")
@@ -153,7 +209,7 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
     """Write all files of ``run``, the model first, and drop its checkpoints; ``images`` are those of ``evaluation``."""
     shown = evaluation.showcase()
     figures: dict[str, Callable[[], Figure]] = {
-        CURVES: lambda: plots.history(run.history),
+        CURVES: lambda: plots.history(run),
         CONFUSION: lambda: plots.confusion(evaluation.confusion, evaluation.class_names),
         SAMPLES: lambda: plots.samples(
             as_float(images[shown]), evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names
@@ -175,9 +231,10 @@ def find_run(path: str | os.PathLike[str]) -> Path:
         FileNotFoundError: There is no such folder, or the run is not finished.
     """
     path = Path(path)
-    shipped = list_weights(str(path)) if str(path) in MODEL_CARDS and not path.is_dir() else []
+    network = str(path).lower()
+    shipped = list_weights(network) if network in MODEL_CARDS and not path.is_dir() else []
     if shipped:
-        path = trained_folder(str(path), shipped[0])
+        path = trained_folder(network, shipped[0])
     if not path.is_dir():
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
     folder = RunFolder(path, begun_by="train")

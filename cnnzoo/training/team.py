@@ -14,6 +14,7 @@ from cnnzoo.arguments import check_integer
 from cnnzoo.data.stream import Shard
 from cnnzoo.training.environment import ADDRESSES, INDEX, PROCESSES
 from cnnzoo.training.precision import list_gpus
+from cnnzoo.wording import how_to_install
 
 LOST_WORKER = ("gloo", "coordination", "connection closed", "heartbeat", "peer", "preempted", "nccl")
 RUNTIME_ERRORS = ("XlaRuntimeError", "JaxRuntimeError")  # JAX's, by the names of older and newer releases
@@ -89,7 +90,7 @@ def join_team(addresses: str | None = None, processes: int | None = None, index:
         return _one_host()
     if keras.config.backend() != "jax":
         raise ValueError(
-            "Several processes train together on the JAX backend only: `pip install 'cnnzoo[jax]'` and set "
+            f"Several processes train together on the JAX backend only: {how_to_install('jax')}, and set "
             f"KERAS_BACKEND=jax. Received: the backend {keras.config.backend()}"
         )
     processes = check_integer("processes", _number(processes, PROCESSES), least=1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_number, check_seed
 from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
@@ -39,7 +40,7 @@ def train(
     limit: int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     tensorboard: bool = False,
     team: Team | None = None,
     **changes: Any,
@@ -47,7 +48,7 @@ def train(
     """Train the network called ``name`` and leave a run folder; ``cnnzoo train`` on the command line.
 
     Args:
-        name: One of ``cnnzoo.list_models()``.
+        name: One of ``cnnzoo.list_models()``, in any case.
         recipe: How to train: a recipe, or the name of one of ``list_recipes(name)``.
         data: One of ``cnnzoo.data.list_datasets()``, or a folder of images, see ``cnnzoo.data.load_folder``. Classes
             and channels follow the data.
@@ -61,7 +62,7 @@ def train(
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<name>``, ``runs/<name>-2`` ...
             that is free.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own.
+        callbacks: Keras callbacks of your own, or one.
         tensorboard: Whether to write TensorBoard's logs into the run folder.
         team: Other processes or GPUs that share every batch, see ``join_team``.
         **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
@@ -81,6 +82,7 @@ def train(
         KeyboardInterrupt: A signal stopped the training; ``resume`` goes on.
     """
     card = model_card(name)
+    name = card.name
     seed = check_seed(seed)
     chosen = changed(_recipe(name, recipe), changes)
     size = None if image_size is None else check_image_size(image_size)
@@ -127,7 +129,7 @@ def resume(
     data: str | os.PathLike[str] | None = None,
     data_path: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     tensorboard: bool = False,
     team: Team | None = None,
     **options: Any,
@@ -142,7 +144,7 @@ def resume(
             must be those that the run began with. A data set must be the run's own. None takes what the run has.
         data_path: Where the local file or folder of a data set lies now, if it has moved.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own.
+        callbacks: Keras callbacks of your own, or one.
         tensorboard: Whether to write TensorBoard's logs into the run folder.
         team: Other processes or GPUs that share every batch, as when the run began.
         **options: Arguments of ``train``, which must be those that the run began with.
@@ -262,15 +264,15 @@ def _recipe(name: str, recipe: str | Recipe) -> Recipe:
 
 def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, seed: int, data: str) -> keras.Model:
     """Return the network as the recipe starts it, for the images of ``dataset``."""
-    keras.utils.set_random_seed(seed)
     shape = (*size, dataset.train.images.shape[3])
     try:
-        return create_model(
-            name,
-            input_shape=shape,
-            num_classes=len(dataset.class_names),
-            kernel_initializer=kernel_initializer(recipe),
-        )
+        with seeded(seed):
+            return create_model(
+                name,
+                input_shape=shape,
+                num_classes=len(dataset.class_names),
+                kernel_initializer=kernel_initializer(recipe),
+            )
     except ValueError as error:
         raise ValueError(f"'{name}' cannot be trained on '{data}'. {error}") from error
 

@@ -42,7 +42,7 @@ def test_soft_labels_are_refused():
 
 
 def test_class_names_must_be_strings():
-    with pytest.raises(ValueError, match="must be strings"):
+    with pytest.raises(ValueError, match="must be a list of strings"):
         evaluate(cnnzoo.models.lenet5(), Split(IMAGES, np.array([0, 1])), class_names=range(10))
 
 

@@ -85,6 +85,6 @@ def test_what_cannot_be_drawn_is_refused(tmp_path):
         write_diagram(cnnzoo.models.lenet5(), tmp_path / "drawn.png")
     write_diagram(cnnzoo.models.lenet5(), tmp_path / "drawn.svg")
     before = (tmp_path / "drawn.svg").read_bytes()
-    with pytest.raises(FileExistsError, match="is left as it is"):
+    with pytest.raises(FileExistsError, match="already exists and was not overwritten"):
         write_diagram(cnnzoo.models.lenet5(), tmp_path / "drawn.svg")
     assert (tmp_path / "drawn.svg").read_bytes() == before

@@ -53,3 +53,41 @@ def test_an_unknown_name_suggests_the_nearest(call, name, nearest):
 def test_a_name_like_none_lists_what_there_is():
     with pytest.raises(ValueError, match=r"There is no model 'zzz'\. Available: alexnet, lenet5, vgg19"):
         cnnzoo.model_card("zzz")
+
+
+def test_a_name_is_found_in_any_case():
+    assert cnnzoo.create_model("LeNet5").name == "lenet5"
+    assert cnnzoo.model_card("VGG19") is cnnzoo.model_card("vgg19")
+
+
+@pytest.mark.parametrize("call", [cnnzoo.create_model, cnnzoo.model_card, cnnzoo.training.train])
+def test_a_network_of_the_other_zoo_is_pointed_to(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"'VGG16' is in `cnnzoo\.pretrained`, .*`cnnzoo\.pretrained\.load\('vgg16'\)`"
+    ):
+        call("VGG16")
+    with pytest.raises(
+        ValueError, match=r"There is no model 'resnet5'\. Did you mean 'resnet50' in `cnnzoo\.pretrained`\?"
+    ):
+        call("resnet5")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        cnnzoo.pretrained.load,
+        cnnzoo.pretrained.pretrained_card,
+        lambda name: cnnzoo.training.finetune(name, "photos"),
+        lambda name: cnnzoo.pretrained.embed(name, "photos"),
+        lambda name: cnnzoo.pretrained.classifier(name, num_classes=2),
+    ],
+)
+def test_a_network_of_this_zoo_is_pointed_to(call):
+    with pytest.raises(ValueError, match=r"'LeNet5' is in `cnnzoo\.models`, .*`cnnzoo\.models\.lenet5`"):
+        call("LeNet5")
+    with pytest.raises(
+        ValueError, match=r"no pretrained network 'lenet4'\. Did you mean 'lenet5' in `cnnzoo\.models`\?"
+    ):
+        call("lenet4")

@@ -134,6 +134,7 @@ def test_a_folder_is_searched_and_written_with_its_names(network, images, folder
 
 
 def test_files_keep_their_order_and_may_come_twice(network, images, folder):
+    np.testing.assert_allclose(embed(network, folder / "2.png"), embed(network, images[[2]]), rtol=1e-3, atol=1e-5)
     vectors = embed(network, [folder / "2.png", folder / "0.png", folder / "2.png"])
     np.testing.assert_allclose(vectors, embed(network, images[[2, 0, 2]]), rtol=1e-3, atol=1e-5)
 
@@ -193,7 +194,7 @@ def test_what_is_missing_or_does_not_fit_is_said_before_anything_is_written(netw
         (FileNotFoundError, "There is no folder 'absent'", network, "absent", None),
         (FileNotFoundError, "No such image: 'absent.png'", network, ["absent.png"], None),
         (ValueError, "at least one readable image. Received none", network, tmp_path / "empty", None),
-        (FileExistsError, "taken.npz' exists and is left as it is", network, folder, tmp_path / "taken.npz"),
+        (FileExistsError, "taken.npz' already exists and was not overwritten", network, folder, tmp_path / "taken.npz"),
         (FileNotFoundError, "There is no folder", network, folder, tmp_path / "absent" / "features.npz"),
         (ValueError, "ends in .npz", network, folder, tmp_path / "features.csv"),
         (ValueError, r"must be of shape \(n, 32, 32, 3\), n at least 1", network, images[:, :16], None),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.pretrained import classifier, unfreeze
+from cnnzoo.pretrained import classifier, freeze, unfreeze
 
 
 def mobilenet(**options):
@@ -55,6 +55,80 @@ def test_a_backbone_for_other_images_is_refused(options, received):
         classifier(backbone, num_classes=2)
 
 
+def plain(name="plain"):
+    """Two blocks with batch normalisation, all of which trains."""
+    layers = [keras.Input((8, 8, 3))]
+    for block in (1, 2, 10):
+        layers += [keras.layers.Conv2D(2, 3, padding="same", name=f"block{block}_conv")]
+        layers += [keras.layers.BatchNormalization(name=f"block{block}_bn")]
+    return keras.Sequential(
+        [*layers, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, name="top")], name=name
+    )
+
+
+def trained(model):
+    """The layers that train, from the paths of their weights."""
+    return list(dict.fromkeys(weight.path.split("/")[-2] for weight in model.trainable_weights))
+
+
+EVERY = ["block1_conv", "block1_bn", "block2_conv", "block2_bn", "block10_conv", "block10_bn", "top"]
+
+
+@pytest.mark.parametrize(
+    ("last_layer", "left"),
+    [(None, []), ("block1", EVERY[2:]), ("block2_conv", EVERY[3:]), ("block", ["top"]), ("block10", ["top"])],
+)
+def test_freezing_takes_the_layers_up_to_the_last(last_layer, left):
+    model = plain()
+    freeze(model, last_layer)
+    assert trained(model) == left
+
+
+def test_unfreezing_undoes_freezing_but_for_batch_normalisation():
+    model = plain()
+    freeze(model)
+    unfreeze(model, "block2")
+    assert trained(model) == ["block2_conv", "block10_conv", "top"]
+    unfreeze(model, "block1_conv")
+    assert trained(model) == [name for name in EVERY if not name.endswith("bn")]
+
+
+def test_unfreezing_what_trains_already_is_told():
+    model = plain()
+    with pytest.warns(UserWarning, match="Nothing was unfrozen: the layers from 'block2' on were trainable already"):
+        unfreeze(model, "block2")
+    assert trained(model) == EVERY
+
+
+@pytest.mark.parametrize("name", ["block10", "backbone/block10", "block10_conv"])
+def test_layers_of_a_frozen_model_within_are_unfrozen(name):
+    backbone = keras.Model(*(lambda model: (model.inputs[0], model.layers[-3].output))(plain()), name="backbone")
+    backbone.trainable = False
+    inputs = keras.Input((8, 8, 3))
+    maps = keras.layers.Flatten()(backbone(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(maps))
+    unfreeze(model, name)
+    assert trained(model) == ["block10_conv", "head"]
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = {weight.path: weight.numpy().copy() for weight in model.weights}
+    model.fit(np.random.default_rng(0).random((4, 8, 8, 3), dtype=np.float32), np.array([0, 1, 0, 1]), verbose=0)
+    moved = {weight.path.split("/")[-2] for weight in model.weights if not np.array_equal(before[weight.path], weight)}
+    assert moved == {"block10_conv", "head"}
+
+
+def test_a_model_that_is_frozen_as_a_whole_is_unfrozen():
+    model = plain()
+    model.trainable = False
+    unfreeze(model, "top")
+    assert trained(model) == ["top"]
+
+
+@pytest.mark.parametrize("act", [freeze, unfreeze])
+def test_a_block_is_meant_by_its_whole_number(act):
+    with pytest.raises(ValueError, match=r"There is no layer 'block3'\. Did you mean 'block"):
+        act(plain(), "block3")
+
+
 @pytest.mark.parametrize("name", ["block99_expand", ""])
 def test_unfreezing_an_unknown_layer_is_refused(name):
     with pytest.raises(ValueError, match=f"There is no layer '{name}'"):
@@ -68,7 +142,7 @@ def test_unfreezing_an_unknown_layer_is_refused(name):
         ({"num_classes": None, "class_names": ["cat"]}, "`num_classes` must be an integer of at least 2"),
         ({"num_classes": None}, "Give one of `num_classes` and `class_names`. Received none"),
         ({"class_names": ["a", "b"]}, "Give one of `num_classes` and `class_names`. Received both"),
-        ({"num_classes": None, "class_names": "cat"}, "`class_names` must be different names"),
+        ({"num_classes": None, "class_names": "cat"}, "`class_names` must be a list of strings"),
         ({"num_classes": None, "class_names": ["cat", "cat"]}, "`class_names` must be different names"),
         ({"class_names": ["cat", "dog", "owl"]}, "Give one of `num_classes` and `class_names`"),
         ({"dropout_rate": 1}, "`dropout_rate`"),

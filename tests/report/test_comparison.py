@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,12 @@ def test_a_run_that_is_broken_is_listed_all_the_same(run, run_folder, tmp_path):
 def test_two_different_runs_are_needed(tmp_path, runs):
     with pytest.raises(ValueError, match="at least two different runs"):
         write_comparison(runs, tmp_path / "both.html")
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_path_is_no_list_of_runs(tmp_path, kind):
+    with pytest.raises(ValueError, match=r"`runs` must be a list of run folders, at least two. Received one: 'run'"):
+        write_comparison(kind("run"), tmp_path / "both.html")
 
 
 def test_a_page_that_is_there_stays(run, tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.data import Split
-from cnnzoo.report import write_report
+from cnnzoo.report import write_comparison, write_report
 from cnnzoo.report.galleries import _layers_with_maps
 from tests.report.conftest import HOSTILE
 from tests.report.reading import Page
@@ -83,7 +83,10 @@ def test_the_page_needs_nothing_but_itself(page, run_folder):
     assert path.stat().st_size < 3_000_000
     assert "url(" not in path.read_text()
     path.write_text("older")
-    assert write_report(run_folder) == (path, ())
+    with pytest.raises(FileExistsError, match=r"report\.html' already exists and was not overwritten"):
+        write_report(run_folder)
+    assert path.read_text() == "older"
+    assert write_report(run_folder, force=True) == (path, ())
     assert "Verdict" in path.read_text()
     assert not [file.name for file in run_folder.iterdir() if file.name.startswith(".")]
 
@@ -156,9 +159,9 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
 def test_data_that_do_not_do_are_refused_before_anything_is_written(run_folder, hostile_run):
     (run_folder / "report.html").write_text("mine")
     with pytest.raises(ValueError, match="The run knows the classes"):
-        write_report(run_folder, data=hostile_run.record["data"]["source"]["path"])
+        write_report(run_folder, data=hostile_run.record["data"]["source"]["path"], force=True)
     with pytest.raises(FileNotFoundError):
-        write_report(run_folder, data="mnist", data_path="nope.npz")
+        write_report(run_folder, data="mnist", data_path="nope.npz", force=True)
     assert (run_folder / "report.html").read_text() == "mine"
 
 
@@ -234,7 +237,7 @@ def test_a_record_alone_gives_the_verdict_it_holds(run_folder, run):
     assert "Guessing would come to 10.0 %" in text
     (run_folder / "run.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"none of run\.json, history\.csv and model\.keras"):
-        write_report(run_folder)
+        write_report(run_folder, force=True)
 
 
 def test_images_that_are_gone_are_told(hostile_run, tmp_path):
@@ -300,12 +303,31 @@ def test_the_maps_are_of_layers_that_see_patterns_within_models_too():
 def test_the_page_is_written_where_the_user_says(run, tmp_path):
     out = tmp_path / "mine.html"
     out.write_text("mine")
-    with pytest.raises(FileExistsError, match=r"mine\.html' exists and is left as it is"):
+    with pytest.raises(FileExistsError, match=r"mine\.html' already exists and was not overwritten"):
         write_report(run.path, out)
     assert out.read_text() == "mine"
-    with pytest.raises(OSError, match="cannot be written"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'report\.html' into"):
         write_report(run.path, tmp_path / "absent" / "report.html")
     with pytest.raises(ValueError, match=r"'lenet5' ships with the package, where nothing is written"):
         write_report("lenet5")
     with pytest.raises(FileNotFoundError, match="There is no run folder 'absent'"):
         write_report("absent")
+
+
+@pytest.mark.parametrize(("patience", "kind", "other"), [(0, "test", "validation"), (3, "validation", "test")])
+def test_the_curves_are_named_by_their_images(run_folder, tmp_path, patience, kind, other):
+    record = json.loads((run_folder / "run.json").read_text())
+    record["recipe"]["patience"] = patience
+    record["data"]["validation_size"] = 400
+    (run_folder / "run.json").write_text(json.dumps(record))
+    text = write_report(run_folder).path.read_text()
+    assert f"on training and {kind} images" in text
+    assert f">{kind} loss</th>" in text
+    assert f">{other} loss</th>" not in text
+    assert ("400 to choose the epoch by" in text) == bool(patience)
+    assert "1,000 to test on" in text
+    comparison = write_comparison([run_folder, "lenet5"], tmp_path / "both.html").path.read_text()
+    if patience:
+        assert "validation images of lenet5; test images of lenet5 as shipped." in comparison
+    else:
+        assert "Solid on test images, dotted on training images." in comparison

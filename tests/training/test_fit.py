@@ -127,7 +127,7 @@ def test_record_says_what_was_done(small, tmp_path):
 def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
     what, how, precision, *lines = capsys.readouterr().out.splitlines()
-    assert what == "lenet5: 61,706 parameters; 200 images to train on, 100 held out"
+    assert what == "lenet5: 61,706 parameters; 200 images to train on, 100 to test on"
     assert how == "2 epochs, batches of 50, adam, learning rate up to 0.005, seed 0"
     assert precision.startswith(("float32: ", "mixed_bfloat16: "))
     assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
@@ -264,10 +264,11 @@ def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small, capsys):
     said = capsys.readouterr().out
     assert f"stopped after epoch {best + 2}: the weights are those of epoch {best}, the best by cross-entropy" in said
     assert f"validation: cross-entropy {losses[0]:.4f}, accuracy" in said
+    assert run.validated_on == "validation"
 
 
 def test_tensorboard_gets_its_logs(small, tmp_path):
-    pytest.importorskip("tensorboard", reason="the extra cnnzoo[tensorboard]")
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
     quick_fit(small, out=tmp_path / "run", tensorboard=True)
     logs = list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
     assert {path.parent.name for path in logs} == {"train", "validation"}

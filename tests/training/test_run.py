@@ -1,5 +1,8 @@
+import itertools
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +107,106 @@ def test_a_large_photograph_is_predicted_as_it_is_trained_on(run, tmp_path):
     resized = replace(run, record={**run.record, "data": {**run.record["data"], "preparation": "resize"}})
     expected = predict_probabilities(run.model, ImageFiles([tmp_path / "photo.jpg"], (32, 32), 1)[:])[0]
     assert list(resized.predict([tmp_path / "photo.jpg"])[0].probabilities.values()) == sorted(expected, reverse=True)
+
+
+def seven(run):
+    """The picture of a seven that the examples hold, and what the network makes of it."""
+    path = Path(__file__).parents[2] / "examples" / "seven.png"
+    return path, run.predict([path])[0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        str,
+        lambda path: path,
+        lambda path: (path,),
+        lambda path: iter([path]),
+        lambda path: np.array([str(path)]),
+        lambda path: Image.open(path),
+        lambda path: [Image.open(path)],
+        lambda path: np.asarray(Image.open(path).convert("RGB")),
+        lambda path: np.asarray(Image.open(path).convert("L")),
+        lambda path: np.asarray(Image.open(path).convert("L"))[..., None],
+        lambda path: np.asarray(Image.open(path).convert("L"))[None, ..., None],
+        lambda path: np.asarray(Image.open(path).convert("L")) / 255,
+        lambda path: [np.asarray(Image.open(path).convert("RGB"))],
+        lambda path: ImageFiles([path], (32, 32), 1),
+    ],
+)
+def test_one_image_is_one_prediction_however_it_is_given(run, given):
+    path, expected = seven(run)
+    (prediction,) = run.predict(given(path))
+    assert prediction.label == expected.label == "7"
+    assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-3)
+
+
+def test_arrays_of_the_networks_own_size_are_taken_as_they_are(run, digits):
+    images = digits[1].images[:20]
+    expected = predict_probabilities(run.model, images)
+    for given in (images, list(images), (images * 255).round().astype(np.uint8)):
+        predictions = run.predict(given)
+        assert [prediction.image for prediction in predictions] == [f"image {number}" for number in range(20)]
+        rows = [[prediction.probabilities[name] for name in run.class_names] for prediction in predictions]
+        np.testing.assert_allclose(rows, expected, atol=1e-3)
+
+
+def test_a_folder_and_other_things_are_predicted_in_turn(run, tmp_path):
+    path, _ = seven(run)
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    names = [str(tmp_path / "photos" / name) for name in ("a.png", "deep/b.png")]
+    for name in names:
+        shutil.copy(path, name)
+    predictions = run.predict([path, tmp_path / "photos", Image.open(path), path])
+    assert [prediction.image for prediction in predictions] == [str(path), *names, "image 3", str(path)]
+    assert {prediction.label for prediction in predictions} == {"7"}
+
+
+def test_what_cannot_be_read_is_told_in_its_place(run, tmp_path):
+    path, _ = seven(run)
+    (tmp_path / "broken.png").write_text("no image")
+    (tmp_path / "empty").mkdir()
+    bad = [tmp_path / "broken.png", tmp_path / "absent.png", tmp_path / "empty", np.full((40, 40), np.nan)]
+    told = list(run.predict_each([path, *bad, path]))
+    assert [type(outcome).__name__ for outcome in told] == ["Prediction", *["Unreadable"] * 4, "Prediction"]
+    for outcome, part in zip(
+        told[1:5],
+        ("broken.png' is not", "No such image", "holds no images", "'image 4': An array of floats must lie in"),
+        strict=True,
+    ):
+        assert part in str(outcome.error)
+    assert told[0].probabilities == pytest.approx(told[5].probabilities)
+    with pytest.raises(FileNotFoundError, match=r"absent\.png"):
+        run.predict([path, tmp_path / "absent.png"])
+
+
+def test_images_are_read_batch_by_batch(run, monkeypatch):
+    path, _ = seven(run)
+    read = []
+    monkeypatch.setattr("cnnzoo.training.run.batch_size_for", lambda shape: 2)
+    monkeypatch.setattr("cnnzoo.training.run.read_given", lambda content: read.append(content) or Image.open(content))
+    outcomes = run.predict_each(itertools.repeat(path))
+    assert [next(outcomes).label for _ in range(3)] == ["7"] * 3
+    assert len(read) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "must be a path, a folder, a Pillow image, an array, or several of these. Received: NoneType"),
+        ([3], "must be a path, a folder, a Pillow image, an array, or several of these. Received: int"),
+        (np.zeros(3), r"'image 0': An array must be of shape .*\. Received: \(\)"),
+        (np.zeros((2, 2, 2, 2, 2), np.uint8), r"must be of shape .*\. Received: \(2, 2, 2, 2, 2\)"),
+        (np.zeros((40, 40), np.int64), r"must be uint8, or float in \[0, 1\]\. Received: int64"),
+        (np.full((40, 40), 255.0), r"must lie in \[0, 1\]\. Received: values from 255 to 255"),
+        (np.zeros((40, 40, 5), np.uint8), r"must have 1 or 3 channels\. Received: \(40, 40, 5\)"),
+        (Image.new("F", (40, 40), 300.0), r"The image holds floats from 300 to 300\. Expected floats from 0"),
+        (np.zeros((0, 32, 32, 1)), "There must be at least one picture"),
+    ],
+)
+def test_what_is_no_image_is_refused(run, given, message):
+    with pytest.raises(ValueError, match=message):
+        run.predict(given)
 
 
 def test_nothing_to_predict_is_refused(run):

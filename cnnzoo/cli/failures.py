@@ -1,0 +1,72 @@
+"""Which errors are the user's to mend, and what is said of the others. Imports no Keras."""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+import traceback
+from types import TracebackType
+
+TRACEBACK = "--traceback"
+DEBUG = "CNNZOO_DEBUG"  # the variable that stands for it
+TOLD = (ValueError, ArithmeticError)  # what cnnzoo raises, beside errors of the system and of memory
+RAISE = dis.opmap["RAISE_VARARGS"]
+
+
+def split_words(words: list[str]) -> tuple[list[str], bool]:
+    """Return the words of a command without ``--traceback``, wherever it stands, and whether it was there.
+
+    >>> split_words(["train", "lenet5", "--traceback"])
+    (['train', 'lenet5'], True)
+    """
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word != TRACEBACK] + words[end:]
+    return kept, len(kept) < len(words)
+
+
+def wants_traceback() -> bool:
+    """Tell whether the user asks for the whole of an error."""
+    return split_words(sys.argv[1:])[1] or os.environ.get(DEBUG, "0") not in ("", "0")
+
+
+def is_told(error: BaseException) -> bool:
+    """Tell whether an error is the user's to mend: one of the system, or one that a ``raise`` in cnnzoo says clearly.
+
+    What Keras or NumPy raise, or Python for a slip in cnnzoo itself, is an internal error.
+    """
+    return isinstance(error, OSError | MemoryError) or (isinstance(error, TOLD) and _is_raised_by_cnnzoo(error))
+
+
+def explain(error: Exception) -> str:
+    """Return what is said of an internal error, with where it was raised."""
+    last = _innermost(error)
+    place = "" if last is None else f" in {_module(last)}, line {last.tb_lineno}"
+    return (
+        f"Internal error: {type(error).__name__}{place}: {str(error) or 'no message'}\n"
+        f"This may be a bug in cnnzoo. Run the command again with {TRACEBACK} to see all of it."
+    )
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print all of an error on standard error."""
+    sys.stdout.flush()
+    traceback.print_exception(error, file=sys.stderr)
+
+
+def _is_raised_by_cnnzoo(error: BaseException) -> bool:
+    last = _innermost(error)
+    if last is None or _module(last).partition(".")[0] != "cnnzoo":
+        return False
+    return last.tb_frame.f_code.co_code[last.tb_lasti] == RAISE
+
+
+def _innermost(error: BaseException) -> TracebackType | None:
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last
+
+
+def _module(place: TracebackType) -> str:
+    return str(place.tb_frame.f_globals.get("__name__", "?"))
