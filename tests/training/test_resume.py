@@ -340,10 +340,21 @@ def test_what_decides_the_weights_must_be_the_same(small, tmp_path, part):
         train_split = Split(train_split.images[::-1], train_split.labels[::-1])
     else:
         record = json.loads((tmp_path / "run" / "run.json").read_text())
-        record["computation"][part] = {"precision": "mixed_bfloat16", "devices": 4}[part]
+        was = record["computation"]["precision"]
+        other = "float32" if was == "mixed_bfloat16" else "mixed_bfloat16"
+        record["computation"][part] = {"precision": other, "devices": 4}[part]
         (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match=f"A run goes on as it began: `{part}` is"):
         fit(model, train_split, test_split, recipe=MANY_STEPS, out=tmp_path / "run", resume=True, progress=False)
+
+
+def test_another_keras_is_named_before_the_layers_that_it_describes_otherwise(stopped):
+    record = json.loads((stopped / "run.json").read_text())
+    record["versions"]["keras"], record["model"]["layers"] = "99.1.0", "other"
+    (stopped / "run.json").write_text(json.dumps(record))
+    message = rf"`keras` is '99\.1\.0' there\. Received: keras='{keras.__version__}'"
+    with pytest.raises(ValueError, match=message):
+        resume(stopped, progress=False)
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
