@@ -18,6 +18,32 @@ settings.register_profile("cnnzoo", deadline=None, suppress_health_check=[Health
 settings.load_profile("cnnzoo")
 
 DATASETS = "CNNZOO_TEST_DATASETS"
+OTHER_PRECISION = "--other-precision"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        OTHER_PRECISION,
+        action="store_true",
+        help="let precision='auto' choose what it does not on this CPU: bfloat16, which is then emulated, or float32",
+    )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _other_precision(request, tmp_path_factory):
+    """Train in this process as on a CPU of the other kind, where that is asked for."""
+    if not request.config.getoption(OTHER_PRECISION):
+        yield
+        return
+    from cnnzoo.training import precision
+
+    chosen, _ = precision.choose_precision("auto")
+    flags = tmp_path_factory.mktemp("cpu") / "cpuinfo"
+    flags.write_text(f"flags\t\t: fpu {'' if chosen == 'mixed_bfloat16' else 'avx512_bf16'}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "CPUINFO", flags)
+        assert precision.choose_precision("auto")[0] != chosen
+        yield
 
 
 @pytest.fixture(autouse=True)

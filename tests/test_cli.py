@@ -134,7 +134,7 @@ def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     assert process.returncode == 130
     assert told.startswith("\nStopping after the step under way.")
     assert "\nerror: Stopped after " in told
-    assert told.endswith(f"which is saved. Go on with `cnnzoo train --resume {out}`.\n")
+    assert told.endswith(f"which is saved. Resume it with `cnnzoo train --resume {out}`.\n")
     finished = cnnzoo_command("train", "--resume", out, "--epochs", "3")
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: A run goes on as it began: `epochs` is 500 there. Received: epochs=3.")

@@ -38,9 +38,13 @@ def show(
     network: Annotated[
         str,
         typer.Argument(
-            metavar="NETWORK", help="A network of `cnnzoo list` or `cnnzoo pretrained`, a run folder, or a .keras file."
+            metavar="NETWORK",
+            help="A network of `cnnzoo list` or `cnnzoo pretrained`, a run folder, or a .keras or .h5 file.",
         ),
     ],
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the images, in pixels.  [default: the network's own]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown.")] = False,
@@ -55,23 +59,29 @@ def show(
     if diagram is not None:
         check_target(diagram, force=force)  # before the network is built
     with quiet_start():
+        from cnnzoo.data.resize import check_image_size
         from cnnzoo.inspect import layer_table, write_diagram
-        from cnnzoo.networks import open_network
+        from cnnzoo.networks import image_shape, open_network
 
-        model = open_network(network)
+        size = None if image_size is None else check_image_size(image_size)
+        model = open_network(network, image_size=size)
+        input_shape = None if size is None else image_shape(model, size)
+        if input_shape is None and None in model.inputs[0].shape[1:]:
+            raise ValueError(f"'{network}' takes images of any size. Name one with `--image-size`.")
         if diagram is not None:
-            write_diagram(model, diagram, force=force)
+            write_diagram(model, diagram, input_shape=input_shape, force=force)
             print(diagram)
             return
-        layers = layer_table(model)
+        layers = layer_table(model, input_shape=input_shape)
     if as_json or as_csv or as_markdown:
         print((layers.to_json() if as_json else layers.to_csv() if as_csv else layers.to_markdown()).rstrip())
         return
     card = cnnzoo.model_card(network) if network.lower() in cnnzoo.list_models() else None
     if card is None:
-        print(f"{model.name}, input {times(model.input_shape[1:])}\n")
+        shapes = [input_shape or tuple(each.shape[1:]) for each in model.inputs]
+        print(f"{model.name}, input {' and '.join(map(times, shapes))}\n")
     else:
-        print(f"{card.title}, input {times(card.input_shape)}, {card.num_classes} classes")
+        print(f"{card.title}, input {times(model.input_shape[1:])}, {card.num_classes} classes")
         print(f"{', '.join(card.authors)}, {card.year}: {card.paper}\n{card.reference}\n")
     print_table(_layers(layers), cut=False)
     if layers.not_counted:

@@ -46,7 +46,7 @@ class _Block:
     layers: int = 1
 
 
-def diagram(model: keras.Model) -> str:
+def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -> str:
     """Draw ``model`` as SVG: each convolution, pooling and dense layer a block.
 
     Height and depth of a block are those of its maps, thickness is the number of maps, each to one scale in all of the
@@ -55,13 +55,15 @@ def diagram(model: keras.Model) -> str:
     layers of one size in a row few are drawn, with their number below.
 
     Args:
-        model: A built functional or sequential Keras model with a fixed input size, on images.
+        model: A built functional or sequential Keras model, on images.
+        input_shape: Height, width and channels of an image, for a model whose input size is open.
 
     Returns:
         A document that stands alone, at least 1,000 units wide.
 
     Raises:
-        ValueError: ``model`` does not take images, its input size is open, or it is subclassed.
+        ValueError: ``model`` does not take images, its input size is open and none is given, ``input_shape`` does not
+            fit, or ``model`` is subclassed.
 
     >>> import cnnzoo
     >>> diagram(cnnzoo.models.lenet5()).startswith("<svg")
@@ -71,19 +73,26 @@ def diagram(model: keras.Model) -> str:
         raise ValueError(
             f"`model` must take images of shape (n, height, width, channels). Received: {model.input_shape}"
         )
-    table = layer_table(model)
-    image = _Block("image", tuple(model.input_shape[1:]), "")
+    table = layer_table(model, input_shape=input_shape)
+    image = _Block("image", tuple(input_shape or model.input_shape[1:]), "")
     stages = [[image], *_stages(table.rows)]
     description = f"{model.name}: {table.params:,} parameters, {table.macs:,} multiply-accumulates for an image"
     return _Drawing(stages).draw(description)
 
 
-def write_diagram(model: keras.Model, path: str | os.PathLike[str], *, force: bool = False) -> None:
+def write_diagram(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    force: bool = False,
+) -> None:
     """Write the ``diagram`` of ``model`` into a file, whole or not at all.
 
     Args:
         model: What to draw.
         path: The file, which ends in .svg.
+        input_shape: See ``diagram``.
         force: Whether a file of that name is overwritten; otherwise it is left as it is.
 
     Raises:
@@ -95,7 +104,7 @@ def write_diagram(model: keras.Model, path: str | os.PathLike[str], *, force: bo
     if path.suffix != ".svg":
         raise ValueError(f"The drawing must go into a file that ends in .svg. Received: '{path}'")
     check_target(path, force=force)
-    drawing = diagram(model)
+    drawing = diagram(model, input_shape=input_shape)
     write_whole(path, lambda temporary: temporary.write_text(drawing, encoding="utf-8"))
 
 

@@ -187,7 +187,7 @@ def shipped_weights(name: str, weights: str | os.PathLike[str] | None) -> str | 
         ValueError: It is a plain word, but neither such a name nor a file.
     """
     is_word = isinstance(weights, str) and weights.isidentifier() and not Path(weights).exists()
-    return trained_folder(name, str(weights)) / "model.keras" if is_word else weights
+    return trained_folder(name, str(weights)) / "model.weights.h5" if is_word else weights
 
 
 def create_model(name: str, **options: Any) -> keras.Model:

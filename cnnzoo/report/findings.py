@@ -15,17 +15,9 @@ from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
 from cnnzoo.plots import CURVES
-from cnnzoo.training.folder import (
-    HISTORY,
-    MODEL,
-    RECORD,
-    History,
-    read_history,
-    read_model,
-    read_record,
-    validated_on,
-)
-from cnnzoo.training.run import Run, find_run
+from cnnzoo.training.folder import HISTORY, MODEL, RECORD, History, read_history, read_record, validated_on
+from cnnzoo.training.rebuild import read_network
+from cnnzoo.training.run import Run, find_network, find_run
 
 Read = TypeVar("Read")
 
@@ -109,7 +101,8 @@ def find(
         ValueError: The data that are named do not fit the network.
     """
     found = Findings(find_run(path))
-    if not any((found.path / name).is_file() for name in (RECORD, HISTORY, MODEL)):
+    network = find_network(found.path)
+    if not any((found.path / name).is_file() for name in (RECORD, HISTORY, network.name)):
         raise FileNotFoundError(
             f"'{found.path}' is not a run folder: it has none of {RECORD}, {HISTORY} and {MODEL}. "
             "Give one that `cnnzoo train` wrote."
@@ -118,7 +111,9 @@ def find(
     found.history = _read(found, HISTORY, read_history, "the learning curves")
     if found.history is not None and not found.has_curves:
         found.missing.append(f"{HISTORY} has none of the columns {', '.join(CURVES)}: the learning curves.")
-    found.model = _read(found, MODEL, read_model, "the network, and all that is asked of it")
+    found.model = _read(
+        found, network.name, lambda path: read_network(path, found.record), "the network, and all that is asked of it"
+    )
     _evaluate(found, data, data_path)
     return found
 

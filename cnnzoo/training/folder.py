@@ -9,13 +9,11 @@ import json
 import math
 import os
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import keras
 from filelock import FileLock, Timeout
 
 from cnnzoo.data.catalog import DataSource
@@ -23,6 +21,7 @@ from cnnzoo.files import write_whole
 from cnnzoo.training.recipe import Recipe
 
 MODEL = "model.keras"
+WEIGHTS = "model.weights.h5"  # in its place in a run that ships: they do not depend on the release of Keras
 HISTORY = "history.csv"
 RECORD = "run.json"
 CURVES = "curves.png"
@@ -47,7 +46,7 @@ class RunFolder:
 
     Attributes:
         path: Where it is.
-        begun_by: "train" or "fit": which of them can take it up again.
+        begun_by: "train", "fit" or "finetune": what writes it. A run that lies there already names its own.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: bool = False, begun_by: str = "fit") -> None:
@@ -66,8 +65,8 @@ class RunFolder:
             OSError: It cannot be made there.
         """
         if os.path.lexists(self.path):
-            how = f", or g{self.how_to_go_on()[1:]}" if self.is_unfinished else "."
-            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name{how}")
+            how = f" It holds an unfinished run. {self.how_to_go_on()}" if self.is_unfinished else ""
+            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name.{how}")
         missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
         try:
             self.path.mkdir(parents=True)
@@ -86,7 +85,7 @@ class RunFolder:
             OSError: It cannot be made or written.
         """
         if self._resume and not self.path.is_dir():
-            raise FileNotFoundError(f"There is no run folder '{self.path}'. Give one that `cnnzoo train` began.")
+            raise FileNotFoundError(f"There is no run folder '{self.path}'. Give one that `{self.begun_by}` began.")
         if not self._resume and not self._made:
             if self._is_abandoned():
                 self._made = [self.path]
@@ -118,12 +117,14 @@ class RunFolder:
     @property
     def is_unfinished(self) -> bool:
         """Whether there is a training here that can go on."""
-        if not any((self.path / name).exists() for name in (CHECKPOINT, STOPPED)):
-            return False
+        has_state = any((self.path / name).exists() for name in (CHECKPOINT, STOPPED))
+        return has_state and "metrics" not in (self._record() or {"metrics": None})
+
+    def _record(self) -> dict[str, Any] | None:
         try:
-            return "metrics" not in read_record(self.path / RECORD, finished=False)
+            return read_record(self.path / RECORD, finished=False)
         except (OSError, ValueError):
-            return False
+            return None
 
     def _has_something(self) -> bool:
         return any((self.path / name).exists() for name in (CHECKPOINT, STOPPED, MODEL))
@@ -135,12 +136,13 @@ class RunFolder:
                 parent.rmdir()
 
     def how_to_go_on(self) -> str:
-        """Say how the run goes on after a stop, from the last state that is whole."""
+        """Say how to resume the run from its last complete state, with what its record says that it was begun by."""
         if not self._has_something():
-            return "Nothing was kept yet: train again."
-        if self.begun_by == "train":
-            return f"Go on with `cnnzoo train --resume {self.path}`."
-        return f"Go on with the same call of `fit` and `resume=True`; the run lies in '{self.path}'."
+            return "Nothing was saved yet: train again."
+        begun_by = (self._record() or {"begun_by": self.begun_by})["begun_by"]
+        if begun_by == "train":
+            return f"Resume it with `cnnzoo train --resume {self.path}`."
+        return f"Resume it with the same call of `{begun_by}` and `resume=True`; the run folder is '{self.path}'."
 
     def remove(self, name: str) -> None:
         """Remove the file called ``name``, if there is one."""
@@ -256,17 +258,3 @@ def source_from(recorded: dict[str, Any]) -> DataSource:
     """Return the source of the images that a record names."""
     size = recorded["image_size"]
     return DataSource(**{**recorded, "image_size": None if size is None else tuple(size)})
-
-
-def read_model(path: Path) -> keras.Model:
-    """Read a model that Keras saved, without its optimiser.
-
-    Raises:
-        ValueError: The file is damaged.
-    """
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"'{path}' is not a Keras model file (expected a zip archive). Train again.")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever the damage happens to cause
-        raise ValueError(f"'{path}' cannot be read as a Keras model ({type(error).__name__}). Train again.") from error

@@ -150,6 +150,9 @@ def _place(record: dict[str, Any]) -> str:
 
 
 def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in ("backend", "keras"):  # first: another Keras may describe the same layers otherwise
+        if begun["versions"].get(name) != now["versions"].get(name):
+            yield name, begun["versions"].get(name), now["versions"].get(name)
     for part in ("model", "data", "recipe", "seed", "begun_by", "computation"):
         before, after = begun.get(part), now[part]
         if not isinstance(before, dict):
@@ -159,9 +162,6 @@ def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[s
         changed = (name for name in after if before.get(name) != after[name])
         # Keras numbers models without a name of their own
         yield from ((name, before.get(name), after[name]) for name in changed if (part, name) != ("model", "name"))
-    for name in ("backend", "keras"):
-        if begun["versions"].get(name) != now["versions"].get(name):
-            yield name, begun["versions"].get(name), now["versions"].get(name)
 
 
 def _without_place(data: dict[str, Any]) -> dict[str, Any]:

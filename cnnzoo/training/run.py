@@ -31,16 +31,17 @@ from cnnzoo.training.folder import (
     RECORD,
     SAMPLES,
     STATES,
+    WEIGHTS,
     History,
     RunFolder,
     read_history,
-    read_model,
     read_record,
     source_from,
     validated_on,
     write_history,
     write_record,
 )
+from cnnzoo.training.rebuild import read_network
 from cnnzoo.training.record import recorded_scale
 
 
@@ -237,10 +238,15 @@ def find_run(path: str | os.PathLike[str]) -> Path:
         path = trained_folder(network, shipped[0])
     if not path.is_dir():
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
-    folder = RunFolder(path, begun_by="train")
+    folder = RunFolder(path)
     if folder.is_unfinished:
         raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_go_on()}")
     return path
+
+
+def find_network(path: Path) -> Path:
+    """Return the file of the network in the run folder ``path``: the whole of it, or of one that ships its weights."""
+    return path / (WEIGHTS if (path / WEIGHTS).is_file() and not (path / MODEL).exists() else MODEL)
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -251,7 +257,8 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 
     Raises:
         FileNotFoundError: There is no such folder, or it lacks a file.
-        ValueError: One of its files is damaged.
+        ValueError: One of its files is damaged, or its network cannot be read by the Keras that is installed, nor
+            built from the record; the message says why.
 
     >>> load_run("runs/missing")
     Traceback (most recent call last):
@@ -259,10 +266,12 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
     """
     path = find_run(path)
-    for name in (MODEL, HISTORY, RECORD):
+    network = find_network(path)
+    for name in (network.name, HISTORY, RECORD):
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
-    run = Run(read_model(path / MODEL), read_history(path / HISTORY), read_record(path / RECORD), path)
+    record = read_record(path / RECORD)
+    run = Run(read_network(network, record), read_history(path / HISTORY), record, path)
     classes = count_classes(run.model)
     if len(run.class_names) != classes:
         raise ValueError(

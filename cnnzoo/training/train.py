@@ -167,8 +167,8 @@ def resume(
     record = read_record(path / RECORD, finished=False)
     check_unfinished(path, record)
     began, name = record["data"], record["model"]["name"]
-    if record.get("begun_by") != "train":
-        raise ValueError(f"The run '{path}' was begun by `fit`: make the same call with `resume=True`.")
+    if record["begun_by"] != "train":
+        raise ValueError(f"`resume` takes runs that `train` began. {RunFolder(path).how_to_go_on()}")
     chosen = Recipe(**record["recipe"])
     _check_options(record, chosen, options)
     source = _moved(path, source_from(began["source"]), data, data_path)

@@ -54,7 +54,7 @@ def test_the_card_says_how_the_weights_came_about(card):
 
 def test_what_ships_is_small_and_names_no_place():
     files = list(trained_folder("lenet5", "mnist").iterdir())
-    assert sorted(file.name for file in files) == ["history.csv", "model.keras", "run.json"]
+    assert sorted(file.name for file in files) == ["history.csv", "model.weights.h5", "run.json"]
     assert sum(file.stat().st_size for file in files) < 320_000
     assert os.sep not in json.dumps(json.loads((trained_folder("lenet5", "mnist") / "run.json").read_text()))
 

@@ -57,11 +57,12 @@ def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_
 
 
 def test_cached_features_train_the_top_as_the_frozen_backbone_does(photos, weights, tmp_path):
-    run = quick(photos, weights, out=tmp_path / "run", seed=3)
+    recipe = Recipe(epochs=5, batch_size=8, learning_rate=0.01, precision="float32")
+    run = quick(photos, weights, out=tmp_path / "run", seed=3, recipe=recipe)
     dataset = cnnzoo.data.load_folder(photos, 32, seed=3)
     keras.utils.set_random_seed(3)
     model = classifier("vgg16", class_names=dataset.class_names, weights=weights, input_shape=(32, 32, 3))
-    through = fit(model, *dataset, recipe=Recipe(epochs=5, batch_size=8, learning_rate=0.01), seed=3, progress=False)
+    through = fit(model, *dataset, recipe=recipe, seed=3, progress=False)
     assert through.history["accuracy"] == run.history["accuracy"]
     np.testing.assert_allclose(through.history["loss"], run.history["loss"], rtol=1e-3)
     assert run.history["accuracy"][-1] >= 0.9  # there is something to compare

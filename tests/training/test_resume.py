@@ -70,16 +70,16 @@ class SignalAt(keras.callbacks.Callback):
 @pytest.mark.parametrize(("number", "calls"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 4)])
 def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, capfd, number, calls):
     out = tmp_path / "run"
-    message = rf"which is saved\. Go on with the same call of `fit` and `resume=True`; the run lies in '{out}'"
+    message = rf"which is saved\. Resume it with the same call of `fit` and `resume=True`; the run folder is '{out}'"
     with pytest.raises(KeyboardInterrupt, match=message):
         fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False, callbacks=[SignalAt(number, calls)])
     within = [] if calls == 4 else [STOPPED]  # with the fourth call, the epoch is whole
     assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "run.json", *within]
     position, _ = read_checkpoint(out / (within or [CHECKPOINT])[0])
     assert (position.epoch, position.step) == {1: (1, 32), 2: (1, 64), 4: (2, 0)}[calls]
-    with pytest.raises(FileNotFoundError, match=r"is not finished\. Go on with `cnnzoo train --resume"):
+    with pytest.raises(FileNotFoundError, match=r"is not finished\. Resume it with the same call of `fit`"):
         load_run(out)
-    with pytest.raises(FileExistsError, match=r"Give a new name, or go on with the same call of `fit`"):
+    with pytest.raises(FileExistsError, match=r"It holds an unfinished run\. Resume it with the same call of `fit`"):
         fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False)
     resumed = fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True)
     said = capfd.readouterr()
@@ -199,7 +199,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(small, small_disk):
 
     out = small_disk / "run"
     with pytest.raises(
-        OSError, match=r"checkpoint\.npz' cannot be written \(No space left on device\)\. Make room\. Go on"
+        OSError, match=r"checkpoint\.npz' cannot be written \(No space left on device\)\. Make room\. Resume it with"
     ):
         start(out=out)
     assert read_checkpoint(out / CHECKPOINT)[0].epoch == 1
@@ -382,8 +382,16 @@ def test_what_fit_began_is_not_for_resume(small, tmp_path):
     out = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         fit(network(), *small, recipe=MANY_STEPS, out=out, data="digits", callbacks=[SignalAt(signal.SIGINT, 1)])
-    with pytest.raises(ValueError, match=r"was begun by `fit`: make the same call with `resume=True`"):
+    with pytest.raises(ValueError, match=r"takes runs that `train` began\. Resume it with the same call of `fit`"):
         resume(out)
+
+
+def test_what_train_began_is_resumed_by_the_command_whoever_asks(small, stopped):
+    command = rf"Resume it with `cnnzoo train --resume {stopped}`"
+    with pytest.raises(FileNotFoundError, match=command):
+        load_run(stopped)
+    with pytest.raises(FileExistsError, match=command):
+        fit(network(), *small, recipe=MANY_STEPS, out=stopped, progress=False)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -418,10 +426,21 @@ def test_what_decides_the_weights_must_be_the_same(small, tmp_path, part):
         train_split = Split(train_split.images[::-1], train_split.labels[::-1])
     else:
         record = json.loads((tmp_path / "run" / "run.json").read_text())
-        record["computation"][part] = {"precision": "mixed_bfloat16", "devices": 4}[part]
+        was = record["computation"]["precision"]
+        other = "float32" if was == "mixed_bfloat16" else "mixed_bfloat16"
+        record["computation"][part] = {"precision": other, "devices": 4}[part]
         (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match=f"A run goes on as it began: `{part}` is"):
         fit(model, train_split, test_split, recipe=MANY_STEPS, out=tmp_path / "run", resume=True, progress=False)
+
+
+def test_another_keras_is_named_before_the_layers_that_it_describes_otherwise(stopped):
+    record = json.loads((stopped / "run.json").read_text())
+    record["versions"]["keras"], record["model"]["layers"] = "99.1.0", "other"
+    (stopped / "run.json").write_text(json.dumps(record))
+    message = rf"`keras` is '99\.1\.0' there\. Received: keras='{keras.__version__}'"
+    with pytest.raises(ValueError, match=message):
+        resume(stopped, progress=False)
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):

@@ -52,7 +52,7 @@ import sys, numpy, cnnzoo
 from cnnzoo.training import join_team, train
 address, index, out = sys.argv[1:]
 team = join_team(address, 2, int(index))
-options = dict(limit=200, batch_size=40, epochs=2, augment=(), progress=False)
+options = dict(limit=200, batch_size=40, epochs=2, augment=(), precision="float32", progress=False)
 run = train("lenet5", out=out, team=team, **options)
 numpy.savez(f"{out}-{index}.npz", *run.model.get_weights())
 numpy.save(f"{out}-{index}-losses.npy", run.history["loss"])
@@ -68,7 +68,8 @@ def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path
     with first, second:
         assert all(np.array_equal(first[name], second[name]) for name in first.files)
     alone = "import sys; from cnnzoo.training import train; " + (
-        "train('lenet5', limit=200, batch_size=40, epochs=2, augment=(), out=sys.argv[1], progress=False)"
+        "train('lenet5', limit=200, batch_size=40, epochs=2, augment=(), precision='float32', out=sys.argv[1], "
+        "progress=False)"
     )
     subprocess.run([sys.executable, "-c", alone, str(tmp_path / "alone")], env=environment(), check=True)
     losses = [np.load(tmp_path / f"run-{index}-losses.npy") for index in range(2)]
@@ -206,8 +207,8 @@ cpu, *_ = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.distribute.MirroredStrategy = lambda make=tf.distribute.MirroredStrategy: make(["CPU:0", "CPU:1"])
 from cnnzoo.training import Team, train
-team = Team(devices=int(sys.argv[1]))
-run = train("lenet5", limit=200, batch_size=40, epochs=2, out=sys.argv[2], progress=False, team=team)
+options = dict(limit=200, batch_size=40, epochs=2, precision="float32", progress=False)
+run = train("lenet5", out=sys.argv[2], team=Team(devices=int(sys.argv[1])), **options)
 print(*run.history["loss"])
 """
 
