@@ -66,6 +66,11 @@ class Batches:
         )
 
 
+def with_targets(model: keras.Model, split: Split) -> Split:
+    """Return ``split``, of class numbers, with what the loss compares the outputs with: a column for a single one."""
+    return Split(split.images, split.labels[:, None]) if model.output_shape[-1] == 1 else split
+
+
 def run_epochs(
     twin: keras.Model,
     batches: Batches,

@@ -25,7 +25,7 @@ from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, steps_an_epoch
 from cnnzoo.evaluation.evaluate import check_class_names, check_split, evaluate
 from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Position, Store
-from cnnzoo.training.engine import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu
+from cnnzoo.training.engine import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu, with_targets
 from cnnzoo.training.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
 from cnnzoo.training.keeper import Diverged, Interrupted, Keeper
 from cnnzoo.training.memory import check_memory, is_out_of_memory, smaller_batch
@@ -140,7 +140,8 @@ def fit(
         begun_by=folder.begun_by if folder else "fit",
         scale=scale,
     )
-    batches = Batches(train, validation, recipe, image_size, seed, team, scale)
+    targets = with_targets(model, train), with_targets(model, validation)
+    batches = Batches(*targets, recipe, image_size, seed, team, scale)
 
     with folder or nullcontext(), seeded(seed):
         if folder:

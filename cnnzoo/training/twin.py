@@ -114,15 +114,11 @@ def _first_layer(model: keras.Model) -> keras.Layer:
 def move_weights(twin: keras.Model, model: keras.Model) -> None:
     """Give ``model`` the weights of its twin; those of the first layer as they act on plain pixels."""
     model.set_weights(twin.get_weights())
-    for own, trained in zip(_layers(model), _layers(twin), strict=True):
+    layers = ([layer for layer in flat_layers(each) if layer.weights] for each in (model, twin))
+    for own, trained in zip(*layers, strict=True):
         if isinstance(trained, NormalizedConv2D):
             kernel, bias = fold(trained.kernel, trained.statistics)
             own.set_weights([kernel, trained.bias + bias])
-
-
-def _layers(model: keras.Model) -> list[keras.Layer]:
-    """Return all layers but the inputs, which a sequential model does not list."""
-    return [layer for layer in flat_layers(model) if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def pixel_statistics(split: Split, scale: Scale) -> Statistics:

@@ -129,7 +129,8 @@ def test_whole_numbers_are_scaled_as_the_network_takes_them():
     model = looks_at_a_corner()
     as_bytes = (images * 255).astype(np.uint8)
     for method in (gradcam, occlusion):
-        np.testing.assert_allclose(method(model, as_bytes), method(model, as_bytes / np.float32(255)), atol=1e-6)
+        heat = method(model, as_bytes, scale="unit")
+        np.testing.assert_allclose(heat, method(model, as_bytes / np.float32(255)), atol=1e-6)
 
 
 def test_nothing_that_speaks_for_a_class_gives_no_heat():

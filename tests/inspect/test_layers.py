@@ -204,8 +204,10 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(ValueError, match="functional or sequential"):
         layer_table(Subclassed())
-    with pytest.raises(ValueError, match="functional or sequential"):
-        layer_table(keras.Sequential([layers.Dense(1)]))  # not built
+    with pytest.raises(ValueError, match="must be built"):
+        layer_table(keras.Sequential([layers.Dense(1)]))
+    with pytest.raises(ValueError, match=r"Received the string 'vgg19': `cnnzoo\.create_model` builds"):
+        layer_table("vgg19")
 
 
 def test_formats_hold_every_row_and_the_totals():

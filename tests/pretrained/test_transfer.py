@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo._keras.scale import scale_of
 from cnnzoo.pretrained import classifier, freeze, unfreeze
 
 
@@ -157,4 +158,16 @@ def test_bad_arguments_are_refused(options, message):
 def test_a_backbone_must_give_maps_or_vectors():
     backbone = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Reshape((32, 96))])
     with pytest.raises(ValueError, match="`backbone` must give maps or vectors"):
+        classifier(backbone, num_classes=2, scale="unit")
+
+
+def test_a_backbone_whose_range_of_pixels_nothing_tells_is_refused():
+    inputs = keras.Input((32, 32, 3))
+    backbone = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
+    with pytest.raises(ValueError, match=r"Nothing tells what range of pixels.*pass `scale='unit'`"):
         classifier(backbone, num_classes=2)
+    model = classifier(backbone, num_classes=2, scale="unit")
+    assert scale_of(model) == "unit"
+    of_bytes = keras.Model(inputs, keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs)))
+    with pytest.raises(ValueError, match=r"must take images in \[0, 1\].*Received one for \[0, 255\]"):
+        classifier(of_bytes, num_classes=2)
