@@ -26,7 +26,8 @@ def occlusion(
 
     Args:
         model: A classifier of images.
-        images: Of shape (n, height, width, channels), float in the range that ``model`` takes, or uint8.
+        images: Of shape (n, height, width, channels), or (n, channels, height, width) where ``model`` takes these;
+            float in the range that ``model`` takes, or uint8.
         class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
         patch_size: Side of the square, in pixels, at most the image's shorter; None takes an eighth of its longer.
         strides: Pixels from one place to the next; None takes half the square.
