@@ -281,7 +281,8 @@ def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """
     if images.ndim != 4 or heat.shape != images.shape[:3]:
         raise ValueError(
-            f"There must be heat for each image. Received: images of shape {images.shape}, heat of shape {heat.shape}"
+            "There must be heat for each image, and the images must have their channels last. "
+            f"Received: images of shape {images.shape}, heat of shape {heat.shape}"
         )
     floats = as_float(images)
     grey = floats.mean(axis=-1, keepdims=True) if floats.shape[-1] == 3 else floats[..., :1]
@@ -324,7 +325,7 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
 
     Args:
         maps: By the layer's name, arrays of shape (1, height, width, channels), as ``cnnzoo.inspect.features`` gives
-            them for one image.
+            them for one image; those of a layer with the channels first as ``np.moveaxis(values, 1, -1)``.
         image: The image itself, in [0, 1] of shape (height, width, channels), drawn above them; None draws none.
         columns: Maps a row, at least 1: those with the largest mean, which say most of the image.
 

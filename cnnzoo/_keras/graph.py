@@ -64,7 +64,7 @@ def graph_inputs(model: keras.Model) -> list[Tensor]:
     Raises:
         ValueError: ``model`` is subclassed or not built: it does not say how its layers are connected.
     """
-    if not _is_graph(model):
+    if not is_graph(model):
         raise ValueError(
             "`model` must be a functional or sequential Keras model that is built: others do not say how their layers "
             f"are connected. Received: {type(model).__name__} '{model.name}'"
@@ -87,14 +87,6 @@ def graph_outputs(model: keras.Model) -> list[Tensor]:
         except StopIteration as end:
             outputs: list[Tensor] = end.value
             return outputs
-
-
-def takes_channels_first(model: keras.Model) -> bool:
-    """Tell whether ``model`` takes images of shape (n, channels, height, width); of one without a graph, Keras' way."""
-    if not _is_graph(model):
-        return bool(keras.config.image_data_format() == "channels_first")
-    image = graph_inputs(model)[0]
-    return len(image.shape) > 1 and image.channels == 0
 
 
 def _orders_of_inputs(model: keras.Model, inputs: Sequence[Tensor]) -> list[int]:
@@ -137,7 +129,7 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
     for node in _nodes(function):
         operation, name = node.operation, f"{prefix}{node.operation.name}"
         taken = [tensors[id(symbol)] for symbol in node.input_tensors]
-        if _is_graph(operation):
+        if is_graph(operation):
             given = yield from walk(operation, taken, f"{name}/")
         else:
             given = _outputs(node, taken)
@@ -151,7 +143,7 @@ def layer_names(model: keras.Model, prefix: str = "") -> Iterator[str]:
     for node in _nodes(_functional(model)):
         name = f"{prefix}{node.operation.name}"
         yield name
-        if _is_graph(node.operation):
+        if is_graph(node.operation):
             yield from layer_names(node.operation, f"{name}/")
 
 
@@ -168,7 +160,7 @@ def outputs_of(model: keras.Model, names: Collection[str]) -> dict[str, Any]:
         if operation.name in names:
             outputs.setdefault(operation.name, node.outputs[0])
         within = [name.removeprefix(prefix) for name in names if name.startswith(prefix) and name not in outputs]
-        if within and _is_graph(operation):
+        if within and is_graph(operation):
             # Beside the model itself, whose name it may not have
             part = keras.Model(operation.inputs, outputs_of(operation, within), name=f"{operation.name}_features")
             outputs |= {f"{prefix}{name}": symbol for name, symbol in part(node.input_tensors).items()}
@@ -194,7 +186,7 @@ def run(
     for node in _nodes(function):
         operation, name = node.operation, f"{prefix}{node.operation.name}"
         ends = any(id(symbol) in last for symbol in node.outputs)
-        if _is_graph(operation):
+        if is_graph(operation):
             taken = [tensors[id(symbol)] for symbol in node.input_tensors]
             given = run(operation, taken, call, f"{name}/", is_last=ends)
         else:
@@ -215,7 +207,8 @@ def _functional(model: keras.Model) -> Any:
     return model._functional if isinstance(model, keras.Sequential) else model
 
 
-def _is_graph(operation: Any) -> bool:
+def is_graph(operation: Any) -> bool:
+    """Tell whether ``operation`` is a model that says how its layers are connected."""
     return isinstance(operation, keras.Model) and hasattr(_functional(operation), "_nodes_by_depth")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from cnnzoo._keras.layout import check_channels_last
 from cnnzoo.arguments import shape_fits
 from cnnzoo.data.split import Split, class_numbers
 from cnnzoo.data.stream import raised_as_read, stream
@@ -27,7 +28,8 @@ def evaluate(
 
     Args:
         model: A classifier that takes images like those of ``split``; probabilities or logits.
-        split: Images of shape (n, height, width, channels) with labels of either form.
+        split: Images of shape (n, height, width, channels), or in the order that ``model`` takes, with labels of either
+            form.
         class_names: Names of the classes; None numbers them.
         image_size: Height and width that the images are resized to, batch by batch; None leaves their own.
 
@@ -37,6 +39,8 @@ def evaluate(
     Raises:
         ValueError: Images, labels or names do not fit the model.
     """
+    if image_size is not None:
+        check_channels_last(model, "to have them resized")
     check_split(model, split, "split", image_size)
     names = check_class_names(model, class_names)
     return Evaluation(names, class_numbers(split.labels), predict_probabilities(model, split.images, image_size))

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnzoo._keras.graph import graph_inputs, run, takes_channels_first, walk
+from cnnzoo._keras.graph import graph_inputs, run, walk
 from cnnzoo._keras.kinds import is_kind
+from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo.arguments import check_integer
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
 from cnnzoo.lookup import look_up

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo.arguments import check_integer
 from cnnzoo.evaluation.evaluate import gives_logits
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
@@ -48,7 +49,8 @@ def occlusion(
     (2, 32, 32)
     """
     images = check_images(model, images)
-    height, width = images.shape[1:3]
+    channels = 1 if takes_channels_first(model) else 3
+    height, width = np.moveaxis(images, channels, -1).shape[1:3]
     shorter = min(height, width)
     if patch_size is None:
         patch_size = min(max(max(height, width) // 8, 1), shorter)
@@ -62,7 +64,7 @@ def occlusion(
         (row, column) for row in _starts(height, patch_size, strides) for column in _starts(width, patch_size, strides)
     ]
     heat = [
-        _heat(model, image, index, score[index], places, patch_size, batch_size)
+        _heat(model, image, channels, index, score[index], places, patch_size, batch_size)
         for image, index, score in zip(images, classes, scores, strict=True)
     ]
     return normalized(np.stack(heat))
@@ -83,18 +85,20 @@ def _starts(side: int, patch_size: int, strides: int) -> list[int]:
 def _heat(
     model: keras.Model,
     image: np.ndarray,
+    channels: int,
     index: int,
     score: float,
     places: list[tuple[int, int]],
     patch_size: int,
     batch_size: int,
 ) -> np.ndarray:
-    falls, counts = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
-    color = image.mean(axis=(0, 1))
+    pixels = np.moveaxis(image, channels - 1, -1)
+    falls, counts = np.zeros(pixels.shape[:2], np.float32), np.zeros(pixels.shape[:2], np.float32)
+    color = pixels.mean(axis=(0, 1))
     for start in range(0, len(places), batch_size):
         part = places[start : start + batch_size]
         covered = np.repeat(image[None], len(part), axis=0)
-        for copy, (row, column) in zip(covered, part, strict=True):
+        for copy, (row, column) in zip(np.moveaxis(covered, channels, -1), part, strict=True):
             copy[row : row + patch_size, column : column + patch_size] = color
         outputs = keras.ops.convert_to_numpy(model.predict_on_batch(covered))
         for (row, column), outcome in zip(part, _scores(model, outputs), strict=True):

@@ -10,6 +10,8 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from cnnzoo._keras.graph import graph_outputs, is_graph
+from cnnzoo._keras.layout import check_channels_last
 from cnnzoo.arguments import shape_fits
 from cnnzoo.data.folder import ImageFiles, list_image_files
 from cnnzoo.data.resize import check_image_size
@@ -69,11 +71,14 @@ def embed(
         shape = None if size is None else (*size, 3)
         model = load(model, weights=weights, preprocess=True, input_shape=shape)
     _check_outputs(model)
+    if image_size is not None or not isinstance(images, np.ndarray):
+        check_channels_last(model, "to be given files, or images to resize")
     pixels, names = _pixels(images, model, size, skip_broken)
     scale = scale_for(model, pixels.dtype)
     _warn_of_range(pixels, scale)
-    batches = _batches(model, pixels, scale, size, batch_size)
-    width = model.output_shape[-1]
+    channels = graph_outputs(model)[0].channels + 1 if is_graph(model) else len(model.output_shape) - 1
+    batches = _batches(model, pixels, scale, size, batch_size, channels)
+    width = model.output_shape[channels]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
         for start, batch in batches:
@@ -130,8 +135,9 @@ def _batches(
     scale: Scale | None,
     image_size: tuple[int, int] | None,
     batch_size: int | None,
+    channels: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Predict batch by batch: the position of the first image, and the vectors."""
+    """Predict batch by batch: the position of the first image, and the vectors; ``channels`` is the axis of those."""
     # The stream gives whole numbers in [0, 1]
     factor = 255.0 if scale == "byte" and images.dtype == np.uint8 else 1.0
     if batch_size is None:
@@ -142,7 +148,7 @@ def _batches(
         for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size):
             vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy() * factor))
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
-                vectors = vectors.mean(axis=(1, 2), dtype=np.float32)
+                vectors = np.moveaxis(vectors, channels, -1).mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)
             start += len(vectors)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from cnnzoo._keras.graph import graph_outputs
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.lookup import look_up
 from cnnzoo.models.building import InputShape
@@ -105,7 +106,8 @@ def find_layer(model: keras.Model, beginning: str) -> int:
 
 def _vectors(backbone: keras.Model) -> keras.KerasTensor:
     if len(backbone.output_shape) == 4:
-        return keras.layers.GlobalAveragePooling2D(name=POOLED)(backbone.output)
+        order = "channels_first" if graph_outputs(backbone)[0].channels == 0 else "channels_last"
+        return keras.layers.GlobalAveragePooling2D(data_format=order, name=POOLED)(backbone.output)
     if len(backbone.output_shape) != 2:
         raise ValueError(f"`backbone` must give maps or vectors. Received one that gives: {backbone.output_shape}")
     return backbone.output

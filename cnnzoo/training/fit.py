@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 import cnnzoo
+from cnnzoo._keras.layout import check_channels_last
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.sampling import hold_out
@@ -86,8 +87,8 @@ def fit(
         The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
 
     Raises:
-        ValueError: Images, labels, names or ``seed`` do not fit, there is no such recipe, or a run is resumed with
-            other arguments or is finished.
+        ValueError: Images, labels, names or ``seed`` do not fit, ``model`` takes images with the channels first, there
+            is no such recipe, or a run is resumed with other arguments or is finished.
         FileExistsError: ``out`` exists already.
         FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
         BlockingIOError: Another process is writing ``out``.
@@ -107,6 +108,7 @@ def fit(
     if class_names is None and source and source.name in DATA_CARDS:
         class_names = data_card(source.name).class_names
     names = check_class_names(model, class_names)
+    check_channels_last(model, "to be trained")
     check_split(model, train, "train", image_size)
     check_split(model, test, "test", image_size)
     train, test = (Split(split.images, class_numbers(split.labels)) for split in (train, test))
