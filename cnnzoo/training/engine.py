@@ -14,6 +14,7 @@ from cnnzoo.data.stream import Start, stream
 from cnnzoo.evaluation.evaluate import batch_size_for, gives_logits
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.training.keeper import Guard, Keeper
+from cnnzoo.training.normalization import layers_to_normalize
 from cnnzoo.training.optimizer import build_optimizer, set_weight_decay
 from cnnzoo.training.precision import choose_precision, list_gpus
 from cnnzoo.training.recipe import Recipe
@@ -81,10 +82,13 @@ def run_epochs(
         )
 
 
-def compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int, team: Team) -> tuple[keras.Model, str]:
-    """Return the network as it is trained, ready for it, and the precision with its reason, in words."""
+def compiled_twin(
+    model: keras.Model, train: Split, recipe: Recipe, steps: int, team: Team
+) -> tuple[keras.Model, list[str]]:
+    """Return the network as it is trained, ready for it, and notes: its precision, and why pixels stay as they are."""
     policy, reason = choose_precision(recipe.precision)
-    twin = build_twin(model, policy, pixel_statistics(train) if recipe.normalize else None)
+    normalizing, why_not = layers_to_normalize(model) if recipe.normalize else ([], "")
+    twin = build_twin(model, policy, pixel_statistics(train) if normalizing else None)
     set_weight_decay(twin, recipe)
     metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if recipe.patience:
@@ -99,7 +103,7 @@ def compiled_twin(model: keras.Model, train: Split, recipe: Recipe, steps: int, 
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
     )
     twin.optimizer.build(twin.trainable_variables)
-    return twin, f"{policy}: {reason}"
+    return twin, [f"{policy}: {reason}", why_not]
 
 
 def _loss(recipe: Recipe, from_logits: bool, num_classes: int) -> Any:

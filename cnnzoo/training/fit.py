@@ -143,10 +143,10 @@ def fit(
             warnings.warn(tight, stacklevel=2)
         failure = None
         with team.scope(), _explained(recipe, team, folder):
-            twin, precision = compiled_twin(model, train, recipe, steps, team)
+            twin, notes = compiled_twin(model, train, recipe, steps, team)
             keeper.restore(twin)
             if bar:
-                print(_headline(record, recipe, [precision, tight], team, keeper, folder), flush=True)
+                print(_headline(record, recipe, [*notes, tight], team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
                     batches = Batches(train, validation, recipe, image_size, seed, team)

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnzoo.data.split import Split, as_float
 from cnnzoo.models.building import flat_layers
+from cnnzoo.training.normalization import layers_to_normalize
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)
 
@@ -29,7 +30,8 @@ class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ship
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve plain pixels with the kernel for normalised ones."""
         scaled, bias = (keras.ops.cast(part, kernel.dtype) for part in fold(kernel, self.statistics))
-        return super().convolution_op(inputs, scaled) + bias
+        outputs = super().convolution_op(inputs, scaled)
+        return outputs + (bias if self.data_format == "channels_last" else bias[:, None, None])
 
 
 def fold(kernel: Any, statistics: Statistics) -> tuple[Any, Any]:
@@ -48,12 +50,13 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
     Args:
         model: A functional or sequential model.
         policy: A Keras dtype policy; the last layer keeps its own.
-        statistics: The first layer's weights are taken to act on pixels normalised by these; None leaves the pixels.
+        statistics: The weights that the pixels meet first are taken to act on pixels normalised by these; None leaves
+            the pixels. See ``layers_to_normalize``.
 
     Raises:
         ValueError: The model is of another kind, or its first layer cannot normalise.
     """
-    first = _first_layer(model) if statistics else None
+    normalizing = layers_to_normalize(model)[0] if statistics else []
     last = model.layers[-1]
 
     def copy(layer: Any) -> Any:
@@ -64,7 +67,7 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
             config["dtype"] = policy
         if layer is last and config.get("activation") == "softmax":
             config["activation"] = "linear"
-        if layer is not first:
+        if not any(layer is each for each in normalizing):
             return layer.__class__.from_config(config)
         normalized = NormalizedConv2D.from_config(config)
         normalized.statistics = statistics
@@ -77,27 +80,18 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
             f"`model` must be a functional or a sequential model. Received: {type(model).__name__}"
         ) from error
     twin.set_weights(model.get_weights())
+    for own, copied in zip(model.weights, twin.weights, strict=True):  # a weight may be frozen by itself
+        copied.trainable = own.trainable
     for layer in flat_layers(twin):
         if isinstance(layer, keras.layers.Normalization):  # works with what it makes of its weights as they are loaded
             layer.finalize_state()
     return twin
 
 
-def _first_layer(model: keras.Model) -> keras.Layer:
-    first = next(layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer))
-    takes_pixels = type(first) is keras.layers.Conv2D and first.use_bias and first.groups == 1
-    if not takes_pixels or first.input is not model.inputs[0]:
-        raise ValueError(
-            "`normalize` needs a network that begins with a Conv2D with a bias and one group, which takes it over. "
-            f"Received one that begins with: {type(first).__name__} '{first.name}'"
-        )
-    return first
-
-
 def move_weights(twin: keras.Model, model: keras.Model) -> None:
     """Give ``model`` the weights of its twin; those of the first layer as they act on plain pixels."""
     model.set_weights(twin.get_weights())
-    for own, trained in zip(model.layers, twin.layers, strict=True):
+    for own, trained in zip(flat_layers(model), flat_layers(twin), strict=True):
         if isinstance(trained, NormalizedConv2D):
             kernel, bias = fold(trained.kernel, trained.statistics)
             own.set_weights([kernel, trained.bias + bias])
