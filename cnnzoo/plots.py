@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from cnnzoo.data.split import Dataset, as_float, class_numbers
+from cnnzoo.data.labels import class_numbers
+from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.files import check_new, write_whole
 from cnnzoo.fonts import Lettering, cut, letter, width_of
 

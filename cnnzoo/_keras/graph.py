@@ -13,6 +13,14 @@ from cnnzoo._keras.kinds import channels_of, is_kind, reordered
 Shape = tuple[Any, ...]  # sides, in numbers; None where one is open
 
 
+# By whether the model is a sequential one
+_NO_GRAPH = {
+    False: "`model` must be a functional or sequential Keras model: a subclassed one does not say how its layers are "
+    "connected. Build it as `keras.Model(inputs, outputs)`.",
+    True: "`model` must be built: its input shape is not known yet. Begin it with `keras.Input(shape)`.",
+}
+
+
 @dataclass
 class Tensor:
     """What flows from one call to the next.
@@ -62,12 +70,17 @@ def graph_inputs(model: keras.Model) -> list[Tensor]:
     """Return what ``model`` takes, to begin a walk with.
 
     Raises:
-        ValueError: ``model`` is subclassed or not built: it does not say how its layers are connected.
+        ValueError: ``model`` is no model, or subclassed or not built, and does not say how its layers are connected.
     """
+    if isinstance(model, str):
+        raise ValueError(
+            f"`model` must be a Keras model. Received the string '{model}': `cnnzoo.create_model` builds one."
+        )
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` must be a Keras model. Received: {type(model).__name__}")
     if not is_graph(model):
         raise ValueError(
-            "`model` must be a functional or sequential Keras model that is built: others do not say how their layers "
-            f"are connected. Received: {type(model).__name__} '{model.name}'"
+            f"{_NO_GRAPH[isinstance(model, keras.Sequential)]} Received: {type(model).__name__} '{model.name}'"
         )
     inputs = [Tensor(tuple(each.shape[1:]), each.dtype) for each in model.inputs]
     orders = _orders_of_inputs(model, inputs)
@@ -124,7 +137,7 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
     Returns:
         What ``model`` gives, to a generator that yields from this one.
     """
-    function = _functional(model)
+    function = functional(model)
     tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
     for node in _nodes(function):
         operation, name = node.operation, f"{prefix}{node.operation.name}"
@@ -140,7 +153,7 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
 
 def layer_names(model: keras.Model, prefix: str = "") -> Iterator[str]:
     """Give the names of the layers of ``model`` as ``walk`` does, and those of the models within it."""
-    for node in _nodes(_functional(model)):
+    for node in _nodes(functional(model)):
         name = f"{prefix}{node.operation.name}"
         yield name
         if is_graph(node.operation):
@@ -155,7 +168,7 @@ def outputs_of(model: keras.Model, names: Collection[str]) -> dict[str, Any]:
         names: Of ``layer_names``; of a layer that gives several outputs, the first is meant.
     """
     outputs: dict[str, Any] = {}
-    for node in _nodes(_functional(model)):
+    for node in _nodes(functional(model)):
         operation, prefix = node.operation, f"{node.operation.name}/"
         if operation.name in names:
             outputs.setdefault(operation.name, node.outputs[0])
@@ -168,30 +181,34 @@ def outputs_of(model: keras.Model, names: Collection[str]) -> dict[str, Any]:
 
 
 def run(
-    model: keras.Model, inputs: Sequence[Any], call: Callable[..., Any], prefix: str = "", *, is_last: bool = True
+    model: keras.Model,
+    inputs: Sequence[Any],
+    call: Callable[..., Any],
+    prefix: str = "",
+    *,
+    trail: Collection[int] = (),
 ) -> list[Any]:
     """Compute what ``model`` makes of ``inputs``, with a hand in each call.
 
     Args:
         model: A functional or sequential model, as ``graph_inputs`` takes.
         inputs: Tensors.
-        call: Is called with a layer's name, as ``walk`` gives it, the layer, whether the outputs of ``model`` are this
-            layer's, and then what the layer takes; returns what is to be taken as the layer's output.
+        call: Is called with a layer's name, as ``walk`` gives it, the layer, whether its output is on the trail, and
+            then what the layer takes; returns what is to be taken as the layer's output.
         prefix: Of the names.
-        is_last: Whether the outputs of ``model`` are those of the whole.
+        trail: The ids of symbols that matter to ``call``; those within a model only where its own output is among them.
     """
-    function = _functional(model)
+    function = functional(model)
     tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
-    last = {id(symbol) for symbol in function.outputs} if is_last else set()
     for node in _nodes(function):
         operation, name = node.operation, f"{prefix}{node.operation.name}"
-        ends = any(id(symbol) in last for symbol in node.outputs)
+        is_on_trail = any(id(symbol) in trail for symbol in node.outputs)
         if is_graph(operation):
             taken = [tensors[id(symbol)] for symbol in node.input_tensors]
-            given = run(operation, taken, call, f"{name}/", is_last=ends)
+            given = run(operation, taken, call, f"{name}/", trail=trail if is_on_trail else ())
         else:
             arguments, options = node.arguments.fill_in(tensors)
-            given = keras.tree.flatten(call(name, operation, ends, *arguments, **options))
+            given = keras.tree.flatten(call(name, operation, is_on_trail, *arguments, **options))
         tensors.update(zip(map(id, node.outputs), given, strict=True))
     return [tensors[id(symbol)] for symbol in function.outputs]
 
@@ -202,14 +219,33 @@ def _nodes(function: Any) -> Iterator[Any]:
         yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
 
 
-def _functional(model: keras.Model) -> Any:
+def call_on(node: Any, values: Any) -> Any:
+    """Return what a call in a graph, of a single tensor, makes of ``values`` when nothing is trained."""
+    (symbol,) = node.input_tensors
+    arguments, options = node.arguments.fill_in({id(symbol): values})
+    if getattr(node.operation, "_call_has_training_arg", False):
+        options["training"] = False
+    return node.operation(*arguments, **options)
+
+
+def producers(function: Any) -> dict[int, Any]:
+    """Return the calls of a graph, as Keras keeps them, by the ids of the symbols that they give."""
+    return {id(symbol): node for node in _nodes(function) for symbol in node.outputs}
+
+
+def consumers(function: Any, symbol: Any) -> list[Any]:
+    """Return the calls of a graph that take ``symbol``."""
+    return [node for node in _nodes(function) if any(each is symbol for each in node.input_tensors)]
+
+
+def functional(model: keras.Model) -> Any:
     """Return the graph of ``model``: Keras keeps that of a sequential one inside it."""
     return model._functional if isinstance(model, keras.Sequential) else model
 
 
 def is_graph(operation: Any) -> bool:
-    """Tell whether ``operation`` is a model that says how its layers are connected."""
-    return isinstance(operation, keras.Model) and hasattr(_functional(operation), "_nodes_by_depth")
+    """Tell whether ``operation`` is a model whose graph is known."""
+    return isinstance(operation, keras.Model) and hasattr(functional(operation), "_nodes_by_depth")
 
 
 def _outputs(node: Any, taken: Sequence[Tensor]) -> list[Tensor]:

@@ -56,7 +56,7 @@ def color_components(split: Split) -> np.ndarray:
         Float32 of shape (3, 3): a row a component.
 
     Raises:
-        ValueError: The images have no three channels.
+        ValueError: The images have no three channels, or their pixels do not lie in [0, 1].
     """
     images = split.images
     if images.shape[-1] != 3:
@@ -64,6 +64,11 @@ def color_components(split: Split) -> np.ndarray:
     step = -(-len(images) // COLOR_SAMPLE)
     sample = np.asarray(images[::step], np.float64).reshape(-1, 3)
     sample = sample / 255 if images.dtype == np.uint8 else sample
+    if sample.min() < 0 or sample.max() > 1:
+        raise ValueError(
+            "The augmentation 'color' needs pixels in [0, 1], to which it cuts what it makes. Received values from "
+            f"{sample.min():g} to {sample.max():g}"
+        )
     variances, vectors = np.linalg.eigh(np.cov(sample, rowvar=False))
     components: np.ndarray = (vectors * np.sqrt(np.maximum(variances, 0))).T.astype(np.float32)
     return components

@@ -3,7 +3,8 @@
 import numpy as np
 
 from cnnzoo.arguments import check_integer, check_seed
-from cnnzoo.data.split import Split, class_numbers, take
+from cnnzoo.data.labels import class_numbers
+from cnnzoo.data.split import Split, take
 
 
 def sample_indices(labels: np.ndarray, size: int, *, seed: int = 0, stratified: bool = True) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ class Split(NamedTuple):
     Attributes:
         images: Float32 in [0, 1], or uint8 from 0 to 255, of shape (n, height, width, channels). ``load_folder`` gives
             ``ImageFiles``, which stay on disk until they are indexed.
-        labels: Class numbers, int64 of shape (n,); float32 of shape (n, classes) when one-hot.
+        labels: Class numbers, int64 of shape (n,); float32 of shape (n, classes) when one-hot. Whatever takes a split
+            also takes a pair of arrays with labels as ``check_labels`` takes them.
     """
 
     images: np.ndarray
@@ -43,6 +44,42 @@ class Dataset:
         return iter((self.train, self.test))
 
 
+def as_split(value: Any, name: str) -> Split:
+    """Return a pair of images and labels as a split of arrays; images on disk stay there.
+
+    Raises:
+        ValueError: ``value`` is no pair of arrays; the message says what to do.
+    """
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"`{name}` must be a pair of arrays, (images, labels). Received: {_described(value)}")
+    images, labels = value
+    return Split(images if hasattr(images, "select") else _as_array(images, name), _as_array(labels, name))
+
+
+def _as_array(values: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"`{name}` must be a pair of arrays, (images, labels). Received a {type(values).__name__} of arrays of "
+            "different shapes"
+        ) from error
+
+
+def _described(value: Any) -> str:
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    if isinstance(value, Dataset):
+        return f"{kind}. Give its parts, `.train` and `.test`"
+    if hasattr(value, "as_numpy_iterator"):
+        return (
+            f"{kind}, a tf.data.Dataset. Collect it first: "
+            "`images, labels = map(np.concatenate, zip(*dataset.as_numpy_iterator()))` of one in batches"
+        )
+    if isinstance(value, tuple | list):
+        return f"{kind} of length {len(value)}"
+    return kind
+
+
 def take(split: Split, positions: np.ndarray) -> Split:
     """Return the images at ``positions`` with their labels; images on disk stay there."""
     images = split.images
@@ -60,8 +97,3 @@ def one_hot_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Return class numbers of shape (n,) as float32 rows of shape (n, num_classes)."""
     rows: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]
     return rows
-
-
-def class_numbers(labels: np.ndarray) -> np.ndarray:
-    """Return labels of either form as class numbers of shape (n,)."""
-    return labels if labels.ndim == 1 else labels.argmax(axis=1)

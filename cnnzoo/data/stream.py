@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from cnnzoo._keras.scale import LARGEST, Scale, check_scale
 from cnnzoo.arguments import check_integer, check_seed
 from cnnzoo.data import augment as augmentation
 from cnnzoo.data.resize import check_image_size
@@ -64,6 +65,7 @@ def stream(
     seed: int = 0,
     start: Start | None = None,
     shard: Shard | None = None,
+    scale: Scale = "unit",
 ) -> tf.data.Dataset:
     """Stream ``split`` in batches.
 
@@ -82,9 +84,10 @@ def stream(
             batch of epoch 0. It moves on to the next epoch by itself; a stream that begins within an epoch is the rest
             of that one.
         shard: Share of every batch that is given, where several processes train together; None gives all of it.
+        scale: "unit" gives uint8 images as values in [0, 1], "byte" leaves them in [0, 255]. Floats stay as they are.
 
     Returns:
-        A dataset of pairs, of which every iteration is an epoch. Images are float32 in [0, 1] of shape
+        A dataset of pairs, of which every iteration is an epoch. Images are float32 of shape
         (batch, height, width, channels), labels are the split's.
 
     Raises:
@@ -98,6 +101,7 @@ def stream(
     """
     check_integer("batch_size", batch_size, least=1)
     check_seed(seed)
+    check_scale(scale)
     names = augmentation.check_augment(augment)
     images, labels = split[0], np.asarray(split[1])
     if len(images.shape) != 4 or len(images) < 1 or len(images) != len(labels):
@@ -116,7 +120,7 @@ def stream(
     number = tf.TensorSpec((), tf.int32)
     batches = tf.data.Dataset.from_generator(_iterations(start), output_signature=(number, number))
     batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed, shard)))
-    batches = batches.map(_as_written(_maker(Split(images, labels), changes, size)), num_parallel_calls=parallel)
+    batches = batches.map(_as_written(_maker(Split(images, labels), changes, size, scale)), num_parallel_calls=parallel)
     return batches.apply(tf.data.experimental.assert_cardinality(steps - start.batch))
 
 
@@ -185,9 +189,14 @@ def _parallel_calls(batch_size: int, size: tuple[int, ...], images: np.ndarray) 
     return int(np.clip(IN_FLIGHT // batch_bytes, 1, os.cpu_count() or 1))
 
 
-def _maker(split: Split, changes: list[Augmentation], size: tuple[int, ...]) -> Callable[..., tuple[tf.Tensor, ...]]:
+def _maker(
+    split: Split, changes: list[Augmentation], size: tuple[int, ...], scale: Scale
+) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Return a function from (positions, seed) to a batch of (images, labels)."""
     images, labels = split
+    is_whole = images.dtype == np.uint8
+    divides = is_whole and (scale == "unit" or bool(changes))  # augmentations know values in [0, 1]
+    multiplies = divides and scale == "byte"
     shrinks = size[0] * size[1] < math.prod(images.shape[1:3])
     pixel_type = tf.uint8 if images.dtype == np.uint8 else tf.float32
 
@@ -201,24 +210,27 @@ def _maker(split: Split, changes: list[Augmentation], size: tuple[int, ...]) -> 
     def make(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         pixels, batch_labels = tf.numpy_function(gather, [positions], (pixel_type, tf.as_dtype(labels.dtype)))
         pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
-        batch = _shrink(pixels, size) if shrinks else _scale(pixels)
+        batch = _shrink(pixels, size, divides) if shrinks else _as_floats(pixels, divides)
         for number, change in enumerate(changes):
             batch = change(batch, tf.random.experimental.stateless_fold_in(seed, number))
         if tuple(batch.shape[1:3]) != size:
             batch = tf.image.resize(batch, size)
+        if multiplies:
+            batch *= LARGEST["byte"]
         return batch, tf.ensure_shape(batch_labels, (None, *labels.shape[1:]))
 
     return make
 
 
-def _scale(pixels: tf.Tensor) -> tf.Tensor:
-    return tf.cast(pixels, tf.float32) / 255 if pixels.dtype == tf.uint8 else pixels
+def _as_floats(pixels: tf.Tensor, divides: bool) -> tf.Tensor:
+    floats = tf.cast(pixels, tf.float32)
+    return floats / LARGEST["byte"] if divides else floats
 
 
-def _shrink(pixels: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+def _shrink(pixels: tf.Tensor, size: tuple[int, ...], divides: bool) -> tf.Tensor:
     """Scale and resize image by image, before any augmentation: a batch of large floats would not fit the memory."""
     return tf.map_fn(
-        lambda image: tf.image.resize(_scale(image), size),
+        lambda image: tf.image.resize(_as_floats(image, divides), size),
         pixels,
         fn_output_signature=tf.float32,
         parallel_iterations=1,

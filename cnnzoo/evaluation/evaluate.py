@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from cnnzoo._keras.ending import check_classifier, class_probabilities, count_classes, find_ending
 from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo.arguments import shape_fits
-from cnnzoo.data.split import Split, class_numbers
+from cnnzoo.data.labels import check_labels
+from cnnzoo.data.pixels import check_pixels
+from cnnzoo.data.split import Split, as_split
 from cnnzoo.data.stream import raised_as_read, stream
 from cnnzoo.evaluation.metrics import Evaluation
 
@@ -23,44 +27,52 @@ def evaluate(
     *,
     class_names: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
+    scale: Scale | None = None,
 ) -> Evaluation:
     """Let ``model`` predict the images of ``split``.
 
     Args:
-        model: A classifier that takes images like those of ``split``; probabilities or logits.
-        split: Images of shape (n, height, width, channels), or in the order that ``model`` takes, with labels of either
-            form.
+        model: A classifier that takes images like those of ``split``: probabilities or logits, of which one output
+            tells two classes.
+        split: Images of shape (n, height, width, channels), or in the order that ``model`` takes, uint8 or float, and
+            their labels: class numbers of shape (n,) or (n, 1), or one-hot rows.
         class_names: Names of the classes; None numbers them.
         image_size: Height and width that the images are resized to, batch by batch; None leaves their own.
+        scale: The range of pixels that ``model`` takes, to which uint8 images are brought: "unit" for [0, 1], "byte"
+            for [0, 255]. Floats are taken as they are. None takes what the graph of ``model`` tells, or that it was
+            built or trained by this package.
 
     Returns:
         The predictions beside the truth, with accuracy, loss and confusion matrix.
 
     Raises:
-        ValueError: Images, labels or names do not fit the model.
+        ValueError: Images, labels or names do not fit the model, an image is not finite, or nothing tells what range of
+            pixels the model takes.
     """
+    check_classifier(model)
     if image_size is not None:
         check_channels_last(model, "to have them resized")
-    check_split(model, split, "split", image_size)
     names = check_class_names(model, class_names)
-    return Evaluation(names, class_numbers(split.labels), predict_probabilities(model, split.images, image_size))
+    images, labels = check_split(model, split, "split", image_size)
+    scale = scale_of(model) if scale is None else check_scale(scale)
+    check_pixels(images, scale, "split.images")
+    return Evaluation(names, labels, predict_probabilities(model, images, image_size, scale or "unit"))
 
 
 def predict_probabilities(
-    model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None = None
+    model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None = None, scale: Scale = "unit"
 ) -> np.ndarray:
-    """Return the class probabilities that ``model`` gives ``images``: float32 of shape (n, classes).
+    """Return the class probabilities that ``model`` gives ``images``: float32 of shape (n, classes), n at least 1.
 
-    A softmax is applied when the model gives logits. The images are taken, and resized, batch by batch.
+    A softmax, or a sigmoid, is applied when the model gives logits. The images are taken, and resized, batch by batch;
+    uint8 ones are brought to ``scale``.
     """
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
-    batches = stream(unlabelled, batch_size=batch_size, image_size=image_size)
+    batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
     with raised_as_read():
         outputs: np.ndarray = model.predict(batches, verbose=0)
-    if gives_logits(model):
-        outputs = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
-    return outputs
+    return class_probabilities(outputs, find_ending(model, lambda: outputs).kind)
 
 
 def batch_size_for(image_size: Sequence[int]) -> int:
@@ -68,53 +80,32 @@ def batch_size_for(image_size: Sequence[int]) -> int:
     return int(np.clip(BATCH_PIXELS // (image_size[0] * image_size[1]), *BATCH_SIZES))
 
 
-def gives_logits(model: keras.Model) -> bool:
-    """Tell whether the outputs of ``model`` are logits: no activation follows the last layer that can have one."""
-    for layer in reversed(model.layers):
-        if isinstance(layer, keras.Model):
-            return gives_logits(layer)
-        if isinstance(layer, keras.layers.Softmax):
-            return False
-        is_linear = getattr(layer, "activation", None) in (None, keras.activations.linear)
-        if not is_linear or layer.weights:
-            return is_linear
-    return True
+def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[int, int] | None = None) -> Split:
+    """Return ``split`` with class numbers as labels, whose images, resized, fit ``model``, a classifier.
 
+    Images of one channel may lack its axis.
 
-def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[int, int] | None = None) -> None:
-    """Raise ``ValueError`` unless the images, resized, and the labels of ``split`` fit each other and ``model``."""
-    images, labels = split
-    if not isinstance(labels, np.ndarray) or not hasattr(images, "shape"):
-        raise ValueError(f"`{name}` must hold arrays. Received: {type(images).__name__}, {type(labels).__name__}")
-    expected = tuple(model.input_shape[1:])
-    if len(expected) != 3 or len(model.output_shape) != 2:
-        raise ValueError(
-            "`model` must take images of shape (n, height, width, channels) and give outputs of shape (n, classes). "
-            f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
-        )
+    Raises:
+        ValueError: Images or labels do not fit each other or ``model``.
+    """
+    images, labels = as_split(split, name)
+    expected = tuple(model.inputs[0].shape[1:])
+    if images.ndim == 3 and expected[2] == 1:
+        images = images[..., None]
     shape = images.shape[1:] if image_size is None or images.ndim != 4 else (*image_size, images.shape[3])
     if images.ndim != 4 or not shape_fits(expected, shape):
         raise ValueError(f"`{name}.images` must be of shape (n, {_commas(expected)}). Received: {images.shape}")
-    if len(images) < 1 or len(images) != len(labels):
+    if len(images) < 1 or labels.ndim < 1 or len(images) != len(labels):
         raise ValueError(
             f"`{name}` must hold at least one image, and a label for each. "
-            f"Received: {len(images)} images, {len(labels)} labels"
+            f"Received: {len(images)} images, {len(labels) if labels.ndim else 'no'} labels"
         )
-    num_classes = model.output_shape[-1]
-    if labels.ndim == 2 and labels.shape[1] != num_classes:
-        raise ValueError(f"`{name}.labels` must have {num_classes} columns. Received: {labels.shape[1]}")
-    numbers = class_numbers(labels)
-    is_form = labels.ndim == 1 or (labels.ndim == 2 and bool(((labels == 0) | (labels == 1)).all()))
-    if not is_form or numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= num_classes:
-        raise ValueError(
-            f"`{name}.labels` must be class numbers from 0 to {num_classes - 1}, or one-hot rows. "
-            f"Received: {labels.dtype} of shape {labels.shape}, from {labels.min()} to {labels.max()}"
-        )
+    return Split(images, check_labels(labels, count_classes(model), f"{name}.labels"))
 
 
 def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the classes of ``model``, or raise ``ValueError`` when there are too few or too many."""
-    num_classes = model.output_shape[-1]
+    num_classes = count_classes(model)
     names = tuple(class_names) if class_names is not None else tuple(str(number) for number in range(num_classes))
     if not all(isinstance(name, str) for name in names):
         raise ValueError(f"The names of the classes must be strings. Received: {names}")

@@ -9,9 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.ending import Ending, class_scores, count_classes, find_ending, without_activation
 from cnnzoo._keras.graph import graph_inputs, run, walk
 from cnnzoo._keras.kinds import is_kind
 from cnnzoo._keras.layout import takes_channels_first
+from cnnzoo._keras.scale import Scale
 from cnnzoo.arguments import check_integer
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
 from cnnzoo.lookup import look_up
@@ -24,11 +26,14 @@ def gradcam(
     layer: str | None = None,
     *,
     batch_size: int = 16,
+    scale: Scale | None = None,
 ) -> np.ndarray:
     """Show what in each image speaks for a class: Grad-CAM, on any backend of Keras.
 
     The maps of ``layer`` are summed, each weighted by the mean gradient of the class' logit over it; what is negative
-    is cut off (section 3, equations 1 and 2). The gradient is that of the logit also where ``model`` ends in a softmax.
+    is cut off (section 3, equations 1 and 2). The gradient is that of the logit also where ``model`` ends in a softmax
+    or a sigmoid; where that is hidden within a layer, it is that of the probability's logarithm, or of its logit. Of a
+    single output, which tells two classes, the logit of the first is the negative.
 
     Args:
         model: A functional or sequential classifier of images; the layer may lie in a model within it.
@@ -38,6 +43,7 @@ def gradcam(
         layer: Name of the layer, as ``layer_table`` gives it; None takes the last whose maps have more than one pixel,
             pooling aside.
         batch_size: Images at a time, at least 1.
+        scale: The range of pixels that ``model`` takes, "unit" or "byte", as for ``cnnzoo.evaluation.evaluate``.
 
     Returns:
         Float32 in [0, 1] of shape (n, height, width), at the size of ``images``; 1 is the largest of each image, and
@@ -54,16 +60,17 @@ def gradcam(
     (2, 32, 32)
     """
     batch_size = check_integer("batch_size", batch_size, least=1)
+    images = check_images(model, images, scale)
     name, channels = _choose_layer(model, layer)
-    images = check_images(model, images)
     asked = check_classes(model, class_index, len(images))
+    ending = find_ending(model, lambda: model(images[:batch_size], training=False))
     heat = []
     for start in range(0, len(images), batch_size):
         batch = keras.ops.convert_to_tensor(images[start : start + batch_size])
-        maps, outputs = _forward(model, batch, name, None)
-        predicted = keras.ops.convert_to_numpy(keras.ops.argmax(outputs, axis=-1))
+        maps, scores = _forward(model, batch, name, None, ending)
+        predicted = keras.ops.convert_to_numpy(keras.ops.argmax(scores, axis=-1))
         classes = predicted if asked is None else asked[start : start + batch_size]
-        gradients = _gradients(model, batch, name, classes, keras.ops.zeros_like(maps))
+        gradients = _gradients(model, batch, name, classes, keras.ops.zeros_like(maps), ending)
         last = [np.moveaxis(each.astype(np.float32), channels, -1) for each in (gradients, _array(maps))]
         weights = last[0].mean(axis=(1, 2), keepdims=True)
         heat.append((weights * last[1]).sum(axis=-1))
@@ -91,32 +98,19 @@ def _choose_layer(model: keras.Model, layer: str | None) -> tuple[str, int]:
     raise ValueError("`model` must have a layer that gives maps. Received one without.")
 
 
-def _forward(model: keras.Model, batch: Any, name: str, change: Any) -> tuple[Any, Any]:
-    """Return the maps of the layer called ``name`` and the logits; ``change`` is added to the former."""
+def _forward(model: keras.Model, batch: Any, name: str, change: Any, ending: Ending) -> tuple[Any, Any]:
+    """Return the maps of the layer called ``name`` and each class' logit; ``change`` is added to the former."""
     seen: dict[str, Any] = {}
 
-    def call(called: str, operation: Any, ends: bool, *arguments: Any, **options: Any) -> Any:
-        given = (_without_softmax(operation) if ends else operation)(*arguments, **options)
+    def call(called: str, operation: Any, is_on_trail: bool, *arguments: Any, **options: Any) -> Any:
+        ends = is_on_trail and operation is ending.operation
+        given = (without_activation(operation) if ends else operation)(*arguments, **options)
         if called == name:
             seen["maps"] = given = given if change is None else given + change
         return given
 
-    (outputs,) = run(model, [batch], call)
-    return seen["maps"], outputs
-
-
-def _without_softmax(layer: Any) -> Callable[..., Any]:
-    """Return what gives the logits where ``layer`` makes probabilities of them."""
-    if isinstance(layer, keras.layers.Softmax):
-        return _identity
-    if getattr(layer, "activation", None) is not keras.activations.softmax:
-        return layer  # type: ignore[no-any-return]
-    if isinstance(layer, keras.layers.Activation):
-        return _identity
-    linear = type(layer).from_config({**layer.get_config(), "activation": None})
-    linear.build_from_config(layer.get_build_config())
-    linear.set_weights(layer.get_weights())
-    return linear  # type: ignore[no-any-return]
+    (outputs,) = run(model, [batch], call, trail=ending.trail)
+    return seen["maps"], class_scores(outputs, ending.kind_without_activation)
 
 
 def _resized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -126,17 +120,15 @@ def _resized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return pixels
 
 
-def _identity(values: Any, **options: Any) -> Any:
-    return values
-
-
-def _gradients(model: keras.Model, batch: Any, name: str, classes: np.ndarray, change: Any) -> np.ndarray:
+def _gradients(
+    model: keras.Model, batch: Any, name: str, classes: np.ndarray, change: Any, ending: Ending
+) -> np.ndarray:
     """Return the gradients of the logits of ``classes`` by the maps of the layer called ``name``."""
-    chosen = keras.ops.one_hot(classes, model.output_shape[-1])
+    chosen = keras.ops.one_hot(classes, count_classes(model))
 
     def score(change: Any) -> Any:
-        _, outputs = _forward(model, batch, name, change)
-        return keras.ops.sum(keras.ops.cast(outputs, "float32") * chosen)
+        _, scores = _forward(model, batch, name, change, ending)
+        return keras.ops.sum(scores * chosen)
 
     gradient: np.ndarray = keras.ops.convert_to_numpy(_BACKENDS[keras.config.backend()](score, change))
     return gradient

@@ -7,32 +7,31 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from cnnzoo._keras.ending import check_classifier, count_classes
+from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo.arguments import shape_fits
-from cnnzoo.pretrained.preprocessing import scale_for
+from cnnzoo.data.pixels import check_pixels, to_scale
 
 Classes = int | Sequence[int] | np.ndarray | None
 
 
-def check_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return ``images`` as float32 in the range that ``model`` takes.
+def check_images(model: keras.Model, images: np.ndarray, scale: Scale | None) -> np.ndarray:
+    """Return ``images`` as float32 in the range that ``model`` takes, ``scale`` where it is given.
 
     Raises:
-        ValueError: ``model`` is no classifier of images, or ``images`` do not fit it.
+        ValueError: ``model`` is no classifier of images, ``images`` do not fit it or are not finite, or they are uint8
+            and nothing tells what range it takes.
     """
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.input_shape) != 4 or len(model.output_shape) != 2:
-        raise ValueError(
-            "`model` must take images of shape (n, height, width, channels) and give outputs of shape (n, classes). "
-            f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
-        )
+    check_classifier(model)
     images = np.asarray(images)
-    if not shape_fits(model.input_shape, images.shape) or not len(images):
-        raise ValueError(
-            f"`images` must be of shape (n, *{model.input_shape[1:]}), n at least 1. Received: {images.shape}"
-        )
-    scale = scale_for(model, images.dtype)
-    factor = 255 if images.dtype == np.uint8 and scale == "unit" else 1
-    floats: np.ndarray = images.astype(np.float32) / np.float32(factor)
-    return floats
+    expected = tuple(model.inputs[0].shape)
+    if not shape_fits(expected, images.shape) or not len(images):
+        raise ValueError(f"`images` must be of shape (n, *{expected[1:]}), n at least 1. Received: {images.shape}")
+    scale = scale_of(model) if scale is None else check_scale(scale)
+    check_pixels(images, scale, "images", stacklevel=4)
+    if images.dtype == np.uint8 and scale is not None:
+        return to_scale(images, scale)
+    return images.astype(np.float32)
 
 
 def check_classes(model: keras.Model, class_index: Classes, count: int) -> np.ndarray | None:
@@ -44,7 +43,7 @@ def check_classes(model: keras.Model, class_index: Classes, count: int) -> np.nd
         raise ValueError(
             f"`class_index` must be an integer, or one for each of the {count} images. Received: {class_index!r}"
         )
-    num_classes = model.output_shape[-1]
+    num_classes = count_classes(model)
     if classes.min() < 0 or classes.max() >= num_classes:
         raise ValueError(f"`class_index` must lie in [0, {num_classes - 1}]. Received: {class_index!r}")
     return np.broadcast_to(classes, (count,))

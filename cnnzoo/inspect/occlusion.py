@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from cnnzoo._keras.ending import Kind, class_scores, find_ending
 from cnnzoo._keras.layout import takes_channels_first
+from cnnzoo._keras.scale import Scale
 from cnnzoo.arguments import check_integer
-from cnnzoo.evaluation.evaluate import gives_logits
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
 
 
@@ -19,6 +20,7 @@ def occlusion(
     patch_size: int | None = None,
     strides: int | None = None,
     batch_size: int = 64,
+    scale: Scale | None = None,
 ) -> np.ndarray:
     """Show what in each image speaks for a class by covering it: without gradients, for any Keras classifier.
 
@@ -33,6 +35,7 @@ def occlusion(
         patch_size: Side of the square, in pixels, at most the image's shorter; None takes an eighth of its longer.
         strides: Pixels from one place to the next; None takes half the square.
         batch_size: Covered images at a time, at least 1.
+        scale: The range of pixels that ``model`` takes, "unit" or "byte", as for ``cnnzoo.evaluation.evaluate``.
 
     Returns:
         Float32 in [0, 1] of shape (n, height, width); 1 is the largest of each image, and where nothing speaks for the
@@ -48,7 +51,7 @@ def occlusion(
     >>> occlusion(cnnzoo.models.lenet5(), np.ones((2, 32, 32, 1), np.float32), patch_size=16).shape
     (2, 32, 32)
     """
-    images = check_images(model, images)
+    images = check_images(model, images, scale)
     channels = 1 if takes_channels_first(model) else 3
     height, width = np.moveaxis(images, channels, -1).shape[1:3]
     shorter = min(height, width)
@@ -57,22 +60,24 @@ def occlusion(
     patch_size = check_integer("patch_size", patch_size, least=1, most=shorter)
     strides = check_integer("strides", max(patch_size // 2, 1) if strides is None else strides, least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
-    scores = _scores(model, model.predict(images, batch_size=batch_size, verbose=0))
+    outputs = model.predict(images, batch_size=batch_size, verbose=0)
+    kind = find_ending(model, lambda: outputs).kind
+    scores = _scores(outputs, kind)
     if (classes := check_classes(model, class_index, len(images))) is None:
         classes = scores.argmax(axis=1)
     places = [
         (row, column) for row in _starts(height, patch_size, strides) for column in _starts(width, patch_size, strides)
     ]
     heat = [
-        _heat(model, image, channels, index, score[index], places, patch_size, batch_size)
+        _heat(model, image, channels, index, score[index], places, patch_size, batch_size, kind)
         for image, index, score in zip(images, classes, scores, strict=True)
     ]
     return normalized(np.stack(heat))
 
 
-def _scores(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
-    """Return what ``model`` gives as logits, or as logarithms of probabilities."""
-    scores: np.ndarray = outputs if gives_logits(model) else np.log(np.clip(outputs, 1e-30, None))
+def _scores(outputs: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return what a network gives as logits, or as logarithms of probabilities, of each class."""
+    scores: np.ndarray = keras.ops.convert_to_numpy(class_scores(outputs, kind))
     return scores
 
 
@@ -91,6 +96,7 @@ def _heat(
     places: list[tuple[int, int]],
     patch_size: int,
     batch_size: int,
+    kind: Kind,
 ) -> np.ndarray:
     pixels = np.moveaxis(image, channels - 1, -1)
     falls, counts = np.zeros(pixels.shape[:2], np.float32), np.zeros(pixels.shape[:2], np.float32)
@@ -101,7 +107,7 @@ def _heat(
         for copy, (row, column) in zip(np.moveaxis(covered, channels, -1), part, strict=True):
             copy[row : row + patch_size, column : column + patch_size] = color
         outputs = keras.ops.convert_to_numpy(model.predict_on_batch(covered))
-        for (row, column), outcome in zip(part, _scores(model, outputs), strict=True):
+        for (row, column), outcome in zip(part, _scores(outputs, kind), strict=True):
             falls[row : row + patch_size, column : column + patch_size] += score - outcome[index]
             counts[row : row + patch_size, column : column + patch_size] += 1
     return falls / np.maximum(counts, 1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.scale import note_scale
 from cnnzoo.arguments import check_integer
 
 InputShape = tuple[int | None, int | None, int]
@@ -44,11 +45,13 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bo
 
 
 def chain(input_shape: InputShape, layers: Iterable[Callable[[Any], Any]], name: str) -> keras.Model:
-    """Return the functional model in which the images go through ``layers`` in turn."""
+    """Return the functional model in which images, their pixels in [0, 1], go through ``layers`` in turn."""
     inputs = outputs = keras.Input(input_shape, name="input")
     for layer in layers:
         outputs = layer(outputs)
-    return keras.Model(inputs, outputs, name=name)
+    model = keras.Model(inputs, outputs, name=name)
+    note_scale(model, "unit")
+    return model
 
 
 def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:

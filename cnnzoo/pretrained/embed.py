@@ -1,7 +1,6 @@
 """Images as vectors: what a network makes of them before it decides."""
 
 import os
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import Any, cast
 import keras
 import numpy as np
 
-from cnnzoo._keras.graph import graph_outputs, is_graph
+from cnnzoo._keras.graph import graph_inputs, graph_outputs
 from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo.arguments import shape_fits
 from cnnzoo.data.folder import ImageFiles, list_image_files
+from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, stream
@@ -22,7 +23,6 @@ from cnnzoo.files import check_new, write_whole
 from cnnzoo.inspect.features import features as features
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
-from cnnzoo.pretrained.preprocessing import Scale, scale_for
 
 Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -38,14 +38,14 @@ def embed(
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     skip_broken: bool = False,
+    scale: Scale | None = None,
 ) -> np.ndarray | Path:
     """Return a vector for each image; the images are read, and predicted, batch by batch.
 
     Args:
         model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
-            another layer. It takes images in [0, 1], or where its graph begins with preprocessing, what that takes; one
-            that ``load`` built without takes arrays of floats that its own ``preprocess_input`` made. The name of a
-            network of Keras Applications stands for ``load(name, preprocess=True)``.
+            another layer. The name of a network of Keras Applications stands for ``load(name, preprocess=True)``; one
+            that ``load`` built without preprocessing takes arrays of floats that its own ``preprocess_input`` made.
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or
             image files, or a folder of them, searched with its subfolders. Files are resized to the network's size.
         weights: Of a network given by name: see ``load``.
@@ -55,12 +55,15 @@ def embed(
             relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
         batch_size: Images at a time; None takes what bounds the memory.
         skip_broken: Whether files that are no readable images are left out instead of raising.
+        scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
+            "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
 
     Returns:
         Float32 of shape (n, d), in the order of ``images``, files sorted by name; the path where ``out`` is given.
 
     Raises:
-        ValueError: There is no image, one cannot be read, or the images do not fit the network.
+        ValueError: There is no image, one cannot be read or is not finite, the images do not fit the network, or
+            nothing tells what range of pixels it takes.
         FileNotFoundError: ``images`` names no folder, or a file that is not there.
         FileExistsError: ``out`` exists.
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
@@ -70,14 +73,14 @@ def embed(
     if isinstance(model, str):
         shape = None if size is None else (*size, 3)
         model = load(model, weights=weights, preprocess=True, input_shape=shape)
-    _check_outputs(model)
+    _check_graph(model)
     if image_size is not None or not isinstance(images, np.ndarray):
         check_channels_last(model, "to be given files, or images to resize")
     pixels, names = _pixels(images, model, size, skip_broken)
-    scale = scale_for(model, pixels.dtype)
-    _warn_of_range(pixels, scale)
-    channels = graph_outputs(model)[0].channels + 1 if is_graph(model) else len(model.output_shape) - 1
-    batches = _batches(model, pixels, scale, size, batch_size, channels)
+    scale = scale_of(model) if scale is None else check_scale(scale)
+    check_pixels(pixels, scale, "images")
+    channels = graph_outputs(model)[0].channels + 1
+    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels)
     width = model.output_shape[channels]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
@@ -97,10 +100,13 @@ def _check_target(path: Path) -> Path:
     return path
 
 
-def _check_outputs(model: keras.Model) -> None:
-    if not isinstance(model.output_shape, tuple):
+def _check_graph(model: keras.Model) -> None:
+    graph_inputs(model)
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
+        raise ValueError(f"`model` must take images alone. Received one that takes: {model.input_shape}")
+    if len(model.outputs) != 1:
         raise ValueError(f"`model` must give one output. Received one that gives several: {model.output_shape}")
-    if len(model.output_shape) not in (2, 4):
+    if len(model.outputs[0].shape) not in (2, 4):
         raise ValueError(f"`model` must give vectors or maps. Received one that gives: {model.output_shape}")
 
 
@@ -132,44 +138,23 @@ def _pixels(
 def _batches(
     model: keras.Model,
     images: np.ndarray,
-    scale: Scale | None,
+    scale: Scale,
     image_size: tuple[int, int] | None,
     batch_size: int | None,
     channels: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Predict batch by batch: the position of the first image, and the vectors; ``channels`` is the axis of those."""
-    # The stream gives whole numbers in [0, 1]
-    factor = 255.0 if scale == "byte" and images.dtype == np.uint8 else 1.0
     if batch_size is None:
         batch_size = batch_size_for(image_size or images.shape[1:3])
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     start = 0
     with raised_as_read():
-        for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size):
-            vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy() * factor))
+        for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale):
+            vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy()))
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
                 vectors = np.moveaxis(vectors, channels, -1).mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)
             start += len(vectors)
-
-
-def _warn_of_range(images: np.ndarray, scale: Scale | None) -> None:
-    """Warn where floats seem to be of another range than the network takes."""
-    if images.dtype == np.uint8 or scale is None:
-        return
-    least, largest = float(images[:1000].min()), float(images[:1000].max())
-    if scale == "byte" and largest <= 1:
-        warnings.warn(
-            f"The network takes images in [0, 255], and the largest value is {largest:g}: these seem to be in [0, 1]. "
-            "Multiply them by 255, or build the network with `scale='unit'`.",
-            stacklevel=3,
-        )
-    if scale == "unit" and least >= 0 and largest > 2:
-        warnings.warn(
-            f"The network takes images in [0, 1], and the largest value is {largest:g}: these seem to be in [0, 255]. "
-            "Divide them by 255, or give uint8.",
-            stacklevel=3,
-        )
 
 
 def _write(path: Path, shape: tuple[int, int], batches: Iterator[tuple[int, np.ndarray]], names: Sequence[str]) -> None:

@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 import keras
 
+from cnnzoo._keras.scale import Scale, note_scale
 from cnnzoo.arguments import check_integer
 from cnnzoo.models.building import InputShape, check_input_shape
 from cnnzoo.models.weights import IMAGENET, load_local_weights, published
 from cnnzoo.pretrained.catalog import PretrainedCard, pretrained_card
-from cnnzoo.pretrained.preprocessing import RAW, Scale, preprocessed
+from cnnzoo.pretrained.preprocessing import RAW, preprocessed
 
 IMAGENET_CLASSES = 1000
 POOLINGS = (None, "avg", "max")
@@ -101,7 +102,9 @@ def load(
     }
     model = _build(card, weights, options)
     # With a tensor given, Keras builds a model of a list of inputs, and warns when it is called on an array
-    return keras.Model(model.inputs[0], model.output, name=model.name)
+    model = keras.Model(model.inputs[0], model.output, name=model.name)
+    note_scale(model, scale if preprocess else "raw")
+    return model
 
 
 def vgg19(

@@ -1,16 +1,11 @@
 """The preprocessing of Keras Applications as layers of a graph, so that it is saved with the network."""
 
-from typing import Literal
-
 import keras
-import numpy as np
 
+from cnnzoo._keras.scale import Scale
 from cnnzoo.lookup import look_up
-from cnnzoo.models.building import flat_layers
 
-Scale = Literal["byte", "unit"]
-
-# What the graph takes, and the name of the layer that says so
+# The factor that brings a range of pixels to [0, 255], and the name of the layer that does so
 SCALES = {"byte": (1.0, "from_bytes"), "unit": (255.0, "from_unit")}
 
 RAW = "preprocessed_images"  # the input of a network that takes what its own ``preprocess_input`` gives
@@ -54,29 +49,3 @@ def preprocessed_grey(images: keras.KerasTensor) -> keras.KerasTensor:
     to_bytes, name = SCALES["unit"]
     mean = sum(CAFFE_MEAN) / len(CAFFE_MEAN)
     return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=name)(images)
-
-
-def scale_of(model: keras.Model) -> Scale | None:
-    """Tell what range of values ``model`` takes: "byte" where its graph says so, else "unit", as this zoo's own.
-
-    None is for a network of Keras Applications that ``load`` built without preprocessing: not plain images.
-    """
-    names = {layer.name for layer in flat_layers(model)}
-    if RAW in names:
-        return None
-    return "byte" if SCALES["byte"][1] in names else "unit"
-
-
-def scale_for(model: keras.Model, dtype: np.dtype) -> Scale | None:
-    """Return ``scale_of(model)``, to which images of ``dtype`` are to be brought.
-
-    Raises:
-        ValueError: The images are whole numbers, plain ones, and ``model`` is without the preprocessing that they need.
-    """
-    scale = scale_of(model)
-    if scale is None and dtype == np.uint8:
-        raise ValueError(
-            "`model` is a network of Keras Applications without its preprocessing, and takes no plain images: load it "
-            "with `preprocess=True`. Arrays of floats that passed its own `preprocess_input` are taken as they are."
-        )
-    return scale

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import keras
 
-from cnnzoo._keras.graph import graph_outputs
+from cnnzoo._keras.graph import graph_inputs, graph_outputs
+from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.lookup import look_up
 from cnnzoo.models.building import InputShape
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.load import load
-from cnnzoo.pretrained.preprocessing import scale_of
 
 DROPOUT_RATE = 0.2
 
@@ -27,6 +27,7 @@ def classifier(
     weights: str | os.PathLike[str] | None = IMAGENET,
     input_shape: InputShape | None = None,
     dropout_rate: float = DROPOUT_RATE,
+    scale: Scale | None = None,
 ) -> keras.Model:
     """Build a classifier on a frozen backbone: its maps are averaged, then dropout and one dense layer follow.
 
@@ -40,6 +41,7 @@ def classifier(
         input_shape: Of a backbone given by name: height, width and channels, in pixels; None takes its own. With one
             channel, it is repeated.
         dropout_rate: Fraction of the features that are dropped, in [0, 1).
+        scale: "unit" says that a backbone of your own takes images in [0, 1], where its graph does not tell.
 
     Returns:
         A functional model that takes images in [0, 1] of shape (n, height, width, channels) and gives float32 class
@@ -64,16 +66,31 @@ def classifier(
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     if isinstance(backbone, str):
         backbone = load(backbone, weights=weights, input_shape=input_shape, preprocess=True, scale="unit")
-    elif (scale := scale_of(backbone)) != "unit":
-        received = "without preprocessing" if scale is None else "for [0, 255]"
+    else:
+        _check_backbone(backbone, scale)
+    for layer in backbone.layers:
+        layer.trainable = False
+    outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
+    model = keras.Model(backbone.inputs[0], outputs, name=backbone.name)
+    note_scale(model, "unit")
+    return model
+
+
+def _check_backbone(backbone: keras.Model, scale: Scale | None) -> None:
+    """Raise ``ValueError`` unless ``backbone`` takes images in [0, 1], as its graph or the user says."""
+    graph_inputs(backbone)
+    scale = scale_of(backbone) if scale is None else check_scale(scale)
+    if scale is None:
+        raise ValueError(
+            "Nothing tells what range of pixels `backbone` takes: its graph does not scale them. If it takes images in "
+            "[0, 1], pass `scale='unit'`."
+        )
+    if scale != "unit":
+        received = "for [0, 255]" if scale == "byte" else "without preprocessing"
         raise ValueError(
             "`backbone` must take images in [0, 1]: load it with `preprocess=True, scale='unit'`. "
             f"Received one {received}."
         )
-    for layer in backbone.layers:
-        layer.trainable = False
-    outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
-    return keras.Model(backbone.inputs[0], outputs, name=backbone.name)
 
 
 def unfreeze(model: keras.Model, first_layer: str) -> None:

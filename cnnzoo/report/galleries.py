@@ -11,6 +11,7 @@ import numpy as np
 from cnnzoo import plots
 from cnnzoo._keras.graph import graph_inputs, walk
 from cnnzoo._keras.kinds import is_kind
+from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.resize import resize_into
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation
@@ -18,6 +19,7 @@ from cnnzoo.inspect.features import features
 from cnnzoo.inspect.gradcam import gradcam
 from cnnzoo.report.findings import Findings
 from cnnzoo.report.pictures import LARGEST_SIDE, image_address, photograph_address
+from cnnzoo.training.record import recorded_scale
 
 MISTAKES = 24  # that are shown
 OF_A_PAIR = 6  # of one pair of classes, so that one does not fill the gallery
@@ -99,6 +101,15 @@ def _seen(model: keras.Model, dataset: Dataset, positions: list[int]) -> np.ndar
     return seen
 
 
+def _taken(found: Findings, positions: list[int]) -> np.ndarray:
+    """Return the test images at ``positions`` in the range of pixels that the network takes."""
+    if found.model is None or found.dataset is None or found.record is None:
+        raise ValueError("The run lacks its network, its record or its images.")
+    scale = recorded_scale(found.record)
+    seen = _seen(found.model, found.dataset, positions)
+    return seen if scale == "raw" else to_scale(seen, scale)
+
+
 def _largest(evaluation: Evaluation, position: int) -> list[tuple[str, float]]:
     probabilities = evaluation.probabilities[position]
     best = np.argsort(-probabilities, kind="stable")[:MOST_PLACES]
@@ -115,7 +126,7 @@ def explained(found: Findings, missing: list[str]) -> list[Picture]:
     wrong = evaluation.surest_mistakes(EXPLAINED // 2)
     positions = [int(position) for position in (*right[first][: EXPLAINED - len(wrong)], *wrong)]
     try:
-        heat = gradcam(found.model, _seen(found.model, found.dataset, positions), batch_size=BATCH_SIZE)
+        heat = gradcam(found.model, _taken(found, positions), batch_size=BATCH_SIZE)
     except Exception as error:  # the backends raise whatever a network of an unforeseen kind causes
         missing.append(f"Grad-CAM does not work on this network. {error}")
         return []
@@ -131,7 +142,7 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     try:
         channels = _layers_with_maps(found.model)
         names = [*channels]
-        outputs = features(found.model, names)(images, training=False) if names else {}
+        outputs = features(found.model, names)(_taken(found, [position]), training=False) if names else {}
     except Exception as error:  # as with Grad-CAM
         missing.append(f"There are no feature maps. {error}")
         return None

@@ -9,9 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.ending import Kind, find_ending
+from cnnzoo._keras.scale import Scale
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import Start, stream
-from cnnzoo.evaluation.evaluate import batch_size_for, gives_logits
+from cnnzoo.evaluation.evaluate import batch_size_for
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.training.keeper import Guard, Keeper
 from cnnzoo.training.normalization import layers_to_normalize
@@ -35,6 +37,7 @@ class Batches:
     image_size: tuple[int, int] | None
     seed: int
     team: Team
+    scale: Scale
 
     def to_train_on(self, start: Start) -> Any:
         """Return the batches from ``start`` on."""
@@ -47,6 +50,7 @@ class Batches:
             seed=self.seed,
             start=start,
             shard=self.team.shard,
+            scale=self.scale,
         )
 
     def to_validate_on(self) -> Any:
@@ -54,7 +58,13 @@ class Batches:
         devices = self.team.devices
         size = batch_size_for(self.image_size or self.validation.images.shape[1:3])
         batch_size = -(-size // devices) * devices
-        return stream(self.validation, batch_size=batch_size, image_size=self.image_size, shard=self.team.shard)
+        return stream(
+            self.validation,
+            batch_size=batch_size,
+            image_size=self.image_size,
+            shard=self.team.shard,
+            scale=self.scale,
+        )
 
 
 def run_epochs(
@@ -83,22 +93,19 @@ def run_epochs(
 
 
 def compiled_twin(
-    model: keras.Model, train: Split, recipe: Recipe, steps: int, team: Team
+    model: keras.Model, batches: Batches, recipe: Recipe, steps: int, team: Team
 ) -> tuple[keras.Model, list[str]]:
     """Return the network as it is trained, ready for it, and notes: its precision, and why pixels stay as they are."""
     policy, reason = choose_precision(recipe.precision)
     normalizing, why_not = layers_to_normalize(model) if recipe.normalize else ([], "")
-    twin = build_twin(model, policy, pixel_statistics(train) if normalizing else None)
+    statistics = pixel_statistics(batches.images, batches.scale) if normalizing else None
+    twin = build_twin(model, policy, statistics)
     set_weight_decay(twin, recipe)
-    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    if recipe.patience:
-        metrics.append(
-            keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy", from_logits=gives_logits(twin))
-        )
+    kind = find_ending(twin, lambda: twin(next(iter(batches.to_validate_on()))[0], training=False)).kind
     twin.compile(
         optimizer=build_optimizer(recipe, recipe.epochs * steps),
-        loss=_loss(recipe, gives_logits(twin), twin.output_shape[-1]),
-        metrics=metrics,
+        loss=_loss(recipe, kind, twin.output_shape[-1]),
+        metrics=_metrics(recipe, kind),
         jit_compile=False if runs_on_tensorflow_cpu() else "auto",
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
     )
@@ -106,10 +113,25 @@ def compiled_twin(
     return twin, [f"{policy}: {reason}", why_not]
 
 
-def _loss(recipe: Recipe, from_logits: bool, num_classes: int) -> Any:
-    if not recipe.label_smoothing:
+def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:
+    if kind in ("sigmoid", "logit"):
+        metrics = [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.5 if kind == "sigmoid" else 0.0)]
+        cross_entropy = keras.metrics.BinaryCrossentropy
+    else:
+        metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        cross_entropy = keras.metrics.SparseCategoricalCrossentropy
+    if recipe.patience:
+        metrics.append(cross_entropy(name="cross_entropy", from_logits=kind in ("logits", "logit")))
+    return metrics
+
+
+def _loss(recipe: Recipe, kind: Kind, num_classes: int) -> Any:
+    from_logits, smoothing = kind in ("logits", "logit"), recipe.label_smoothing
+    if kind in ("sigmoid", "logit"):
+        return keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
+    if not smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    smoothed = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=recipe.label_smoothing)
+    smoothed = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
 
     def loss(labels: Any, outputs: Any) -> Any:
         rows = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), num_classes)

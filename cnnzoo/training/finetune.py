@@ -8,11 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.scale import Scale
 from cnnzoo.arguments import check_number, check_seed
 from cnnzoo.data.augment import check_augment
 from cnnzoo.data.catalog import DataSource, find_source, load_dataset
+from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.resize import check_image_size
-from cnnzoo.data.split import Dataset, Split, class_numbers
+from cnnzoo.data.split import Dataset, Split
 from cnnzoo.evaluation.evaluate import evaluate
 from cnnzoo.models.weights import IMAGENET
 from cnnzoo.pretrained.catalog import pretrained_card
@@ -48,6 +50,7 @@ def finetune(
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    scale: Scale | None = None,
 ) -> Run:
     """Train a classifier of the classes of ``data`` and leave a run folder; ``cnnzoo finetune`` on the command line.
 
@@ -73,6 +76,7 @@ def finetune(
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<backbone>``,
             ``runs/<backbone>-2`` ... that is free.
         progress: Whether to print a progress bar and a line for each epoch.
+        scale: Of a backbone of your own: see ``classifier``.
 
     Returns:
         The run, with the epochs of both parts in its history; ``run.predict`` gives the names of the classes.
@@ -109,6 +113,7 @@ def finetune(
             weights=weights,
             input_shape=(*size, channels) if isinstance(backbone, str) else None,
             dropout_rate=dropout_rate,
+            scale=scale,
         )
         if unfreeze_from is not None:
             find_layer(model, unfreeze_from)  # before anything is trained
@@ -166,7 +171,9 @@ def _train_top(
     outputs = add_top(keras.layers.Flatten()(inputs), top.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
     head.get_layer(TOP).set_weights(top.get_weights())
-    run = fit(head, train, test, recipe=recipe, class_names=dataset.class_names, seed=seed, progress=progress)
+    run = fit(
+        head, train, test, recipe=recipe, class_names=dataset.class_names, seed=seed, progress=progress, scale="raw"
+    )
     top.set_weights(head.get_layer(TOP).get_weights())
     return run
 
@@ -206,6 +213,7 @@ def _record(
         seed=seed,
         team=ALONE,
         begun_by="finetune",
+        scale="unit",
     )
     for size_of in ("train_size", "validation_size"):  # with patience, a part of the former chooses the epoch
         record["data"][size_of] = last["data"][size_of]

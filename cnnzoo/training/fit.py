@@ -11,13 +11,17 @@ from contextlib import nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 
 import cnnzoo
+from cnnzoo._keras.ending import check_classifier
 from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
+from cnnzoo.data.pixels import check_pixels, value_range
 from cnnzoo.data.sampling import hold_out
-from cnnzoo.data.split import Split, class_numbers
+from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, steps_an_epoch
 from cnnzoo.evaluation.evaluate import check_class_names, check_split, evaluate
 from cnnzoo.training.checkpoint import FolderStore, FollowerStore, MemoryStore, Position, Store
@@ -28,7 +32,7 @@ from cnnzoo.training.memory import check_memory, is_out_of_memory, smaller_batch
 from cnnzoo.training.progress import EpochProgress
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.recipes import recipe_card
-from cnnzoo.training.record import check_same, check_unfinished, describe, going_on
+from cnnzoo.training.record import check_same, check_unfinished, describe, going_on, recorded_scale
 from cnnzoo.training.run import Run, write_run
 from cnnzoo.training.team import ALONE, Team, is_lost_worker
 from cnnzoo.training.twin import move_weights
@@ -53,6 +57,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     tensorboard: bool = False,
     team: Team | None = None,
+    scale: Scale | None = None,
 ) -> Run:
     """Train ``model`` on ``train`` and evaluate it on ``test``.
 
@@ -62,10 +67,11 @@ def fit(
     patience, those of the epoch that is best on a tenth of the training images.
 
     Args:
-        model: A functional or sequential Keras classifier; its last layer gives probabilities or, without an
-            activation, logits.
-        train: Images float32 in [0, 1] or uint8 of shape (n, height, width, channels) with labels of either form, as
-            the loaders give them. They are streamed: augmented and resized batch by batch.
+        model: A functional or sequential Keras classifier that gives probabilities or logits; one output tells two
+            classes.
+        train: Images of shape (n, height, width, channels), uint8 or float in [0, 1], and their labels: class numbers
+            of shape (n,) or (n, 1), or one-hot rows; a pair, as the loaders and ``keras.datasets`` give it. They are
+            streamed: augmented and resized batch by batch.
         test: Images held out, likewise.
         recipe: How to train: a recipe, or the name of one of ``list_recipes(model.name)``; None takes "default".
         image_size: Height and width that the images are resized to; None leaves their own.
@@ -82,22 +88,26 @@ def fit(
         tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``; not for several
             processes.
         team: Other processes or GPUs that share every batch, see ``join_team``.
+        scale: The range of pixels that uint8 images are brought to: "unit" for [0, 1], "byte" for [0, 255]; "raw" says
+            that floats of another range are meant. None takes what the graph of ``model`` tells, else "unit".
 
     Returns:
         The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
 
     Raises:
-        ValueError: Images, labels, names or ``seed`` do not fit, ``model`` takes images with the channels first, there
-            is no such recipe, or a run is resumed with other arguments or is finished.
+        ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` takes images with
+            the channels first or cannot be copied, there is no such recipe, or a run is resumed with other arguments or
+            is finished.
         FileExistsError: ``out`` exists already.
         FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
         BlockingIOError: Another process is writing ``out``.
-        ArithmeticError: The loss stopped being finite. From the second epoch on, ``model`` and ``out`` have the weights
-            of the last good one (with patience, the best).
+        ArithmeticError: The loss, or a weight, stopped being finite. From the second epoch on, ``model`` and ``out``
+            have the weights of the last good one (with patience, the best).
         MemoryError: A batch does not fit into memory.
         KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
         ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
     """
+    check_classifier(model)
     recipe = recipe if isinstance(recipe, Recipe) else recipe_card(model.name, recipe or "default").recipe
     seed = check_seed(seed)
     team = team or ALONE
@@ -109,9 +119,8 @@ def fit(
         class_names = data_card(source.name).class_names
     names = check_class_names(model, class_names)
     check_channels_last(model, "to be trained")
-    check_split(model, train, "train", image_size)
-    check_split(model, test, "test", image_size)
-    train, test = (Split(split.images, class_numbers(split.labels)) for split in (train, test))
+    train, test = (check_split(model, split, name, image_size) for split, name in ((train, "train"), (test, "test")))
+    scale = _scale(model, train, test, scale)
     validation = test
     if recipe.patience:
         train, validation = hold_out(train, VALIDATION_SHARE, seed=seed)
@@ -129,7 +138,9 @@ def fit(
         image_size=image_size,
         team=team,
         begun_by=folder.begun_by if folder else "fit",
+        scale=scale,
     )
+    batches = Batches(train, validation, recipe, image_size, seed, team, scale)
 
     with folder or nullcontext():
         if folder:
@@ -143,13 +154,12 @@ def fit(
             warnings.warn(tight, stacklevel=2)
         failure = None
         with team.scope(), _explained(recipe, team, folder):
-            twin, notes = compiled_twin(model, train, recipe, steps, team)
+            twin, notes = compiled_twin(model, batches, recipe, steps, team)
             keeper.restore(twin)
             if bar:
                 print(_headline(record, recipe, [*notes, tight], team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
-                    batches = Batches(train, validation, recipe, image_size, seed, team)
                     run_epochs(twin, batches, recipe, keeper, [*callbacks, *logs], [bar] if bar else [])
             except Diverged as error:
                 if not keeper.position.epoch:
@@ -160,11 +170,24 @@ def fit(
             if bar and recipe.patience:
                 print(keeper.choice(), flush=True)
         move_weights(twin, model)
+        note_scale(model, scale)
         run = _finished(model, test, image_size, names, record, keeper, failure, folder)
     if failure:
         failure.run = run
         raise failure
     return run
+
+
+def _scale(model: keras.Model, train: Split, test: Split, scale: Scale | None) -> Scale:
+    """Return the range of pixels that ``model`` is to be trained on, and check the images against it."""
+    told = scale_of(model) if scale is None else check_scale(scale)
+    chosen = told or ("unit" if train.images.dtype == np.uint8 else None)
+    for images, name in ((train.images, "train.images"), (test.images, "test.images")):
+        check_pixels(images, chosen or "unit", name, stacklevel=4)
+    if chosen is None:  # floats, for a network that takes whatever it is trained on
+        least, largest = value_range(train.images, "train.images")
+        chosen = "unit" if least >= 0 and largest <= 1 else "raw"
+    return chosen
 
 
 def _finished(
@@ -178,7 +201,7 @@ def _finished(
     folder: RunFolder | None,
 ) -> Run:
     """Evaluate the trained network, and write the run."""
-    evaluation = evaluate(model, test, class_names=names, image_size=image_size)
+    evaluation = evaluate(model, test, class_names=names, image_size=image_size, scale=recorded_scale(record))
     metrics = {
         "test_accuracy": evaluation.accuracy,
         "test_loss": evaluation.loss,

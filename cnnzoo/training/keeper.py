@@ -27,7 +27,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Diverged(ArithmeticError):
-    """The loss became infinite or no number.
+    """The loss, or a weight, became infinite or no number.
 
     Attributes:
         run: The run as it was after the last good epoch; None when there was none.
@@ -37,7 +37,7 @@ class Diverged(ArithmeticError):
 
 
 class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Ends a training whose loss is no finite number, and says where."""
+    """Ends a training whose loss, or a weight of which, is no finite number, and says where."""
 
     def __init__(self, first_step: int, steps: int) -> None:
         """Count the steps of the first epoch from ``first_step``, to ``steps``."""
@@ -59,10 +59,13 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
             raise Diverged(f"The training loss stopped being finite at {place} of epoch {self._epoch + 1}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the validation loss; the next epoch begins with its first step."""
+        """Look at the validation loss and the weights; the next epoch begins with its first step."""
         self._first_step = 0
         if not math.isfinite((logs or {})["val_loss"]):
             raise Diverged(f"The validation loss is not finite after epoch {epoch + 1}.")
+        for weight in self.model.weights:  # a ReLU hides such a weight from the loss
+            if keras.backend.is_float_dtype(weight.dtype) and not bool(keras.ops.all(keras.ops.isfinite(weight))):
+                raise Diverged(f"Weight '{weight.path}' is not finite after epoch {epoch + 1}.")
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types

@@ -24,7 +24,8 @@ MOVING = frozenset(
         ),
     }
 )
-CHOOSING = frozenset({"Repeat", "Flip", "GetItem", "Cast"})  # and of theirs, one perhaps of another channel
+# And of theirs, one of another channel, or one that is changed in training
+CHANGING = frozenset({"Repeat", "Flip", "GetItem", "Cast", "RandomBrightness", "RandomContrast", "GaussianNoise"})
 SCALING = frozenset(
     {
         *("Rescaling", "Normalization", "BatchNormalization", "GroupNormalization", "LayerNormalization"),
@@ -51,14 +52,14 @@ def layers_to_normalize(model: keras.Model) -> tuple[list[keras.layers.Conv2D], 
     (pixels,) = graph_inputs(model)
     calls = list(walk(model, [pixels]))
     moved: set[int] = {id(pixels)}
-    chosen: set[int] = set()
+    changed: set[int] = set()
     takers: list[Call] = []
     for call in calls:
         taken = {id(each) for each in call.inputs}
-        if taken & (moved | chosen):
-            if is_named(call.operation, MOVING | CHOOSING):
+        if taken & (moved | changed):
+            if is_named(call.operation, MOVING | CHANGING):
                 is_moved = taken <= moved and is_named(call.operation, MOVING)
-                (moved if is_moved else chosen).update(map(id, call.outputs))
+                (moved if is_moved else changed).update(map(id, call.outputs))
             else:
                 takers.append(call)
     if takers and all(_scales(call) for call in takers):

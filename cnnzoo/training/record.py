@@ -13,6 +13,9 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.copying import layer_config
+from cnnzoo._keras.ending import count_classes
+from cnnzoo._keras.scale import Scale
 from cnnzoo.data.catalog import DATA_CARDS, DataSource
 from cnnzoo.data.split import Split
 from cnnzoo.training.precision import choose_precision
@@ -35,6 +38,7 @@ def describe(
     seed: int,
     team: Team,
     begun_by: str,
+    scale: Scale,
 ) -> dict[str, Any]:
     """Return the record of a run, all but its metrics, of types that JSON takes."""
     record = {
@@ -43,7 +47,7 @@ def describe(
             "name": model.name,
             "params": model.count_params(),
             "input_shape": list(model.input_shape[1:]),
-            "num_classes": model.output_shape[-1],
+            "num_classes": count_classes(model),
             "layers": _digest(_layers(model)),
         },
         "data": {
@@ -55,6 +59,7 @@ def describe(
             "class_names": list(class_names),
             "labels": _digest([split.labels.tolist() for split in (train, test)]),
             "preparation": DATA_CARDS[source.name].preparation if source and source.name in DATA_CARDS else "resize",
+            **({} if scale == "unit" else {"scale": scale}),
         },
         # ``fit`` takes the weights as they are
         "recipe": asdict(recipe) | ({} if begun_by == "train" else {"initializer": None}),
@@ -72,6 +77,11 @@ def describe(
     return plain
 
 
+def recorded_scale(record: dict[str, Any]) -> Scale:
+    """Return the range of pixels that a recorded run takes, which runs of [0, 1] do not mention."""
+    return record["data"].get("scale", "unit")  # type: ignore[no-any-return]
+
+
 def _layers(model: keras.Model) -> list[Any]:
     """Return what the layers are, without their names, which Keras may number differently the next time."""
     layers: list[Any] = []
@@ -79,7 +89,7 @@ def _layers(model: keras.Model) -> list[Any]:
         if isinstance(layer, keras.Model):
             layers.append(_layers(layer))
         else:
-            config = {key: value for key, value in layer.get_config().items() if key != "name"}
+            config = {key: value for key, value in layer_config(layer).items() if key != "name"}
             layers.append([type(layer).__name__, config])
     return layers
 

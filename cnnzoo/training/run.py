@@ -11,8 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cnnzoo import plots
+from cnnzoo._keras.ending import count_classes
+from cnnzoo._keras.scale import note_scale
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.picture import prepare_picture, read_picture
+from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.evaluation.evaluate import evaluate, predict_probabilities
 from cnnzoo.evaluation.metrics import Evaluation, Prediction
@@ -34,6 +37,7 @@ from cnnzoo.training.folder import (
     write_history,
     write_record,
 )
+from cnnzoo.training.record import recorded_scale
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ class Run:
 
     def evaluate_on(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
-        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=self.image_size)
+        size, scale = self.image_size, recorded_scale(self.record)
+        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale)
 
     def predict(self, pictures: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
         """Predict the class of each of a user's pictures, prepared like the images that the network was trained on.
@@ -116,11 +121,18 @@ class Run:
 
         Raises:
             FileNotFoundError: One does not exist.
-            ValueError: None is given, or one is not an image or shows nothing.
+            ValueError: None is given, one is not an image or shows nothing, or the network was trained on floats of
+                another range than pictures have.
         """
         if not pictures:
             raise ValueError("There must be at least one picture to predict. Received none.")
-        images = np.stack([self._prepared(picture) for picture in pictures])
+        scale = recorded_scale(self.record)
+        if scale == "raw":
+            raise ValueError(
+                "This run was trained on floats that are not pixels in [0, 1], and nothing tells how a picture becomes "
+                "such. Prepare it yourself, and ask `run.model.predict`."
+            )
+        images = to_scale(np.stack([self._prepared(picture) for picture in pictures]), scale)
         rows = predict_probabilities(self.model, images)
         return [self._prediction(str(picture), row) for picture, row in zip(pictures, rows, strict=True)]
 
@@ -193,9 +205,10 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
     run = Run(read_model(path / MODEL), read_history(path / HISTORY), read_record(path / RECORD), path)
-    classes = run.model.output_shape[-1]
+    classes = count_classes(run.model)
     if len(run.class_names) != classes:
         raise ValueError(
             f"'{path / RECORD}' must name the {classes} classes of the network. Received: {len(run.class_names)} names."
         )
+    note_scale(run.model, recorded_scale(run.record))
     return run

@@ -8,6 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.copying import copy_layer
+from cnnzoo._keras.ending import ending_by_graph, has_kernel
+from cnnzoo._keras.graph import functional, graph_inputs, walk
+from cnnzoo._keras.scale import LARGEST, Scale
 from cnnzoo.data.split import Split, as_float
 from cnnzoo.models.building import flat_layers
 from cnnzoo.training.normalization import layers_to_normalize
@@ -34,6 +38,14 @@ class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ship
         return outputs + (bias if self.data_format == "channels_last" else bias[:, None, None])
 
 
+class Unchanged(keras.layers.Layer):  # type: ignore[misc]
+    """Stands in the place of a softmax or a sigmoid that is left out."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return ``inputs``."""
+        return inputs
+
+
 def fold(kernel: Any, statistics: Statistics) -> tuple[Any, Any]:
     """Return the kernel and the bias that do to plain pixels what ``kernel`` does to normalised ones."""
     mean, deviation = (values[:, None] for values in statistics)
@@ -44,8 +56,8 @@ def fold(kernel: Any, statistics: Statistics) -> tuple[Any, Any]:
 def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = None) -> keras.Model:
     """Return a copy of ``model``, with its weights, that trains in the precision ``policy``.
 
-    It gives logits where the last layer of ``model`` ends in a softmax: their loss keeps its gradient however sure and
-    wrong the network is, where that of probabilities is cut off at 1e-7.
+    It gives logits where ``model`` ends in a softmax or a sigmoid: their loss keeps its gradient however sure and wrong
+    the network is, where that of probabilities is cut off at 1e-7.
 
     Args:
         model: A functional or sequential model.
@@ -54,31 +66,32 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
             the pixels. See ``layers_to_normalize``.
 
     Raises:
-        ValueError: The model is of another kind, or its first layer cannot normalise.
+        ValueError: The model is of another kind, a layer cannot be copied, or the first one cannot normalise.
     """
+    graph_inputs(model)  # raises where there is no graph to copy
     normalizing = layers_to_normalize(model)[0] if statistics else []
-    last = model.layers[-1]
+    ending = ending_by_graph(model)
+    last = [ending.operation, *ending.layers] if ending else model.layers[-1:]
+    stripped = ending.operation if ending and _is_called_once(model, ending.operation) else None
 
     def copy(layer: Any) -> Any:
+        if stripped is not None and layer is stripped and not has_kernel(layer):
+            return Unchanged(name=stripped.name)
         if not isinstance(layer, keras.Layer):  # an operation, as keras.ops gives them, has no state
             return layer
-        config = layer.get_config()
-        if layer is not last and layer.dtype_policy.name in STANDARD_POLICIES:
-            config["dtype"] = policy
-        if layer is last and config.get("activation") == "softmax":
-            config["activation"] = "linear"
+        changes: dict[str, Any] = {}
+        if not any(layer is each for each in last) and layer.dtype_policy.name in STANDARD_POLICIES:
+            changes["dtype"] = policy
+        if layer is stripped:
+            changes["activation"] = "linear"
         if not any(layer is each for each in normalizing):
-            return layer.__class__.from_config(config)
-        normalized = NormalizedConv2D.from_config(config)
+            return copy_layer(layer, changes)
+        normalized = copy_layer(layer, changes, NormalizedConv2D)
         normalized.statistics = statistics
         return normalized
 
-    try:
-        twin = keras.models.clone_model(model, clone_function=copy, recursive=True)
-    except ValueError as error:
-        raise ValueError(
-            f"`model` must be a functional or a sequential model. Received: {type(model).__name__}"
-        ) from error
+    # A sequential one by its graph: Keras would compile the copy as the user did
+    twin = keras.models.clone_model(functional(model), clone_function=copy, recursive=True)
     twin.set_weights(model.get_weights())
     for own, copied in zip(model.weights, twin.weights, strict=True):  # a weight may be frozen by itself
         copied.trainable = own.trainable
@@ -88,17 +101,26 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
     return twin
 
 
+def _is_called_once(model: keras.Model, operation: Any) -> bool:
+    return sum(call.operation is operation for call in walk(model, graph_inputs(model))) == 1
+
+
 def move_weights(twin: keras.Model, model: keras.Model) -> None:
     """Give ``model`` the weights of its twin; those of the first layer as they act on plain pixels."""
     model.set_weights(twin.get_weights())
-    for own, trained in zip(flat_layers(model), flat_layers(twin), strict=True):
+    for own, trained in zip(_layers(model), _layers(twin), strict=True):
         if isinstance(trained, NormalizedConv2D):
             kernel, bias = fold(trained.kernel, trained.statistics)
             own.set_weights([kernel, trained.bias + bias])
 
 
-def pixel_statistics(split: Split) -> Statistics:
-    """Return mean and standard deviation of every channel of the images, in units of [0, 1], as float32."""
+def _layers(model: keras.Model) -> list[keras.Layer]:
+    """Return all layers but the inputs, which a sequential model does not list."""
+    return [layer for layer in flat_layers(model) if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def pixel_statistics(split: Split, scale: Scale) -> Statistics:
+    """Return mean and standard deviation of every channel of the images, as the network takes them, as float32."""
     channels = split.images.shape[-1]
     count, total, squares = 0, np.zeros(channels), np.zeros(channels)
     chunk = max(STATISTICS_CHUNK // (8 * math.prod(split.images.shape[1:])), 1)
@@ -109,4 +131,6 @@ def pixel_statistics(split: Split) -> Statistics:
         squares += np.square(pixels).sum(axis=(0, 1, 2))
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
-    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1).astype(np.float32)
+    factor = LARGEST["byte"] if scale == "byte" and split.images.dtype == np.uint8 else 1.0
+    deviation = np.where(deviation > 0, deviation, 1)
+    return (factor * mean).astype(np.float32), (factor * deviation).astype(np.float32)

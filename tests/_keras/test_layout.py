@@ -104,7 +104,7 @@ def test_features_and_vectors_are_those_of_the_network_with_the_channels_last(pa
 def test_a_classifier_averages_the_places_of_its_backbone(pair):
     last, first, images = pair
     backbones = [features(model, "conv2") for model in (first, last)]
-    own, other = (classifier(backbone, num_classes=2) for backbone in backbones)
+    own, other = (classifier(backbone, num_classes=2, scale="unit") for backbone in backbones)
     own.set_weights(other.get_weights())
     np.testing.assert_allclose(own.predict(turned(images), verbose=0), other.predict(images, verbose=0), atol=1e-5)
 

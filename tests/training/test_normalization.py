@@ -61,7 +61,7 @@ def test_all_branches_that_take_the_pixels_are_normalized():
         [layers.BatchNormalization()],
         [lambda x: (x - 0.5) / 0.25],
         [lambda x: ops.flip(x, axis=-1), layers.Rescaling(255.0)],
-        [layers.RandomFlip(), layers.Rescaling(2.0)],
+        [layers.RandomFlip(), layers.RandomContrast(0.5), layers.Rescaling(2.0)],
     ],
 )
 def test_a_network_that_scales_pixels_itself_is_left_to_it(before):
@@ -145,6 +145,7 @@ def mixed():
         (lambda: network(use_bias=False), "Conv2D 'conv'"),
         (lambda: network(layers.Lambda(lambda x: x, name="mine")), "Lambda 'mine'"),
         (lambda: network(layers.Activation("relu", name="cut")), "Activation 'cut'"),
+        (lambda: network(layers.RandomContrast(0.5)), "Conv2D 'conv'"),
         (lambda: network(lambda x: ops.flip(x, axis=-1)), "Conv2D 'conv'"),
         (shared, "Conv2D 'conv'"),
         (mixed, "Concatenate 'both'"),

@@ -92,7 +92,7 @@ def test_normalization_is_folded_into_a_convolution_further_in(order, is_nested)
     if is_nested:
         model = keras.Sequential([keras.Input((8, 8, 3)), model])
     pixels = np.random.default_rng(0).random((4, 8, 8, 3), dtype=np.float32)
-    mean, deviation = pixel_statistics(Split(pixels, np.arange(4)))
+    mean, deviation = pixel_statistics(Split(pixels, np.arange(4)), "unit")
     twin = build_twin(model, "float32", (mean, deviation))
     try:
         expected = model.predict((pixels - mean) / deviation, verbose=0)

@@ -1,0 +1,63 @@
+"""A layer made anew from another, also where Keras could not write it down and read it again."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import keras
+
+STATELESS = (keras.regularizers.Regularizer, keras.constraints.Constraint)  # may be shared with a copy
+INITIALIZER = keras.initializers.Initializer  # draws numbers: shared only where it cannot be copied
+
+
+def copy_layer(layer: Any, changes: dict[str, Any], kind: Any = None) -> Any:
+    """Return a layer of the configuration of ``layer``, without its weights.
+
+    Functions (an activation, that of a ``Lambda``) are taken over as they are, so they need no name that Keras knows.
+
+    Args:
+        layer: A Keras layer.
+        changes: What is to be other in the configuration.
+        kind: Its class; None takes that of ``layer``.
+
+    Raises:
+        ValueError: ``layer`` does not tell how it is made; the message names it, and the reason.
+    """
+    kind = kind or type(layer)
+    try:
+        if isinstance(layer, keras.layers.Lambda):
+            return _copy_lambda(layer, changes)
+        config = layer_config(layer)
+        own = {name: value for name in config if (value := getattr(layer, name, None)) is not None}
+        shared = {
+            name: value for name, value in own.items() if inspect.isroutine(value) or isinstance(value, STATELESS)
+        }
+        try:
+            return kind.from_config({**config, **shared, **changes})
+        except Exception:  # an initializer that Keras does not know by name; the copy gets weights anyway
+            initializers = {name: value for name, value in own.items() if isinstance(value, INITIALIZER)}
+            if not initializers:
+                raise
+            return kind.from_config({**config, **shared, **initializers, **changes})
+    except Exception as error:  # whatever a user's layer raises
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"Layer '{layer.name}' ({type(layer).__name__}) cannot be copied, and training works on a copy: give it a "
+            f"`get_config` that returns all arguments of its `__init__`. {type(error).__name__}: {reason}"
+        ) from error
+
+
+def layer_config(layer: keras.Layer) -> dict[str, Any]:
+    """Return the configuration of ``layer``; Keras' warning that a lambda is unsafe to load does not matter here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The object being serialized includes a `lambda`")
+        config: dict[str, Any] = layer.get_config()
+    return config
+
+
+def _copy_lambda(layer: keras.layers.Lambda, changes: dict[str, Any]) -> keras.layers.Lambda:
+    config = {"name": layer.name, "dtype": layer.dtype_policy, "trainable": layer.trainable, **changes}
+    shape, mask = layer._output_shape, layer.mask
+    return keras.layers.Lambda(layer.function, output_shape=shape, mask=mask, arguments=layer.arguments, **config)

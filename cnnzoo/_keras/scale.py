@@ -1,0 +1,118 @@
+"""What range of pixels a network takes, as far as its graph or whoever built it tells."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from cnnzoo._keras.graph import call_on, consumers, functional, graph_inputs, is_graph
+from cnnzoo.lookup import look_up
+
+Scale = Literal["unit", "byte", "raw"]
+
+LARGEST: dict[Scale, float] = {"unit": 1.0, "byte": 255.0}  # the largest pixel of each range; "raw" is any other
+
+LARGEST_BYTE_FACTOR = 0.05  # of what begins with a scale: 1 / 255 and 1 / deviation, of pixels in [0, 255]
+SMALLEST_UNIT_FACTOR = 0.5  # of pixels in [0, 1]
+LARGEST_UNIT_CENTRE = 2.0  # the pixel that becomes 0
+OPEN_SIDE = 32  # pixels, where the input has any
+
+# By the layer that images meet first, which models that are made of another's layers share
+_KNOWN: weakref.WeakKeyDictionary[Any, Scale] = weakref.WeakKeyDictionary()
+
+
+def check_scale(scale: str) -> Scale:
+    """Return ``scale``, or raise ``ValueError`` when there is none of that name."""
+    scales: dict[str, Scale] = {"unit": "unit", "byte": "byte", "raw": "raw"}
+    return look_up(scales, scale, "scale")
+
+
+def note_scale(model: keras.Model, scale: Scale) -> None:
+    """Note what range of pixels ``model``, and whatever else begins with its layers, takes, unless the graph tells."""
+    nodes, values = _first_calls(model)
+    if _scale_of(None, values) is None:
+        for node in nodes:
+            _KNOWN[node.operation] = scale
+
+
+def scale_of(model: keras.Model) -> Scale | None:
+    """Tell what range of pixels ``model`` takes: "unit" for [0, 1], "byte" for [0, 255], "raw" for another.
+
+    It is that which the layers that images meet first bring to values about 1, or to what was noted of the layer that
+    then follows when this package built or trained a network with it. None where neither tells.
+
+    Raises:
+        ValueError: ``model`` is no model, subclassed or not built.
+    """
+    if graph_inputs(model)[0].dtype.startswith(("int", "uint")):
+        return "byte"
+    nodes, values = _first_calls(model)
+    known = (_KNOWN[node.operation] for node in nodes if node.operation in _KNOWN)
+    return _scale_of(next(known, None), values)
+
+
+def _first_calls(model: keras.Model) -> tuple[list[Any], Any]:
+    """Return the calls that images meet behind what only scales and shifts them, and what that makes of flat images."""
+    sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
+    shape = (3, *sides)
+    flat = np.broadcast_to(np.array([0, 1, 2], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)
+    return _follow(functional(model), keras.ops.convert_to_tensor(flat))
+
+
+def _scale_of(known: Scale | None, values: Any) -> Scale | None:
+    """Return the range of pixels that becomes ``values`` of flat images of 0, 1 and 2 where ``known`` is wanted."""
+    zero, one, _ = keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).reshape(3, -1)
+    # Medians, as padding is neither scaled nor shifted
+    factor, offset = float(np.median(np.abs(one - zero))), float(np.median(np.abs(zero)))
+    if np.isclose(factor, 1, rtol=1e-3) and np.isclose(offset, 0, atol=1e-3):
+        return known
+    if known in LARGEST:
+        return _scale_before(LARGEST[known], factor)
+    if offset / factor > LARGEST_UNIT_CENTRE or factor <= LARGEST_BYTE_FACTOR:
+        return "byte"
+    return "unit" if factor >= SMALLEST_UNIT_FACTOR else None
+
+
+def _scale_before(wanted: float, factor: float) -> Scale | None:
+    """Return the range whose largest pixel becomes ``wanted`` when it is multiplied by ``factor``."""
+    for scale, largest in LARGEST.items():
+        if np.isclose(largest * factor, wanted, rtol=0.1):
+            return scale
+    return None
+
+
+def _follow(function: Any, values: Any) -> tuple[list[Any], Any]:
+    """Send flat images into a graph, up to the first calls that learn or do more than scale and shift them."""
+    symbol = function.inputs[0]
+    while True:
+        nodes = consumers(function, symbol)
+        if len(nodes) != 1 or len(nodes[0].input_tensors) != 1 or len(nodes[0].outputs) != 1:
+            return nodes, values
+        (node,) = nodes
+        if is_graph(node.operation):
+            inner, given = _follow(functional(node.operation), values)
+            if inner:
+                return inner, given
+            changed = given  # a model of nothing else
+        else:
+            changed = _changed(node, values)
+        if changed is None:
+            return nodes, values
+        values, symbol = changed, node.outputs[0]
+
+
+def _changed(node: Any, values: Any) -> Any:
+    """Return what a call makes of flat images of 0, 1 and 2; None where it learns, or the third says it is no scale."""
+    layer = node.operation
+    if isinstance(layer, keras.Layer) and layer.weights and not isinstance(layer, keras.layers.Normalization):
+        return None
+    try:
+        given = call_on(node, values)
+        zero, one, two = keras.ops.convert_to_numpy(keras.ops.cast(given, "float32"))
+    except Exception:  # whatever a user's layer makes of images that are none
+        return None
+    is_scale = zero.ndim == 3 and np.allclose(two - one, one - zero, rtol=1e-3, atol=1e-5) and (one != zero).any()
+    return given if is_scale else None
