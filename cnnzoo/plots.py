@@ -1,4 +1,7 @@
-"""Numbers in, Matplotlib figures out. Nothing is shown, and no global state is touched."""
+"""Numbers in, Matplotlib figures out. Nothing is shown, and no global state is touched.
+
+Names are shown as text, whatever they contain, in a font that has their letters where one is installed.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from cnnzoo.arguments import check_strings
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.files import check_target, write_whole
+from cnnzoo.fonts import Lettering, cut, letter, width_of
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation.metrics import Calibration
@@ -36,7 +40,9 @@ TOP = 3
 MOST_CLASSES = 40  # that a figure shows one by one
 LARGEST_FIGURE = 24.0  # inches
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
-LONGEST_NAME = 16  # characters of a class' name that fit under an image
+LONGEST_NAME = 16  # columns of a class' name that fit under an image
+LONGEST_RUN = 48  # of a run's, that fit into a legend
+NOTE_SIZE = 7
 
 
 Curves = Mapping[str, Sequence[float]]
@@ -96,7 +102,9 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
     all_curves = {name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}
     for name, curves in all_curves.items():
         _check_curves(f" in '{name}'", curves)
-    return _draw_curves(_a_colour_each(all_curves), axes)
+    lettered = letter([*all_curves], "run")
+    lines = _a_colour_each(lettered.names, [*all_curves.values()])
+    return _with_note(_draw_curves(lines, axes, lettered.families), lettered)
 
 
 def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
@@ -130,14 +138,21 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     for row, column in np.argwhere(counts > 0) if classes <= MOST_CLASSES else ():
         color = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=9)
-    class_names = [_short(name) for name in class_names]
-    long_names = max(map(len, class_names)) > 2
+    lettered = letter(class_names)
+    names = [_short(name) for name in lettered.names]
+    long_names = max(map(width_of, names)) > 2
     axes.set_xticks(
-        range(classes), class_names, rotation=45 if long_names else 0, ha="right" if long_names else "center"
+        range(classes),
+        names,
+        rotation=45 if long_names else 0,
+        ha="right" if long_names else "center",
+        fontfamily=lettered.families,
     )
-    axes.set_yticks(range(classes), class_names)
+    axes.set_yticks(range(classes), names, fontfamily=lettered.families)
     right = int(counts.diagonal().sum())
     axes.set(xlabel="predicted class", ylabel="true class", title=f"{right:,} of {counts.sum():,} images are right")
+    if lettered.note:
+        axes.set_xlabel(f"predicted class\n{lettered.note}", fontsize=NOTE_SIZE)
     return _figure_of(axes)
 
 
@@ -207,10 +222,11 @@ def samples(
     pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
     if len(pairs) != len(images):
         raise ValueError(f"`axes` must be two for each of the {len(images)} images. Received: {len(pairs)} pairs")
+    lettered = letter(class_names)
     for (picture, bars), image, label, chances in zip(pairs, images, labels, probabilities, strict=True):
-        _draw_image(picture, image, class_names[label], class_names[chances.argmax()])
-        _draw_probabilities(bars, label, chances, class_names)
-    return _figure_of(pairs[0][0])
+        _draw_image(picture, image, int(label), int(chances.argmax()), lettered)
+        _draw_probabilities(bars, label, chances, lettered)
+    return _with_note(_figure_of(pairs[0][0]), lettered)
 
 
 def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
@@ -229,15 +245,17 @@ def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
     """
     labels = class_numbers(dataset.train.labels)
     rows = min(len(dataset.class_names), MOST_CLASSES)
+    lettered = letter(dataset.class_names)
     figure = Figure(figsize=(columns + 1.5, rows), dpi=DPI, layout="constrained")
     for number, row in enumerate(figure.subplots(rows, columns, squeeze=False)):
         for axes in row:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        row[0].set_ylabel(_short(dataset.class_names[number]), rotation=0, ha="right", va="center")
+        name = _short(lettered.names[number])
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontfamily=lettered.families)
         for axes, position in zip(row, np.flatnonzero(labels == number)[:columns], strict=False):
             _paint(axes, as_float(dataset.train.images[position]))
-    return figure
+    return _with_note(figure, lettered)
 
 
 def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) -> Figure:
@@ -260,6 +278,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     titles = check_strings("titles", titles)
     if len(titles) not in (0, len(images)):
         raise ValueError(f"There must be a title, if any, for each of {len(images)} images. Received: {len(titles)}")
+    lettered = letter(titles, "title")
     figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
     rows = figure.subplots(2, len(images), squeeze=False)
     for column, (image, heated) in enumerate(zip(as_float(images), blend(images, heat), strict=True)):
@@ -267,8 +286,8 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
         _show(above, image)
         _show(below, heated)
         if titles:
-            above.set_title(_short(titles[column]), fontsize=9)
-    return figure
+            above.set_title(_short(lettered.names[column]), fontsize=9, fontfamily=lettered.families)
+    return _with_note(figure, lettered)
 
 
 def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -289,7 +308,8 @@ def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """
     if images.ndim != 4 or heat.shape != images.shape[:3]:
         raise ValueError(
-            f"There must be heat for each image. Received: images of shape {images.shape}, heat of shape {heat.shape}"
+            "There must be heat for each image, and the images must have their channels last. "
+            f"Received: images of shape {images.shape}, heat of shape {heat.shape}"
         )
     floats = as_float(images)
     grey = floats.mean(axis=-1, keepdims=True) if floats.shape[-1] == 3 else floats[..., :1]
@@ -332,7 +352,7 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
 
     Args:
         maps: By the layer's name, arrays of shape (1, height, width, channels), as ``cnnzoo.inspect.features`` gives
-            them for one image.
+            them for one image; those of a layer with the channels first as ``np.moveaxis(values, 1, -1)``.
         image: The image itself, in [0, 1] of shape (height, width, channels), drawn above them; None draws none.
         columns: Maps a row, at least 1: those with the largest mean, which say most of the image.
 
@@ -356,11 +376,13 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
     if image is not None:
         _show(strips[0].add_subplot(1, columns, 1), as_float(image))
         strips[0].suptitle("image", x=0.0, ha="left", fontsize=9)
-    for strip, (name, values) in zip(strips[-len(maps) :], maps.items(), strict=True):
+    lettered = letter([*maps], "layer")
+    for strip, name, values in zip(strips[-len(maps) :], lettered.names, maps.values(), strict=True):
         of_image = np.asarray(values)[0]
         strongest = np.sort(np.argsort(-of_image.mean(axis=(0, 1)), kind="stable")[:columns])
         height, width, channels = of_image.shape
-        strip.suptitle(f"{_literal(name)}: {channels} maps of {height} x {width}", x=0.0, ha="left", fontsize=9)
+        title = strip.suptitle(f"{_literal(name)}: {channels} maps of {height} x {width}", x=0.0, ha="left", fontsize=9)
+        title.set_fontfamily(lettered.families)
         for place, number in enumerate(strongest):
             axes = strip.add_subplot(1, columns, place + 1)
             _show(axes, _stretched(of_image[..., number, np.newaxis]))
@@ -401,7 +423,7 @@ def _check_curves(where: str, curves: Curves) -> None:
         raise ValueError(f"There must be one of {', '.join(CURVES)}{where}. Received: {[*curves]}")
 
 
-def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None) -> Figure:
+def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None, families: Sequence[str] = ()) -> Figure:
     both = _both(Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained").subplots(1, 2) if axes is None else axes)
     for panel, measure in zip(both, ("accuracy", "loss"), strict=True):
         for line in lines:
@@ -411,7 +433,9 @@ def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None) -> Figure:
         panel.set(title=measure.capitalize(), xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.grid(alpha=0.3)
-        panel.legend(frameon=False)
+        legend = panel.legend(frameon=False)
+        for text in legend.get_texts() if families else ():
+            text.set_fontfamily(families)
         panel.spines[["top", "right"]].set_visible(False)
     accuracy, loss = both
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -424,10 +448,11 @@ def _two_colours(curves: Curves, validated_on: str) -> list[_Line]:
     return [line for line in both if any(line.prefix + measure in curves for measure in ("accuracy", "loss"))]
 
 
-def _a_colour_each(runs: Mapping[str, Curves]) -> list[_Line]:
+def _a_colour_each(names: Sequence[str], runs: Sequence[Curves]) -> list[_Line]:
     lines = []
-    for (name, curves), color, marker in zip(runs.items(), cycle(COLORS), cycle(MARKERS), strict=False):
+    for name, curves, color, marker in zip(names, runs, cycle(COLORS), cycle(MARKERS), strict=False):
         validated = "val_loss" in curves or "val_accuracy" in curves
+        name = cut(name, LONGEST_RUN)
         label = _literal(name if not name.startswith("_") else f" {name}")  # else Matplotlib's legend leaves it out
         lines.append(_Line(curves, "", "" if validated else label, color, ":", marker))
         lines.append(_Line(curves, "val_", label if validated else "", color, "-", marker))
@@ -471,24 +496,27 @@ def _stretched(image: np.ndarray) -> np.ndarray:
     return stretched
 
 
-def _draw_image(axes: Axes, image: np.ndarray, true_name: str, predicted_name: str) -> None:
-    is_right = true_name == predicted_name
+def _draw_image(axes: Axes, image: np.ndarray, label: int, predicted: int, lettered: Lettering) -> None:
+    is_right = label == predicted
     _show(axes, image)
     verdict = "right" if is_right else "wrong"
     axes.set_title(
-        f"true {_short(true_name)}\npredicted {_short(predicted_name)}\n{verdict}",
+        f"true {_short(lettered.names[label])}\npredicted {_short(lettered.names[predicted])}\n{verdict}",
         fontsize=9,
+        fontfamily=lettered.families,
         color=BLUE if is_right else VERMILION,
     )
 
 
-def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, class_names: Sequence[str]) -> None:
+def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, lettered: Lettering) -> None:
     best = np.argsort(-chances, kind="stable")[:TOP]
     colors = [BLUE if index == label else VERMILION for index in best]
     axes.barh(range(len(best)), chances[best], color=colors)
-    longest = max(len(_short(name)) for name in class_names)
+    names = [_short(name) for name in lettered.names]
+    longest = max(map(width_of, names))
     for position, index in enumerate(best):
-        name = axes.text(-0.05, position, _short(class_names[index]), ha="right", va="center", fontsize=8)
+        name = axes.text(-0.05, position, names[index], ha="right", va="center", fontsize=8)
+        name.set_fontfamily(lettered.families)
         share = axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
         for text in (name, share):
             text.set_in_layout(False)  # else the images of a row would differ in size with the names below them
@@ -497,9 +525,16 @@ def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, class_names
     axes.spines[:].set_visible(False)
 
 
+def _with_note(figure: Figure, lettered: Lettering) -> Figure:
+    """Say below ``figure`` what numbers stand for, where they do for names."""
+    if lettered.note:
+        figure.supxlabel(lettered.note, fontsize=NOTE_SIZE)
+    return figure
+
+
 def _short(name: str) -> str:
     """Cut a long name."""
-    return _literal(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+    return _literal(cut(name, LONGEST_NAME))
 
 
 def _literal(name: str) -> str:

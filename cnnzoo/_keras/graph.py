@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.kinds import channels_of, is_kind, reordered
+
 Shape = tuple[Any, ...]  # sides, in numbers; None where one is open
 
 
@@ -26,12 +28,23 @@ class Tensor:
     Attributes:
         shape: Without the batch.
         dtype: As Keras names it.
+        channels: Which axis of ``shape`` holds the channels.
         field: Its receptive field, where whoever walks the graph notes it.
     """
 
     shape: Shape
     dtype: str
+    channels: int = -1
     field: Any = None
+
+    def __post_init__(self) -> None:
+        """Count the axis from the first."""
+        self.channels = range(len(self.shape))[self.channels] if self.shape else 0
+
+    @property
+    def spatial(self) -> Shape:
+        """The shape without the channels."""
+        return self.shape[: self.channels] + self.shape[self.channels + 1 :]
 
 
 @dataclass(frozen=True)
@@ -43,12 +56,14 @@ class Call:
         operation: The layer.
         inputs: What it takes.
         outputs: What it gives.
+        arguments: What else it is called with, in order.
     """
 
     name: str
     operation: Any
     inputs: list[Tensor]
     outputs: list[Tensor]
+    arguments: tuple[Any, ...] = ()
 
 
 def graph_inputs(model: keras.Model) -> list[Tensor]:
@@ -67,7 +82,53 @@ def graph_inputs(model: keras.Model) -> list[Tensor]:
         raise ValueError(
             f"{_NO_GRAPH[isinstance(model, keras.Sequential)]} Received: {type(model).__name__} '{model.name}'"
         )
-    return [Tensor(tuple(each.shape[1:]), each.dtype) for each in model.inputs]
+    inputs = [Tensor(tuple(each.shape[1:]), each.dtype) for each in model.inputs]
+    orders = _orders_of_inputs(model, inputs)
+    return [Tensor(each.shape, each.dtype, channels) for each, channels in zip(inputs, orders, strict=True)]
+
+
+def graph_outputs(model: keras.Model) -> list[Tensor]:
+    """Return what ``model`` gives.
+
+    Raises:
+        ValueError: See ``graph_inputs``.
+    """
+    calls = walk(model, graph_inputs(model))
+    while True:
+        try:
+            next(calls)
+        except StopIteration as end:
+            outputs: list[Tensor] = end.value
+            return outputs
+
+
+def _orders_of_inputs(model: keras.Model, inputs: Sequence[Tensor]) -> list[int]:
+    """Return which axis of each input holds the channels: as the first layer takes it that works on places.
+
+    Layers with a kernel or a pool are believed before all others. Where no layer tells, Keras' own setting does.
+    """
+    axes = {id(each): tuple(range(len(each.shape))) for each in inputs}  # of a tensor: those of its input
+    origins = {id(each): number for number, each in enumerate(inputs)}
+    surest: dict[int, int] = {}
+    told: dict[int, int] = {}
+    calls = list(walk(model, inputs))
+    for call in calls:
+        for each in call.inputs:
+            channels = channels_of(call.operation)
+            if id(each) not in axes or channels is None or not axes[id(each)]:
+                continue
+            has_window = is_kind(call.operation, "convolution", "transposed", "pooling", "global", "upsampling")
+            (surest if has_window else told).setdefault(origins[id(each)], axes[id(each)][channels])
+        taken = call.inputs[0] if len(call.inputs) == 1 else None
+        if taken is None or id(taken) not in axes:
+            continue
+        order = reordered(call.operation, len(taken.shape)) or range(len(taken.shape))
+        for each in call.outputs:
+            if len(each.shape) == len(taken.shape) and not is_kind(call.operation, "reshaping"):
+                axes[id(each)] = tuple(axes[id(taken)][axis] for axis in order)
+                origins[id(each)] = origins[id(taken)]
+    default = 0 if keras.config.image_data_format() == "channels_first" else -1
+    return [surest.get(number, told.get(number, default)) for number in range(len(inputs))]
 
 
 def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Generator[Call, None, list[Tensor]]:
@@ -85,7 +146,7 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
             given = yield from walk(operation, taken, f"{name}/")
         else:
             given = _outputs(node, taken)
-            yield Call(name, operation, taken, given)
+            yield Call(name, operation, taken, given, node.arguments.args[1:])
         tensors.update(zip(map(id, node.outputs), given, strict=True))
     return [tensors[id(symbol)] for symbol in function.outputs]
 
@@ -201,4 +262,20 @@ def _outputs(node: Any, taken: Sequence[Tensor]) -> list[Tensor]:
         arguments, options = node.arguments.fill_in(dict(zip(map(id, node.input_tensors), sized, strict=True)))
         spec = node.operation.compute_output_spec(*arguments, **options)
         shapes = [tuple(each.shape) for each in keras.tree.flatten(spec)]
-    return [Tensor(shape[1:], symbol.dtype) for shape, symbol in zip(shapes, node.outputs, strict=True)]
+    return [
+        Tensor(shape[1:], symbol.dtype, _channels_after(node.operation, taken, shape[1:]))
+        for shape, symbol in zip(shapes, node.outputs, strict=True)
+    ]
+
+
+def _channels_after(operation: Any, taken: Sequence[Tensor], shape: Shape) -> int:
+    """Return which axis of what ``operation`` gives, of ``shape``, holds the channels."""
+    channels = channels_of(operation)
+    if channels is not None and len(shape) > 1:
+        return channels
+    alike = [each for each in taken if len(each.shape) == len(shape)]
+    if not alike or is_kind(operation, "reshaping"):
+        return -1
+    source = next((each for each in alike if each.shape == shape), alike[0])
+    order = reordered(operation, len(shape))
+    return source.channels if order is None else order.index(source.channels)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import check_classifier, class_probabilities, count_classes, find_ending
+from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo.arguments import check_strings, shape_fits
 from cnnzoo.data.labels import check_labels
@@ -33,8 +34,8 @@ def evaluate(
     Args:
         model: A classifier that takes images like those of ``split``: probabilities or logits, of which one output
             tells two classes.
-        split: Images of shape (n, height, width, channels), uint8 or float, and their labels: class numbers of shape
-            (n,) or (n, 1), or one-hot rows.
+        split: Images of shape (n, height, width, channels), or in the order that ``model`` takes, uint8 or float, and
+            their labels: class numbers of shape (n,) or (n, 1), or one-hot rows.
         class_names: Names of the classes; None numbers them.
         image_size: Height and width that the images are resized to, batch by batch; None leaves their own.
         scale: The range of pixels that ``model`` takes, to which uint8 images are brought: "unit" for [0, 1], "byte"
@@ -49,6 +50,8 @@ def evaluate(
             pixels the model takes.
     """
     check_classifier(model)
+    if image_size is not None:
+        check_channels_last(model, "to have them resized")
     names = check_class_names(model, class_names)
     images, labels = check_split(model, split, "split", image_size)
     scale = scale_of(model) if scale is None else check_scale(scale)

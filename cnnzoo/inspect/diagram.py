@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 
 import keras
 
+from cnnzoo._keras.graph import Tensor, graph_inputs, walk
 from cnnzoo.files import check_target, write_whole
 from cnnzoo.inspect.layers import LayerRow, layer_table
 
@@ -74,8 +75,11 @@ def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -
             f"`model` must take images of shape (n, height, width, channels). Received: {model.input_shape}"
         )
     table = layer_table(model, input_shape=input_shape)
-    image = _Block("image", tuple(input_shape or model.input_shape[1:]), "")
-    stages = [[image], *_stages(table.rows)]
+    (taken,) = graph_inputs(model)
+    taken.shape = tuple(input_shape or taken.shape)
+    shapes = [_channels_last(call.outputs[0]) for call in walk(model, [taken])]
+    image = _Block("image", _channels_last(taken), "")
+    stages = [[image], *_stages(zip(table.rows, shapes, strict=True))]
     description = f"{model.name}: {table.params:,} parameters, {table.macs:,} multiply-accumulates for an image"
     return _Drawing(stages).draw(description)
 
@@ -108,21 +112,25 @@ def write_diagram(
     write_whole(path, lambda temporary: temporary.write_text(drawing, encoding="utf-8"))
 
 
-def _stages(rows: Sequence[LayerRow]) -> list[list[_Block]]:
+def _channels_last(tensor: Tensor) -> tuple[int, ...]:
+    return (*tensor.spatial, tensor.shape[tensor.channels])
+
+
+def _stages(rows: Iterable[tuple[LayerRow, tuple[int, ...]]]) -> list[list[_Block]]:
     """Return what is drawn: blocks of one map size, or a dense layer, side by side."""
-    blocks = [block for block in map(_block, rows) if block is not None]
+    blocks = [block for row, shape in rows if (block := _block(row, shape)) is not None]
     grouped = groupby(blocks, key=lambda block: block.shape[:2] if len(block.shape) == 3 else (block,))
     return [_thinned(list(stage)) for _, stage in grouped]
 
 
-def _block(row: LayerRow) -> _Block | None:
+def _block(row: LayerRow, shape: tuple[int, ...]) -> _Block | None:
     kernel = "" if row.kernel_size is None else TIMES.join(map(str, row.kernel_size))
     if row.strides is not None and max(row.strides) > 1:
         kernel += f" /{max(row.strides)}"
-    if len(row.output_shape) == 3 and row.kernel_size is not None:
-        return _Block("convolution" if row.macs else "pooling", row.output_shape, kernel)
-    if len(row.output_shape) == 1 and row.macs:
-        return _Block("dense", row.output_shape, "")
+    if len(shape) == 3 and row.kernel_size is not None:
+        return _Block("convolution" if row.macs else "pooling", shape, kernel)
+    if len(shape) == 1 and row.macs:
+        return _Block("dense", shape, "")
     return None
 
 

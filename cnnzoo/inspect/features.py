@@ -18,7 +18,8 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
 
     Returns:
         A model with the input of ``model``. It gives a dictionary of name and output, float of shape
-        (n, height, width, channels) or (n, units), for several names; the output alone for one given as a string.
+        (n, height, width, channels) or (n, units), for several names; the output alone for one given as a string. A
+        layer with ``data_format="channels_first"`` gives maps of shape (n, channels, height, width).
 
     Raises:
         ValueError: There is no layer of that name, and the message suggests the nearest; none is named; or ``model`` is

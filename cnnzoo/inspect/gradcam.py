@@ -12,6 +12,7 @@ import numpy as np
 from cnnzoo._keras.ending import Ending, class_scores, count_classes, find_ending, without_activation
 from cnnzoo._keras.graph import graph_inputs, run, walk
 from cnnzoo._keras.kinds import is_kind
+from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo._keras.scale import Scale
 from cnnzoo.arguments import check_integer
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
@@ -36,7 +37,8 @@ def gradcam(
 
     Args:
         model: A functional or sequential classifier of images; the layer may lie in a model within it.
-        images: Of shape (n, height, width, channels), float in the range that ``model`` takes, or uint8.
+        images: Of shape (n, height, width, channels), or (n, channels, height, width) where ``model`` takes these;
+            float in the range that ``model`` takes, or uint8.
         class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
         layer: Name of the layer, as ``layer_table`` gives it; None takes the last whose maps have more than one pixel,
             pooling aside.
@@ -59,7 +61,7 @@ def gradcam(
     """
     batch_size = check_integer("batch_size", batch_size, least=1)
     images = check_images(model, images, scale)
-    name = _choose_layer(model, layer)
+    name, channels = _choose_layer(model, layer)
     asked = check_classes(model, class_index, len(images))
     ending = find_ending(model, lambda: model(images[:batch_size], training=False))
     heat = []
@@ -69,23 +71,30 @@ def gradcam(
         predicted = keras.ops.convert_to_numpy(keras.ops.argmax(scores, axis=-1))
         classes = predicted if asked is None else asked[start : start + batch_size]
         gradients = _gradients(model, batch, name, classes, keras.ops.zeros_like(maps), ending)
-        weights = gradients.astype(np.float32).mean(axis=(1, 2), keepdims=True)
-        heat.append((weights * keras.ops.convert_to_numpy(maps).astype(np.float32)).sum(axis=-1))
-    return normalized(_resized(np.maximum(np.concatenate(heat), 0), images.shape[1:3]))
+        last = [np.moveaxis(each.astype(np.float32), channels, -1) for each in (gradients, _array(maps))]
+        weights = last[0].mean(axis=(1, 2), keepdims=True)
+        heat.append((weights * last[1]).sum(axis=-1))
+    size = images.shape[2:] if takes_channels_first(model) else images.shape[1:3]
+    return normalized(_resized(np.maximum(np.concatenate(heat), 0), size))
 
 
-def _choose_layer(model: keras.Model, layer: str | None) -> str:
-    """Return the name of the layer whose maps are weighted."""
+def _array(tensor: Any) -> np.ndarray:
+    values: np.ndarray = keras.ops.convert_to_numpy(tensor)
+    return values
+
+
+def _choose_layer(model: keras.Model, layer: str | None) -> tuple[str, int]:
+    """Return the name of the layer whose maps are weighted, and the axis of their channels, with the batch counted."""
     calls = list(walk(model, graph_inputs(model)))
     with_maps = [call for call in calls if len(call.outputs[0].shape) == 3]
     if layer is not None:
         found = look_up({call.name: call for call in calls}, layer, "layer")
         if len(found.outputs[0].shape) != 3:
             raise ValueError(f"`layer` must give maps. Received: '{layer}', which gives {found.outputs[0].shape}")
-        return layer
+        return layer, found.outputs[0].channels + 1
     for call in reversed(with_maps):
-        if not is_kind(call.operation, "pooling") and call.outputs[0].shape[:2] != (1, 1):
-            return call.name
+        if not is_kind(call.operation, "pooling") and call.outputs[0].spatial != (1, 1):
+            return call.name, call.outputs[0].channels + 1
     raise ValueError("`model` must have a layer that gives maps. Received one without.")
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import keras
 
 from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
-from cnnzoo._keras.kinds import KINDS, is_kind, spatial, window
+from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
 from cnnzoo.arguments import shape_fits
-from cnnzoo.inspect.receptive import field_after, pixel
+from cnnzoo.inspect.receptive import field_after, pixel, size_of
 from cnnzoo.wording import times
 
 
@@ -116,7 +116,7 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
 
     Args:
         model: A built functional or sequential Keras model; it may branch.
-        input_shape: Height, width and channels of an image, for a model whose input size is open.
+        input_shape: Height, width and channels of an image, in the model's order, for one whose input size is open.
 
     Returns:
         A row for each call of a layer but the input.
@@ -130,9 +130,9 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
     416520
     """
     inputs = _sized(graph_inputs(model), input_shape)
-    image_size = spatial(inputs[0].shape)
+    image_size = inputs[0].spatial
     for each in inputs:
-        each.field = pixel(len(image_size)) if len(spatial(each.shape)) == len(image_size) else None
+        each.field = pixel(len(image_size)) if len(each.spatial) == len(image_size) else None
     rows, seen, not_counted = [], set(), []
     for call in walk(model, inputs):
         field = field_after(call, [each.field for each in call.inputs], image_size)
@@ -143,7 +143,7 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
         macs = _macs(call)
         if macs is None:
             not_counted.append(call.name)
-        rows.append(_row(call, params, macs or 0, None if field is None else field.size))
+        rows.append(_row(call, params, macs or 0, size_of(field)))
     return LayerTable(tuple(rows), tuple(dict.fromkeys(not_counted)))
 
 
@@ -165,7 +165,7 @@ def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Te
 def _row(call: Call, params: int, macs: int, receptive_field: tuple[int, ...] | None) -> LayerRow:
     layer = call.operation
     has_window = is_kind(layer, "convolution", "transposed", "pooling")
-    axes = len(spatial(call.inputs[0].shape, layer))
+    axes = len(call.inputs[0].spatial)
     kernel_size, strides = window(layer, axes) if has_window else (None, None)
     return LayerRow(
         call.name,
@@ -203,7 +203,7 @@ def _size(kernel: Any) -> int:
 
 
 def _positions(shape: Shape, layer: Any) -> int:
-    return math.prod(spatial(shape, layer))
+    return math.prod(shape[1:] if channels_of(layer) == 0 else shape[:-1])
 
 
 def _bytes(dtype: str) -> int:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import Kind, class_scores, find_ending
+from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo._keras.scale import Scale
 from cnnzoo.arguments import check_integer
 from cnnzoo.inspect.heatmaps import Classes, check_classes, check_images, normalized
@@ -28,7 +29,8 @@ def occlusion(
 
     Args:
         model: A classifier of images.
-        images: Of shape (n, height, width, channels), float in the range that ``model`` takes, or uint8.
+        images: Of shape (n, height, width, channels), or (n, channels, height, width) where ``model`` takes these;
+            float in the range that ``model`` takes, or uint8.
         class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
         patch_size: Side of the square, in pixels, at most the image's shorter; None takes an eighth of its longer.
         strides: Pixels from one place to the next; None takes half the square.
@@ -50,7 +52,8 @@ def occlusion(
     (2, 32, 32)
     """
     images = check_images(model, images, scale)
-    height, width = images.shape[1:3]
+    channels = 1 if takes_channels_first(model) else 3
+    height, width = np.moveaxis(images, channels, -1).shape[1:3]
     shorter = min(height, width)
     if patch_size is None:
         patch_size = min(max(max(height, width) // 8, 1), shorter)
@@ -66,7 +69,7 @@ def occlusion(
         (row, column) for row in _starts(height, patch_size, strides) for column in _starts(width, patch_size, strides)
     ]
     heat = [
-        _heat(model, image, index, score[index], places, patch_size, batch_size, kind)
+        _heat(model, image, channels, index, score[index], places, patch_size, batch_size, kind)
         for image, index, score in zip(images, classes, scores, strict=True)
     ]
     return normalized(np.stack(heat))
@@ -87,6 +90,7 @@ def _starts(side: int, patch_size: int, strides: int) -> list[int]:
 def _heat(
     model: keras.Model,
     image: np.ndarray,
+    channels: int,
     index: int,
     score: float,
     places: list[tuple[int, int]],
@@ -94,12 +98,13 @@ def _heat(
     batch_size: int,
     kind: Kind,
 ) -> np.ndarray:
-    falls, counts = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
-    color = image.mean(axis=(0, 1))
+    pixels = np.moveaxis(image, channels - 1, -1)
+    falls, counts = np.zeros(pixels.shape[:2], np.float32), np.zeros(pixels.shape[:2], np.float32)
+    color = pixels.mean(axis=(0, 1))
     for start in range(0, len(places), batch_size):
         part = places[start : start + batch_size]
         covered = np.repeat(image[None], len(part), axis=0)
-        for copy, (row, column) in zip(covered, part, strict=True):
+        for copy, (row, column) in zip(np.moveaxis(covered, channels, -1), part, strict=True):
             copy[row : row + patch_size, column : column + patch_size] = color
         outputs = keras.ops.convert_to_numpy(model.predict_on_batch(covered))
         for (row, column), outcome in zip(part, _scores(outputs, kind), strict=True):

@@ -10,7 +10,8 @@ from typing import Any, cast
 import keras
 import numpy as np
 
-from cnnzoo._keras.graph import graph_inputs
+from cnnzoo._keras.graph import graph_inputs, graph_outputs
+from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo.arguments import shape_fits
 from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed_over_lines
@@ -77,11 +78,14 @@ def embed(
         shape = None if size is None else (*size, 3)
         model = load(model, weights=weights, preprocess=True, input_shape=shape)
     _check_graph(model)
+    if image_size is not None or not isinstance(images, np.ndarray):
+        check_channels_last(model, "to be given files, or images to resize")
     pixels, names = _pixels(images, model, size, skip_broken)
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
-    batches = _batches(model, pixels, scale or "raw", size, batch_size)
-    width = model.output_shape[-1]
+    channels = graph_outputs(model)[0].channels + 1
+    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels)
+    width = model.output_shape[channels]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
         for start, batch in batches:
@@ -143,8 +147,9 @@ def _batches(
     scale: Scale,
     image_size: tuple[int, int] | None,
     batch_size: int | None,
+    channels: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Predict batch by batch: the position of the first image, and the vectors."""
+    """Predict batch by batch: the position of the first image, and the vectors; ``channels`` is the axis of those."""
     if batch_size is None:
         batch_size = batch_size_for(image_size or images.shape[1:3])
     unlabelled = Split(images, np.zeros(len(images), np.int64))
@@ -153,7 +158,7 @@ def _batches(
         for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale):
             vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy()))
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
-                vectors = vectors.mean(axis=(1, 2), dtype=np.float32)
+                vectors = np.moveaxis(vectors, channels, -1).mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)
             start += len(vectors)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from cnnzoo._keras.graph import graph_inputs
+from cnnzoo._keras.graph import graph_inputs, graph_outputs
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo.arguments import check_integer, check_number, check_strings
 from cnnzoo.lookup import look_up
@@ -184,7 +184,8 @@ def _set_trainable(model: keras.Model, changes: Mapping[int, bool]) -> None:
 
 def _vectors(backbone: keras.Model) -> keras.KerasTensor:
     if len(backbone.output_shape) == 4:
-        return keras.layers.GlobalAveragePooling2D(name=POOLED)(backbone.output)
+        order = "channels_first" if graph_outputs(backbone)[0].channels == 0 else "channels_last"
+        return keras.layers.GlobalAveragePooling2D(data_format=order, name=POOLED)(backbone.output)
     if len(backbone.output_shape) != 2:
         raise ValueError(f"`backbone` must give maps or vectors. Received one that gives: {backbone.output_shape}")
     return backbone.output

@@ -14,6 +14,7 @@ from cnnzoo import plots
 from cnnzoo.data.folder import ImageFiles
 from cnnzoo.evaluation.paired import PairedTest, mcnemar
 from cnnzoo.files import check_target
+from cnnzoo.fonts import readers_fonts
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.report.findings import Findings, find
 from cnnzoo.report.page import NOT_KNOWN, write_page
@@ -211,7 +212,8 @@ def _are_same(one: Any, other: Any) -> bool:
 
 def _curves(found: dict[str, Findings]) -> str | None:
     histories = {name: each.history for name, each in found.items() if each.history and each.has_curves}
-    return chart_address(plots.histories(histories)) if histories else None
+    with readers_fonts():
+        return chart_address(plots.histories(histories)) if histories else None
 
 
 def _validated_on(found: dict[str, Findings]) -> dict[str, list[str]]:

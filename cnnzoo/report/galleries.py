@@ -140,7 +140,8 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     position = int(found.evaluation.is_right.argmax())
     images = _seen(found.model, found.dataset, [position])
     try:
-        names = _layers_with_maps(found.model)
+        channels = _layers_with_maps(found.model)
+        names = [*channels]
         outputs = features(found.model, names)(_taken(found, [position]), training=False) if names else {}
     except Exception as error:  # as with Grad-CAM
         missing.append(f"There are no feature maps. {error}")
@@ -148,7 +149,9 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     if not names:
         missing.append("There are no feature maps: no layer of the network gives maps.")
         return None
-    maps = {name: keras.ops.convert_to_numpy(values) for name, values in outputs.items()}
+    maps = {
+        name: np.moveaxis(keras.ops.convert_to_numpy(values), channels[name], -1) for name, values in outputs.items()
+    }
     return {
         "chart": photograph_address(plots.feature_maps(maps, images[0])),
         "layers": names,
@@ -156,17 +159,20 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
     }
 
 
-def _layers_with_maps(model: keras.Model) -> list[str]:
-    """Return the names of a few layers that give maps of more than one pixel, spread evenly over the flow.
+def _layers_with_maps(model: keras.Model) -> dict[str, int]:
+    """Return a few layers that give maps of more than one pixel, spread evenly over the flow: name, and channels' axis.
 
     Those that see patterns or join them, rather than what only prepares or scales, where there are any.
     """
     calls = [
         call
         for call in walk(model, graph_inputs(model))
-        if len(shape := call.outputs[0].shape) == 3 and shape[:2] != (1, 1)
+        if len(call.outputs[0].shape) == 3 and call.outputs[0].spatial != (1, 1)
     ]
     telling = [call for call in calls if is_kind(call.operation, "convolution", "transposed", "pooling", "merge")]
-    names = list(dict.fromkeys(call.name for call in telling or calls))
+    axes: dict[str, int] = {}
+    for call in telling or calls:
+        axes.setdefault(call.name, call.outputs[0].channels + 1)
+    names = [*axes]
     places = np.unique(np.linspace(0, len(names) - 1, min(SHOWN_LAYERS, len(names))).round().astype(int))
-    return [names[place] for place in places]
+    return {names[place]: axes[names[place]] for place in places}

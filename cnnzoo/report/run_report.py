@@ -12,6 +12,7 @@ from cnnzoo import plots
 from cnnzoo.data.catalog import DATA_CARDS
 from cnnzoo.evaluation.metrics import TOP, Evaluation
 from cnnzoo.files import check_target
+from cnnzoo.fonts import readers_fonts
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
@@ -188,7 +189,8 @@ def _confusion(evaluation: Evaluation | None) -> dict[str, Any] | None:
     if evaluation is None:
         return None
     is_drawn = len(evaluation.class_names) <= plots.MOST_CLASSES
-    figure = plots.confusion(evaluation.confusion, evaluation.class_names) if is_drawn else None
+    with readers_fonts():
+        figure = plots.confusion(evaluation.confusion, evaluation.class_names) if is_drawn else None
     return {
         "chart": None if figure is None else chart_address(figure),
         "pairs": evaluation.most_confused(PAIRS),

@@ -16,6 +16,7 @@ from cnnzoo.data.stream import Start, stream
 from cnnzoo.evaluation.evaluate import batch_size_for
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.training.keeper import Guard, Keeper
+from cnnzoo.training.normalization import layers_to_normalize
 from cnnzoo.training.optimizer import build_optimizer, set_weight_decay
 from cnnzoo.training.precision import choose_precision, list_gpus
 from cnnzoo.training.recipe import Recipe
@@ -103,10 +104,11 @@ def run_epochs(
 
 def compiled_twin(
     model: keras.Model, batches: Batches, recipe: Recipe, steps: int, team: Team
-) -> tuple[keras.Model, str]:
-    """Return the network as it is trained, ready for it, and the precision with its reason, in words."""
+) -> tuple[keras.Model, list[str]]:
+    """Return the network as it is trained, ready for it, and notes: its precision, and why pixels stay as they are."""
     policy, reason = choose_precision(recipe.precision)
-    statistics = pixel_statistics(batches.images, batches.scale) if recipe.normalize else None
+    normalizing, why_not = layers_to_normalize(model) if recipe.normalize else ([], "")
+    statistics = pixel_statistics(batches.images, batches.scale) if normalizing else None
     twin = build_twin(model, policy, statistics)
     set_weight_decay(twin, recipe)
     kind = find_ending(twin, lambda: twin(next(iter(batches.to_validate_on()))[0], training=False)).kind
@@ -118,7 +120,7 @@ def compiled_twin(
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
     )
     twin.optimizer.build(twin.trainable_variables)
-    return twin, f"{policy}: {reason}"
+    return twin, [f"{policy}: {reason}", why_not]
 
 
 def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo._keras.ending import check_classifier
+from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_seed
@@ -97,8 +98,9 @@ def fit(
         The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
 
     Raises:
-        ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` cannot be copied,
-            there is no such recipe, or a run is resumed with other arguments or is finished.
+        ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` takes images with
+            the channels first or cannot be copied, there is no such recipe, or a run is resumed with other arguments or
+            is finished.
         FileExistsError: ``out`` exists already.
         FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
         BlockingIOError: Another process is writing ``out``.
@@ -119,6 +121,7 @@ def fit(
     if class_names is None and source and source.name in DATA_CARDS:
         class_names = data_card(source.name).class_names
     names = check_class_names(model, class_names)
+    check_channels_last(model, "to be trained")
     train, test = (check_split(model, split, name, image_size) for split, name in ((train, "train"), (test, "test")))
     scale = _scale(model, train, test, scale)
     validation = test
@@ -155,10 +158,10 @@ def fit(
             warnings.warn(tight, stacklevel=2)
         failure = None
         with team.scope(), _explained(recipe, team, folder):
-            twin, precision = compiled_twin(model, batches, recipe, steps, team)
+            twin, notes = compiled_twin(model, batches, recipe, steps, team)
             keeper.restore(twin)
             if bar:
-                print(_headline(record, recipe, [precision, tight], team, keeper, folder), flush=True)
+                print(_headline(record, recipe, [*notes, tight], team, keeper, folder), flush=True)
             try:
                 with raised_as_read(), keeper, bar or nullcontext():
                     run_epochs(twin, batches, recipe, keeper, [*own, *logs], [bar] if bar else [])

@@ -59,7 +59,8 @@ class Recipe:
         normalize: Whether the network sees every channel with the training images' mean taken off and divided by their
             standard deviation. It is folded into the first layer's weights in the end: the trained network takes
             images in [0, 1] all the same. So it is for new networks: one that is trained already would begin with
-            weights that are meant for plain pixels.
+            weights that are meant for plain pixels. A network whose graph begins with layers that scale pixels is left
+            as it is, and so is one whose first weights are frozen.
         precision: "auto", "float32" or "mixed_bfloat16".
         initializer: Where ``train`` starts from: "he_normal", "glorot_uniform", "normal_0.01" or "normal_0.1". ``fit``
             starts from the weights that the model has.

@@ -14,6 +14,7 @@ from cnnzoo._keras.graph import functional, graph_inputs, walk
 from cnnzoo._keras.scale import LARGEST, Scale
 from cnnzoo.data.split import Split, as_float
 from cnnzoo.models.building import flat_layers
+from cnnzoo.training.normalization import layers_to_normalize
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)
 
@@ -33,7 +34,8 @@ class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ship
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve plain pixels with the kernel for normalised ones."""
         scaled, bias = (keras.ops.cast(part, kernel.dtype) for part in fold(kernel, self.statistics))
-        return super().convolution_op(inputs, scaled) + bias
+        outputs = super().convolution_op(inputs, scaled)
+        return outputs + (bias if self.data_format == "channels_last" else bias[:, None, None])
 
 
 class Unchanged(keras.layers.Layer):  # type: ignore[misc]
@@ -60,13 +62,14 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
     Args:
         model: A functional or sequential model.
         policy: A Keras dtype policy; the last layer keeps its own.
-        statistics: The first layer's weights are taken to act on pixels normalised by these; None leaves the pixels.
+        statistics: The weights that the pixels meet first are taken to act on pixels normalised by these; None leaves
+            the pixels. See ``layers_to_normalize``.
 
     Raises:
         ValueError: The model is of another kind, a layer cannot be copied, or the first one cannot normalise.
     """
     graph_inputs(model)  # raises where there is no graph to copy
-    first = _first_layer(model) if statistics else None
+    normalizing = layers_to_normalize(model)[0] if statistics else []
     ending = ending_by_graph(model)
     last = [ending.operation, *ending.layers] if ending else model.layers[-1:]
     stripped = ending.operation if ending and _is_called_once(model, ending.operation) else None
@@ -81,7 +84,7 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
             changes["dtype"] = policy
         if layer is stripped:
             changes["activation"] = "linear"
-        if layer is not first:
+        if not any(layer is each for each in normalizing):
             return copy_layer(layer, changes)
         normalized = copy_layer(layer, changes, NormalizedConv2D)
         normalized.statistics = statistics
@@ -90,6 +93,8 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
     # A sequential one by its graph: Keras would compile the copy as the user did
     twin = keras.models.clone_model(functional(model), clone_function=copy, recursive=True)
     twin.set_weights(model.get_weights())
+    for own, copied in zip(model.weights, twin.weights, strict=True):  # a weight may be frozen by itself
+        copied.trainable = own.trainable
     for layer in flat_layers(twin):
         if isinstance(layer, keras.layers.Normalization):  # works with what it makes of its weights as they are loaded
             layer.finalize_state()
@@ -98,17 +103,6 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
 
 def _is_called_once(model: keras.Model, operation: Any) -> bool:
     return sum(call.operation is operation for call in walk(model, graph_inputs(model))) == 1
-
-
-def _first_layer(model: keras.Model) -> keras.Layer:
-    first = next(layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer))
-    takes_pixels = type(first) is keras.layers.Conv2D and first.use_bias and first.groups == 1
-    if not takes_pixels or first.input is not model.inputs[0]:
-        raise ValueError(
-            "`normalize` needs a network that begins with a Conv2D with a bias and one group, which takes it over. "
-            f"Received one that begins with: {type(first).__name__} '{first.name}'"
-        )
-    return first
 
 
 def move_weights(twin: keras.Model, model: keras.Model) -> None:

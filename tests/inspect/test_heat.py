@@ -32,6 +32,10 @@ def test_gradcam_finds_the_corner_that_the_network_looks_at(backend, monkeypatch
 import keras
 from cnnzoo.inspect import gradcam
 from tests.inspect.corner import images, looks_at_a_corner
+from tests.inspect.layouts import both, turned
+if "{backend}" != "tensorflow":  # which needs oneDNN: tests/_keras/test_layout.py
+    last, first, pictures = both()
+    assert abs(gradcam(first, turned(pictures), 1) - gradcam(last, pictures, 1)).max() < 1e-4
 heat = gradcam(looks_at_a_corner(), images)
 assert keras.config.backend() == "{backend}"
 print(*(format(value, ".6f") for value in heat.ravel()))

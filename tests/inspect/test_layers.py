@@ -135,7 +135,8 @@ def test_an_unknown_layer_counts_nothing_and_is_named():
         (layers.ZeroPadding2D(1), (1, 1)),
         (layers.Flatten(), (12, 12)),
         (layers.LayerNormalization(), (1, 1)),
-        (layers.LayerNormalization(axis=[1, 2]), None),
+        (layers.LayerNormalization(axis=[1, 2]), (12, 12)),
+        (layers.GroupNormalization(1), (12, 12)),
     ],
 )
 def test_receptive_field_of_a_layer(layer, expected):

@@ -296,8 +296,15 @@ def test_the_maps_are_of_layers_that_see_patterns_within_models_too():
     outer = keras.Input((16, 16, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(backbone(keras.layers.Rescaling(1 / 255)(outer)))
     chosen = _layers_with_maps(keras.Model(outer, pooled))
-    assert chosen == [f"backbone/conv{number}" for number in (0, 2, 3, 5, 6, 8)]
-    assert _layers_with_maps(keras.Model(inputs, keras.layers.Rescaling(2, name="twice")(inputs))) == ["twice"]
+    assert chosen == {f"backbone/conv{number}": 3 for number in (0, 2, 3, 5, 6, 8)}
+    assert _layers_with_maps(keras.Model(inputs, keras.layers.Rescaling(2, name="twice")(inputs))) == {"twice": 3}
+
+
+def test_the_maps_say_where_their_channels_lie():
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 3, name="last")(inputs)
+    x = keras.layers.Conv2D(5, 3, data_format="channels_first", name="first")(keras.layers.Permute((3, 1, 2))(x))
+    assert _layers_with_maps(keras.Model(inputs, x)) == {"last": 3, "first": 1}
 
 
 def test_the_page_is_written_where_the_user_says(run, tmp_path):

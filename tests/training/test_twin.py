@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import cnnzoo
 from cnnzoo.data import Split
@@ -77,6 +78,29 @@ def test_a_network_that_begins_otherwise_cannot_normalize():
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2, name="first")])
     with pytest.raises(ValueError, match=r"begins with a Conv2D .* Received .* Flatten"):
         build_twin(model, "float32", STATISTICS)
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_normalization_is_folded_into_a_convolution_further_in(order, is_nested):
+    """Behind layers that only move pixels, in a model within the model, and with the channels first."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Cropping2D(1)(inputs)
+    x = x if order == "channels_last" else keras.layers.Permute((3, 1, 2))(x)
+    x = keras.layers.Conv2D(4, 3, data_format=order)(x)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten(data_format=order)(x)))
+    if is_nested:
+        model = keras.Sequential([keras.Input((8, 8, 3)), model])
+    pixels = np.random.default_rng(0).random((4, 8, 8, 3), dtype=np.float32)
+    mean, deviation = pixel_statistics(Split(pixels, np.arange(4)), "unit")
+    twin = build_twin(model, "float32", (mean, deviation))
+    try:
+        expected = model.predict((pixels - mean) / deviation, verbose=0)
+    except tf.errors.UnimplementedError:
+        pytest.skip("TensorFlow takes the channels last alone, without oneDNN")
+    np.testing.assert_allclose(twin.predict(pixels, verbose=0), expected, atol=1e-5)
+    move_weights(twin, model)
+    np.testing.assert_allclose(model.predict(pixels, verbose=0), expected, atol=1e-5)
 
 
 def test_a_subclassed_model_is_refused():
