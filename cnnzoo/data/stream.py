@@ -6,6 +6,7 @@ import collections
 import contextlib
 import math
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -121,8 +122,11 @@ def stream(
     number = tf.TensorSpec((), tf.int32)
     batches = tf.data.Dataset.from_generator(_iterations(start), output_signature=(number, number))
     batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed, shard)))
-    batches = batches.map(_as_written(_maker(Split(images, labels), changes, size, scale)), num_parallel_calls=parallel)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps - start.batch))
+    held = [Split(images, labels)]  # TensorFlow keeps the functions below, and all that they hold, for ever
+    batches = batches.map(_as_written(_maker(held, changes, size, scale)), num_parallel_calls=parallel)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps - start.batch))
+    weakref.finalize(batches, held.clear)
+    return batches
 
 
 def steps_an_epoch(images: int, batch_size: int, shard: Shard | None = None) -> int:
@@ -191,19 +195,23 @@ def _parallel_calls(batch_size: int, size: tuple[int, ...], images: np.ndarray) 
 
 
 def _maker(
-    split: Split, changes: list[Augmentation], size: tuple[int, ...], scale: Scale
+    held: list[Split], changes: list[Augmentation], size: tuple[int, ...], scale: Scale
 ) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Return a function from (positions, seed) to a batch of (images, labels)."""
-    images, labels = split
+    images, labels = held[0]
     is_whole = images.dtype == np.uint8
     divides = is_whole and (scale == "unit" or bool(changes))  # augmentations know values in [0, 1]
     multiplies = divides and scale == "byte"
     shrinks = size[0] * size[1] < math.prod(images.shape[1:3])
-    pixel_type = tf.uint8 if images.dtype == np.uint8 else tf.float32
+    pixel_type = tf.uint8 if is_whole else tf.float32
+    nothing = np.empty((0, *images.shape[1:]), pixel_type.as_numpy_dtype), labels[:0].copy()
 
     def gather(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if not held:  # the stream is gone, and nobody takes what its threads still make
+            return nothing
+        split = held[0]
         try:
-            return np.asarray(images[positions], pixel_type.as_numpy_dtype), labels[positions]
+            return np.asarray(split.images[positions], pixel_type.as_numpy_dtype), split.labels[positions]
         except (ValueError, OSError) as error:
             _FAILURES.append(error)
             raise

@@ -1,4 +1,6 @@
+import gc
 import os
+import weakref
 
 import keras
 import numpy as np
@@ -249,3 +251,16 @@ def test_float64_images_become_float32():
     images, _ = collect(stream(Split(np.full((2, 4, 4, 1), 0.25), np.zeros(2, int)), batch_size=2))
     assert images.dtype == np.float32
     assert keras.ops.convert_to_numpy(images).max() == 0.25
+
+
+def test_images_go_with_their_stream():
+    """TensorFlow keeps the functions of a stream as long as the program runs."""
+    images = np.zeros((6, 8, 8, 1), np.uint8)
+    kept = weakref.ref(images)
+    first = stream(Split(images, np.zeros(6, np.int64)), batch_size=2).prefetch(1)
+    del images
+    gc.collect()
+    assert [len(batch) for batch, _ in first] == [2, 2, 2]  # while it lives, all is there
+    del first
+    gc.collect()
+    assert kept() is None
