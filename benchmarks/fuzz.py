@@ -1,6 +1,7 @@
 """Broken files against every reader: each must be read, or end in the error that the reader documents.
 
     python benchmarks/fuzz.py [--inputs 10000] [--seconds 600] [--seed 0]
+    python benchmarks/fuzz.py --models 2000 --seconds 3000  # networks and labels of others, see fuzz_models.py
 
 Valid files of every kind are made, then cut, flipped, spliced, repeated or replaced by noise. Memory is limited, so a
 file that unfolds to gigabytes fails the run too. Exit code 1 when there was any other exception, or the
@@ -157,7 +158,12 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", type=int, default=0, help="try so many networks instead, see fuzz_models.py")
     arguments = parser.parse_args()
+    if arguments.models:
+        from fuzz_models import fuzz
+
+        sys.exit(0 if fuzz(arguments.models, arguments.seconds, arguments.seed) else 1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     dice = random.Random(arguments.seed)
     outcomes: collections.Counter[tuple[str, str]] = collections.Counter()

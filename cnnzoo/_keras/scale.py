@@ -18,6 +18,8 @@ LARGEST: dict[Scale, float] = {"unit": 1.0, "byte": 255.0}  # the largest pixel 
 LARGEST_BYTE_FACTOR = 0.05  # of what begins with a scale: 1 / 255 and 1 / deviation, of pixels in [0, 255]
 SMALLEST_UNIT_FACTOR = 0.5  # of pixels in [0, 1]
 LARGEST_UNIT_CENTRE = 2.0  # the pixel that becomes 0
+PROBE = 128.0  # a pixel whose place after a scale is known, also in bfloat16
+CLOSE = 0.02
 OPEN_SIDE = 32  # pixels, where the input has any
 
 # By the layer that images meet first, which models that are made of another's layers share
@@ -58,16 +60,16 @@ def _first_calls(model: keras.Model) -> tuple[list[Any], Any]:
     """Return the calls that images meet behind what only scales and shifts them, and what that makes of flat images."""
     sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
     shape = (3, *sides)
-    flat = np.broadcast_to(np.array([0, 1, 2], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)
+    flat = np.broadcast_to(np.float32([0, PROBE, 2 * PROBE]).reshape(3, *[1] * (len(shape) - 1)), shape)
     return _follow(functional(model), keras.ops.convert_to_tensor(flat))
 
 
 def _scale_of(known: Scale | None, values: Any) -> Scale | None:
-    """Return the range of pixels that becomes ``values`` of flat images of 0, 1 and 2 where ``known`` is wanted."""
-    zero, one, _ = keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).reshape(3, -1)
+    """Return the range of pixels that becomes ``values`` of flat images of 0, 128 and 256 where ``known`` is wanted."""
+    zero, probe, _ = keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).reshape(3, -1)
     # Medians, as padding is neither scaled nor shifted
-    factor, offset = float(np.median(np.abs(one - zero))), float(np.median(np.abs(zero)))
-    if np.isclose(factor, 1, rtol=1e-3) and np.isclose(offset, 0, atol=1e-3):
+    factor, offset = float(np.median(np.abs(probe - zero))) / PROBE, float(np.median(np.abs(zero)))
+    if np.isclose(factor, 1, rtol=CLOSE) and np.isclose(offset, 0, atol=CLOSE):
         return known
     if known in LARGEST:
         return _scale_before(LARGEST[known], factor)
@@ -105,14 +107,17 @@ def _follow(function: Any, values: Any) -> tuple[list[Any], Any]:
 
 
 def _changed(node: Any, values: Any) -> Any:
-    """Return what a call makes of flat images of 0, 1 and 2; None where it learns, or the third says it is no scale."""
+    """Return what a call makes of flat images of 0, 128 and 256; None where it learns, or is no scale."""
     layer = node.operation
     if isinstance(layer, keras.Layer) and layer.weights and not isinstance(layer, keras.layers.Normalization):
         return None
     try:
         given = call_on(node, values)
-        zero, one, two = keras.ops.convert_to_numpy(keras.ops.cast(given, "float32"))
+        zero, probe, twice = keras.ops.convert_to_numpy(keras.ops.cast(given, "float32"))
     except Exception:  # whatever a user's layer makes of images that are none
         return None
-    is_scale = zero.ndim == 3 and np.allclose(two - one, one - zero, rtol=1e-3, atol=1e-5) and (one != zero).any()
+    steps = probe - zero, twice - probe
+    is_scale = (
+        zero.ndim == 3 and np.allclose(*steps, rtol=CLOSE, atol=CLOSE * np.abs(steps[0]).max()) and steps[0].any()
+    )
     return given if is_scale else None
