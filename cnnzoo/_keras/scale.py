@@ -116,8 +116,6 @@ def _changed(node: Any, values: Any) -> Any:
         zero, probe, twice = keras.ops.convert_to_numpy(keras.ops.cast(given, "float32"))
     except Exception:  # whatever a user's layer makes of images that are none
         return None
-    steps = probe - zero, twice - probe
-    is_scale = (
-        zero.ndim == 3 and np.allclose(*steps, rtol=CLOSE, atol=CLOSE * np.abs(steps[0]).max()) and steps[0].any()
-    )
-    return given if is_scale else None
+    step, next_step = probe - zero, twice - probe
+    is_even = bool(np.allclose(step, next_step, rtol=CLOSE, atol=CLOSE * np.abs(step).max()))
+    return given if zero.ndim == 3 and step.any() and is_even else None
