@@ -60,7 +60,7 @@ def _first_calls(model: keras.Model) -> tuple[list[Any], Any]:
     """Return the calls that images meet behind what only scales and shifts them, and what that makes of flat images."""
     sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
     shape = (3, *sides)
-    flat = np.broadcast_to(np.float32([0, PROBE, 2 * PROBE]).reshape(3, *[1] * (len(shape) - 1)), shape)
+    flat = np.broadcast_to(np.array([0, PROBE, 2 * PROBE], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)
     return _follow(functional(model), keras.ops.convert_to_tensor(flat))
 
 
