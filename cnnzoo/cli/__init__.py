@@ -24,7 +24,7 @@ def main() -> None:
     """Run the command line; what the user can mend is told in one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for those who program with it
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != "surrogateescape":
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be printed ends no work
     warnings.showwarning = _show_warning
     words, _ = split_words(sys.argv[1:])

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageFile
 
+from cnnzoo.wording import how_to_install
+
 # What Pillow opens, but decodes only by other programs (EPS by Ghostscript), on Windows (WMF), or not at all (MPEG)
 NEVER = frozenset({"EPS", "WMF", "MPEG"})
 HEIF_SUFFIXES = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 HEIF_PACKAGE = "pillow_heif"
-HOW_TO_READ_HEIF = (
-    "HEIC files, as iPhones write them, are read with the extra `heic` of cnnzoo: `pip install pillow-heif`."
-)
+HOW_TO_READ_HEIF = f"HEIC files, as iPhones write them, need the extra `heic`: {how_to_install('heic')}."
 
 
 def readable_suffixes() -> frozenset[str]:

@@ -12,6 +12,7 @@ from cnnzoo.data import load_folder, picture, read_picture
 from cnnzoo.data._formats import NEVER, readable_suffixes
 from cnnzoo.data._listing import passed_over_lines
 from cnnzoo.data.folder import list_image_files, passed_over
+from cnnzoo.wording import how_to_install
 
 HEIC = bytes.fromhex(
     "000000186674797068656963000000006d696631686569630000000000000000"
@@ -198,8 +199,8 @@ def test_heic_without_its_reader_is_told_with_the_extra(photos, no_heif):
         (photos / "cat" / f"{number}.HEIC").write_bytes(HEIC)
     assert both_lists(photos) == (PLAIN, {".heic": 4})
     assert load_folder(photos, 4).notes()[1] == (
-        "passed over: 4 files (.heic). HEIC files, as iPhones write them, are read with the extra `heic` of cnnzoo: "
-        "`pip install pillow-heif`."
+        "passed over: 4 files (.heic). HEIC files, as iPhones write them, need the extra `heic`: "
+        f"{how_to_install('heic')}."
     )
 
 
@@ -209,7 +210,7 @@ def test_a_class_of_heic_alone_says_so(photos, no_heif):
         (photos / "owl" / f"{number}.heic").write_bytes(HEIC)
     message = (
         r"owl' must hold at least 2 readable image\(s\)\. Received: 0; passed over: 4 files \(\.heic\)\. "
-        r"HEIC files, as iPhones write them, are read with the extra `heic` of cnnzoo: `pip install pillow-heif`\."
+        r"HEIC files, as iPhones write them, need the extra `heic`: `pip install"
     )
     with pytest.raises(ValueError, match=message):
         load_folder(photos, 4)
@@ -224,7 +225,7 @@ def test_a_heic_under_another_name_is_known(photos, no_heif):
         lambda: list_image_files([photos / "cat" / "7.jpg"]),
         lambda: read_picture(photos / "cat" / "7.jpg"),
     ):
-        with pytest.raises(ValueError, match=r"7\.jpg' is a HEIC image\. HEIC files, .* `pip install pillow-heif`"):
+        with pytest.raises(ValueError, match=r"7\.jpg' is a HEIC image\. HEIC files, .* `pip install "):
             call()
 
 
