@@ -7,6 +7,7 @@ import os
 
 import keras
 
+from cnnzoo._keras.ready import compile_classifier
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.models.building import (
     InputShape,
@@ -83,6 +84,8 @@ def alexnet(
         layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
     load_local_weights(model, weights)
+    if include_top and weights is not None:
+        compile_classifier(model)
     return model
 
 

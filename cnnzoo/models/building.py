@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo.arguments import check_integer
 
@@ -51,6 +52,7 @@ def chain(input_shape: InputShape, layers: Iterable[Callable[[Any], Any]], name:
         outputs = layer(outputs)
     model = keras.Model(inputs, outputs, name=name)
     note_scale(model, "unit")
+    make_exportable(model)
     return model
 
 

@@ -7,6 +7,7 @@ import os
 
 import keras
 
+from cnnzoo._keras.ready import compile_classifier
 from cnnzoo.arguments import check_integer
 from cnnzoo.models.building import (
     InputShape,
@@ -79,6 +80,8 @@ def lenet5(
         layers += _classifier(num_classes, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
     load_local_weights(model, shipped_weights("lenet5", weights))
+    if include_top and weights is not None:
+        compile_classifier(model)
     return model
 
 

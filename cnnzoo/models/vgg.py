@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.ready import compile_classifier
 from cnnzoo.arguments import check_integer, check_number
 from cnnzoo.models.building import (
     InputShape,
@@ -109,6 +110,8 @@ def vgg19(
     model = chain(input_shape, layers, name)
     if weights is not None:
         _load(model, weights)
+    if include_top and weights is not None:
+        compile_classifier(model)
     return model
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import keras
 
+from cnnzoo._keras.ready import compile_classifier, make_exportable
 from cnnzoo._keras.scale import Scale, note_scale
 from cnnzoo.arguments import check_integer
 from cnnzoo.models.building import InputShape, check_input_shape
@@ -104,6 +105,9 @@ def load(
     # With a tensor given, Keras builds a model of a list of inputs, and warns when it is called on an array
     model = keras.Model(model.inputs[0], model.output, name=model.name)
     note_scale(model, scale if preprocess else "raw")
+    make_exportable(model)
+    if include_top and weights is not None:
+        compile_classifier(model)
     return model
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from cnnzoo._keras.graph import graph_inputs, graph_outputs
+from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo.arguments import check_integer, check_number, check_strings
 from cnnzoo.lookup import look_up
@@ -75,6 +76,7 @@ def classifier(
     outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
     model = keras.Model(backbone.inputs[0], outputs, name=backbone.name)
     note_scale(model, "unit")
+    make_exportable(model)
     return model
 
 

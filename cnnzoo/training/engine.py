@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import Kind, find_ending
+from cnnzoo._keras.ready import accuracy_for, loss_for
 from cnnzoo._keras.scale import Scale
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import Start, stream
@@ -114,7 +115,7 @@ def compiled_twin(
     kind = find_ending(twin, lambda: twin(next(iter(batches.to_validate_on()))[0], training=False)).kind
     twin.compile(
         optimizer=build_optimizer(recipe, recipe.epochs * steps),
-        loss=_loss(recipe, kind, twin.output_shape[-1]),
+        loss=loss_for(kind, twin.output_shape[-1], recipe.label_smoothing),
         metrics=_metrics(recipe, kind),
         jit_compile=False if runs_on_tensorflow_cpu() else "auto",
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
@@ -124,30 +125,12 @@ def compiled_twin(
 
 
 def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:
-    if kind in ("sigmoid", "logit"):
-        metrics = [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.5 if kind == "sigmoid" else 0.0)]
-        cross_entropy = keras.metrics.BinaryCrossentropy
-    else:
-        metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        cross_entropy = keras.metrics.SparseCategoricalCrossentropy
+    metrics = [accuracy_for(kind)]
     if recipe.patience:
+        is_binary = kind in ("sigmoid", "logit")
+        cross_entropy = keras.metrics.BinaryCrossentropy if is_binary else keras.metrics.SparseCategoricalCrossentropy
         metrics.append(cross_entropy(name="cross_entropy", from_logits=kind in ("logits", "logit")))
     return metrics
-
-
-def _loss(recipe: Recipe, kind: Kind, num_classes: int) -> Any:
-    from_logits, smoothing = kind in ("logits", "logit"), recipe.label_smoothing
-    if kind in ("sigmoid", "logit"):
-        return keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
-    if not smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    smoothed = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
-
-    def loss(labels: Any, outputs: Any) -> Any:
-        rows = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), num_classes)
-        return smoothed.call(rows, outputs)
-
-    return loss
 
 
 def _steps_per_execution(model: keras.Model, batch_size: int, team: Team) -> int:

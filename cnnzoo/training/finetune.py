@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale
 from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_number, check_seed
@@ -142,6 +143,7 @@ def finetune(
         }
         run = Run(model, _joined([part.history for part in parts]), record, folder.path)
         write_run(folder, run, evaluation, dataset.test.images)
+    compile_classifier(model)
     return run
 
 

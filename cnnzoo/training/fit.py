@@ -16,6 +16,7 @@ import numpy as np
 import cnnzoo
 from cnnzoo._keras.ending import check_classifier
 from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_seed
@@ -220,6 +221,7 @@ def _finished(
     run = Run(model, keeper.position.history, record, folder.path if folder else None)
     if folder:
         write_run(folder, run, evaluation, test.images)
+    compile_classifier(model)
     return run
 
 

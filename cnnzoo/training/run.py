@@ -14,6 +14,7 @@ from PIL import Image
 
 from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
+from cnnzoo._keras.ready import compile_classifier, make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
@@ -278,4 +279,6 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             f"'{path / RECORD}' must name the {classes} classes of the network. Received: {len(run.class_names)} names."
         )
     note_scale(run.model, recorded_scale(run.record))
+    make_exportable(run.model)
+    compile_classifier(run.model)
     return run

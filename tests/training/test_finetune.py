@@ -52,6 +52,8 @@ def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_
     assert loaded.class_names == ("blue", "red")
     assert loaded.predict([photos / "red" / "0.png"])[0].label == "red"
     assert loaded.evaluate().accuracy == run.metrics["test_accuracy"]
+    images, labels = run.load_data().test
+    assert run.model.evaluate(images[:] / 255, labels, verbose=0)[1] == pytest.approx(run.metrics["test_accuracy"])
     assert loaded.record["finetuned"]["weights"] == str(weights)
     assert len(loaded.history["loss"]) == 5
 

@@ -1,0 +1,47 @@
+"""What Keras' own ``evaluate`` and ``export`` ask of a network before it is handed out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from cnnzoo._keras.ending import Kind, ending_by_graph
+
+
+def make_exportable(model: keras.Model) -> None:
+    """Call ``model``, on symbols alone: Keras exports no network to ONNX that was never called."""
+    model(model.inputs[0])
+
+
+def compile_classifier(model: keras.Model) -> None:
+    """Let ``model.evaluate`` take class numbers and give cross-entropy and accuracy.
+
+    Whatever the user compiled stays as it is; so does a network of which the graph does not tell how it ends.
+    """
+    ending = None if model.compiled else ending_by_graph(model)
+    if ending:
+        model.compile(loss=loss_for(ending.kind, model.output_shape[-1]), metrics=[accuracy_for(ending.kind)])
+
+
+def loss_for(kind: Kind, num_outputs: int, label_smoothing: float = 0.0) -> Any:
+    """Return the cross-entropy of class numbers and what a network of that ending gives."""
+    from_logits = kind in ("logits", "logit")
+    if kind in ("sigmoid", "logit"):
+        return keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)
+    if not label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    smoothed = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)
+
+    def loss(labels: Any, outputs: Any) -> Any:
+        rows = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), num_outputs)
+        return smoothed.call(rows, outputs)
+
+    return loss
+
+
+def accuracy_for(kind: Kind) -> keras.Metric:
+    """Return the fraction of class numbers that a network of that ending gives rightly."""
+    if kind in ("sigmoid", "logit"):
+        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.5 if kind == "sigmoid" else 0.0)
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
