@@ -36,17 +36,22 @@ def copy_layer(layer: Any, changes: dict[str, Any], kind: Any = None) -> Any:
         }
         try:
             return kind.from_config({**config, **shared, **changes})
-        except Exception:  # an initializer that Keras does not know by name; the copy gets weights anyway
-            initializers = {name: value for name, value in own.items() if isinstance(value, INITIALIZER)}
-            if not initializers:
+        except Exception:  # an initializer that Keras does not know by name, or a layer as activation to Keras 3.8
+            known = {name: value for name, value in own.items() if _is_without_weights(name, value)}
+            if not known:
                 raise
-            return kind.from_config({**config, **shared, **initializers, **changes})
+            return kind.from_config({**config, **shared, **known, **changes})
     except Exception as error:  # whatever a user's layer raises
         reason = " ".join(str(error).split())
         raise ValueError(
             f"Layer '{layer.name}' ({type(layer).__name__}) cannot be copied, and training works on a copy: give it a "
             f"`get_config` that returns all arguments of its `__init__`. {type(error).__name__}: {reason}"
         ) from error
+
+
+def _is_without_weights(option: str, value: Any) -> bool:
+    """Tell whether a copy may share ``value``: an initializer, as the copy gets weights anyway, or an activation."""
+    return isinstance(value, INITIALIZER) or (option == "activation" and not getattr(value, "weights", ()))
 
 
 def layer_config(layer: keras.Layer) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import keras
 
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras file
 MOST_WORDS = 40  # of what Keras says
+OLD_FUNCTION = r"identifier: \{[^}]*'class_name': 'function', 'config':"  # before the name, in Keras 3.8
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _layers_of_code(value: Any, name: str = "") -> Iterator[str]:
 def _cause(error: Exception) -> str:
     """Say why Keras could not read a file: in its own words, of which the last are about the cause itself."""
     text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
-    unknown = re.search(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']+)'", text)
+    unknown = re.search(rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", text)
     if unknown:
         return (
             f"'{unknown[1]}', which it is made of, is neither Keras' own nor registered here. Decorate its definition "
