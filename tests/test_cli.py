@@ -324,7 +324,10 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["show", "lenet5", "--json", "--csv"], "error: Give one of `--json`, `--csv`, `--markdown` and `--diagram`."),
         (["train", "lenet5", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["train", "lenet5", "--data", "mnist"], "error: mnist.npz could not be downloaded"),
-        (["train", "lenet5", "--out", "taken"], "error: 'taken' exists and is left as it is. Give a new name."),
+        (
+            ["train", "lenet5", "--out", "taken"],
+            "error: 'taken' already exists and was not overwritten. Choose another name.",
+        ),
         (["train", "lenet5", "--epochs", "many"], "error: Invalid value for '--epochs'"),
         (["train", "lenet5", "--batch-size", "99999999999999999999"], "error: `batch_size` must be an integer"),
         (["train", "lenet5", "--out", "text.png/run"], "error: The run folder 'text.png/run' cannot be made"),

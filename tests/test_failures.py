@@ -55,7 +55,9 @@ def test_an_error_that_is_not_the_users_says_so(fails, act, kind, place):
     code, told = fails(act)
     assert code == 70
     assert told.startswith(f"error: Internal error: {kind} in {place}")
-    assert told.endswith("This may be a bug in cnnzoo. Run the command again with --traceback to see all of it.\n")
+    assert told.endswith(
+        "This may be a bug in cnnzoo. Run the command again with --traceback to see the full traceback.\n"
+    )
     assert told.count("\n") == 1
 
 

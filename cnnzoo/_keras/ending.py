@@ -14,7 +14,7 @@ from cnnzoo._keras.graph import call_on, functional, graph_inputs, is_graph, pro
 from cnnzoo._keras.kinds import is_kind
 
 Kind = Literal["softmax", "logits", "sigmoid", "logit"]
-Form = Literal["identity", "softmax", "sigmoid", "log_softmax", "unit", "scores", "unknown"]
+Form = Literal["identity", "softmax", "sigmoid", "log_softmax", "affine", "unit", "scores", "unknown"]
 
 # What an activation is tried on: bfloat16 rounds less away than tells the forms apart
 PROBE = np.array([-60.0, -2.5, -1.0, -0.3, 0.0, 0.4, 1.2, 3.0, 60.0], np.float32)
@@ -23,8 +23,13 @@ ROW_TOLERANCE = 1e-2  # of a row of probabilities, whose sum is 1
 LEAST = 1e-7  # probability of which a logarithm is taken
 
 
-UNBOUNDED: tuple[Form, ...] = ("identity", "scores", "log_softmax")  # logits, or what a softmax takes for them
-PASSED: tuple[Form, ...] = ("identity", "scores")
+UNBOUNDED: tuple[Form, ...] = (
+    "identity",
+    "affine",
+    "scores",
+    "log_softmax",
+)  # logits, or what a softmax takes for them
+PASSED: tuple[Form, ...] = ("identity", "affine", "scores")
 
 
 class Ending(NamedTuple):
@@ -99,24 +104,25 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
     function = functional(model)
     several = int(model.outputs[0].shape[-1]) > 1
     way = _way_back(function, function.outputs[0])
-    node, form = way.decides, "unknown" if way.decides is None else _form_of(way.decides)
-    if form == "unknown" or (way.is_changed and form not in UNBOUNDED):
+    node, form = way.decides, _form_at_the_end(way)
+    if form == "unknown":
         return None
     named = f"{type(node.operation).__name__} '{node.operation.name}'"
     if form == "softmax" and not several:
         raise ValueError(
-            "`model` has a single output, of which a softmax is always 1. End it in a sigmoid, or give it two outputs. "
+            "`model` has a single output, and the softmax of a single value is always 1. Use a sigmoid, or two outputs. "
             f"Received one that ends in: {named}"
         )
     if form in ("sigmoid", "unit") and several:
         raise ValueError(
-            "`model` must give each image one class: end it in a softmax, or in logits. Received one that judges each "
-            f"of its {model.outputs[0].shape[-1]} outputs alone, by its last operation: {named}"
+            "`model` must choose one class for each image: end it in a softmax, or in logits. Received a model whose last "
+            f"operation scores each of its {model.outputs[0].shape[-1]} outputs independently (multi-label): {named}"
         )
     trail, layers = frozenset(way.trail), tuple(way.layers)
     if form in UNBOUNDED:
         return Ending("logits" if several else "logit", None, trail, layers)
-    return Ending("softmax" if several else "sigmoid", None if form == "unit" else node.operation, trail, layers)
+    separable = form != "unit" and not way.changes
+    return Ending("softmax" if several else "sigmoid", node.operation if separable else None, trail, layers)
 
 
 def class_probabilities(outputs: np.ndarray, kind: Kind) -> np.ndarray:
@@ -148,7 +154,8 @@ def class_scores(outputs: Any, kind: Kind) -> Any:
 
 def has_kernel(operation: Any) -> bool:
     """Tell whether ``operation`` is a layer of Keras that multiplies by a kernel, and then takes its activation."""
-    return is_kind(operation, "convolution", "transposed", "dense")
+    is_einsum = isinstance(operation, keras.layers.EinsumDense) and type(operation).__module__.startswith("keras.")
+    return is_einsum or is_kind(operation, "convolution", "transposed", "dense")
 
 
 def without_activation(layer: Any) -> Callable[..., Any]:
@@ -170,13 +177,13 @@ def without_activation(layer: Any) -> Callable[..., Any]:
 class _Way(NamedTuple):
     """The way from an output back to the call that decides; ``decides`` is None where there is none.
 
-    ``is_changed`` tells whether a call on the way changes values, as a scale or a mean does.
+    ``changes`` are the calls on the way that change values, as a scale or a mean does, the last first.
     """
 
     trail: list[int]
     layers: list[Any]
-    decides: Any = None
-    is_changed: bool = False
+    decides: Any
+    changes: list[Any]
 
 
 def _way_back(function: Any, symbol: Any) -> _Way:
@@ -184,7 +191,7 @@ def _way_back(function: Any, symbol: Any) -> _Way:
     made_by = producers(function)
     trail: list[int] = []
     layers: list[Any] = []
-    is_changed = False
+    changes: list[Any] = []
     while (node := made_by.get(id(symbol))) is not None:
         trail.append(id(symbol))
         layers.append(node.operation)
@@ -193,21 +200,56 @@ def _way_back(function: Any, symbol: Any) -> _Way:
             within = _way_back(inner, inner.outputs[[each is symbol for each in node.outputs].index(True)])
             trail += within.trail
             layers += within.layers
-            is_changed = is_changed or within.is_changed
+            changes += within.changes
             if within.decides is not None:
-                return _Way(trail, layers, within.decides, is_changed)
+                return _Way(trail, layers, within.decides, changes)
         else:
             form = _form_of(node)
             if has_kernel(node.operation) or _has_weights(node.operation) or form not in PASSED:
                 before = made_by.get(id(node.input_tensors[0]))
                 if not has_kernel(node.operation) and before is not None:
                     layers.append(before.operation)
-                return _Way(trail, layers, node, is_changed)
-            is_changed = is_changed or form != "identity"
+                return _Way(trail, layers, node, changes)
+            if form != "identity":
+                changes.append(node)
         if len(node.input_tensors) != 1:
             break
         (symbol,) = node.input_tensors
-    return _Way(trail, layers, None, is_changed)
+    return _Way(trail, layers, None, changes)
+
+
+def _form_at_the_end(way: _Way) -> Form:
+    """Tell what the call that decides, and the calls after it that change values, make of numbers together."""
+    if way.decides is None:
+        return "unknown"
+    form = _form_of(way.decides)
+    if not way.changes:
+        return form
+    if any(_is_averaging(node.operation) for node in way.changes):  # means are bounded where what they are of is
+        others = (node for node in way.changes if not _is_averaging(node.operation))
+        return form if form in UNBOUNDED and all(_form_of(node) == "affine" for node in others) else "unknown"
+    start = way.decides.operation
+    if not has_kernel(start) and form != "scores":
+        return "unknown" if form == "unknown" else _form(_chain([*way.changes, way.decides]), PROBE.size)
+    activation = start.activation if has_kernel(start) else keras.activations.linear
+    chain = _chain(way.changes)
+    return _form(lambda rows: chain(activation(rows)), int(way.changes[0].outputs[0].shape[-1]))
+
+
+def _chain(nodes: list[Any]) -> Callable[[Any], Any]:
+    """Return the calls, the last of which stands first, as one function of rows."""
+
+    def call(rows: Any) -> Any:
+        for node in reversed(nodes):
+            shape = node.input_tensors[0].shape[1:]
+            rows = keras.ops.reshape(call_on(node, keras.ops.reshape(rows, (-1, *shape))), (len(rows), -1))
+        return rows
+
+    return call
+
+
+def _is_averaging(layer: Any) -> bool:
+    return is_kind(layer, "global", "pooling") or (_has_weights(layer) and is_kind(layer, "elementwise", "costless"))
 
 
 def _form_of(node: Any) -> Form:
@@ -215,8 +257,8 @@ def _form_of(node: Any) -> Form:
     layer = node.operation
     if has_kernel(layer):
         return _form(layer.activation, PROBE.size)
-    if is_kind(layer, "global", "pooling") or (_has_weights(layer) and is_kind(layer, "elementwise", "costless")):
-        return "scores"  # means and normalised values are bounded only where what they are of is
+    if _is_averaging(layer):
+        return "scores"
     if _has_weights(layer) or len(node.input_tensors) != 1 or len(node.outputs) != 1:
         return "unknown"
     (taken,), (given,) = node.input_tensors, node.outputs
@@ -257,15 +299,29 @@ def _form(function: Callable[[Any], Any], width: int) -> Form:
     for form, expected in forms.items():
         if np.allclose(given, expected, rtol=CLOSE, atol=CLOSE):
             return form
+    if _is_affine(function, rows, given):
+        return "affine"
     if given.min() < 0 or given.max() > 1:
         return "scores"
     return "unknown" if width > 1 and _are_probabilities(given) else "unit"
 
 
+def _is_affine(function: Callable[[Any], Any], rows: np.ndarray, given: np.ndarray) -> bool:
+    """Tell whether ``function`` scales and shifts what it is given."""
+    zero, twice = (
+        keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(each))).astype(np.float32)
+        for each in (0 * rows, 2 * rows)
+    )
+    largest = np.abs(given).max()
+    return bool(np.ptp(given) > 0 and np.allclose(twice - given, given - zero, rtol=CLOSE, atol=CLOSE * largest))
+
+
 def _kind_of_values(outputs: np.ndarray) -> Kind:
-    outputs = np.asarray(outputs, np.float32)
     if outputs.shape[1] == 1:
-        return "sigmoid" if outputs.min() >= 0 and outputs.max() <= 1 else "logit"
+        raise ValueError(
+            "The graph of `model` does not show whether its single output is a probability or a logit. End it in "
+            "`keras.layers.Dense(1, activation='sigmoid')`, or in `keras.layers.Dense(1)` for a logit."
+        )
     return "softmax" if _are_probabilities(outputs) else "logits"
 
 

@@ -220,9 +220,8 @@ def _nodes(function: Any) -> Iterator[Any]:
 
 
 def call_on(node: Any, values: Any) -> Any:
-    """Return what a call in a graph, of a single tensor, makes of ``values`` when nothing is trained."""
-    (symbol,) = node.input_tensors
-    arguments, options = _arguments(node, {id(symbol): values})
+    """Return what a call in a graph, which takes one tensor alone, makes of ``values`` when nothing is trained."""
+    arguments, options = _arguments(node, {id(node.input_tensors[0]): values})
     return node.operation(*arguments, **options)
 
 

@@ -15,7 +15,7 @@ Scale = Literal["unit", "byte", "raw"]
 
 LARGEST: dict[Scale, float] = {"unit": 1.0, "byte": 255.0}  # the largest pixel of each range; "raw" is any other
 
-LARGEST_BYTE_FACTOR = 0.05  # of what begins with a scale: 1 / 255 and 1 / deviation, of pixels in [0, 255]
+LARGEST_BYTE_FACTOR = 0.1  # of what begins with a scale: 1 / 255 and 1 / deviation, of pixels in [0, 255]
 SMALLEST_UNIT_FACTOR = 0.5  # of pixels in [0, 1]
 LARGEST_UNIT_CENTRE = 2.0  # the pixel that becomes 0
 PROBE = 128.0  # a pixel whose place after a scale is known, also in bfloat16
@@ -34,34 +34,33 @@ def check_scale(scale: str) -> Scale:
 
 def note_scale(model: keras.Model, scale: Scale) -> None:
     """Note what range of pixels ``model``, and whatever else begins with its layers, takes, unless the graph tells."""
-    nodes, values = _first_calls(model)
-    if _scale_of(None, values) is None:
-        for node in nodes:
-            _KNOWN[node.operation] = scale
+    for layer, values in _first_layers(model):
+        if _scale_of(None, values) is None:
+            _KNOWN[layer] = scale
 
 
 def scale_of(model: keras.Model) -> Scale | None:
     """Tell what range of pixels ``model`` takes: "unit" for [0, 1], "byte" for [0, 255], "raw" for another.
 
     It is that which the layers that images meet first bring to values about 1, or to what was noted of the layer that
-    then follows when this package built or trained a network with it. None where neither tells.
+    then follows when this package built or trained a network with it. None where neither tells, or branches differ.
 
     Raises:
         ValueError: ``model`` is no model, subclassed or not built.
     """
     if graph_inputs(model)[0].dtype.startswith(("int", "uint")):
         return "byte"
-    nodes, values = _first_calls(model)
-    known = (_KNOWN[node.operation] for node in nodes if node.operation in _KNOWN)
-    return _scale_of(next(known, None), values)
+    scales = {_scale_of(_KNOWN.get(layer), values) for layer, values in _first_layers(model)}
+    return scales.pop() if len(scales) == 1 else None
 
 
-def _first_calls(model: keras.Model) -> tuple[list[Any], Any]:
-    """Return the calls that images meet behind what only scales and shifts them, and what that makes of flat images."""
+def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
+    """Return the layers that images meet behind what only scales and shifts them, with what reaches them of flat ones."""
     sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
     shape = (3, *sides)
     flat = np.broadcast_to(np.array([0, PROBE, 2 * PROBE], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)
-    return _follow(functional(model), keras.ops.convert_to_tensor(flat))
+    function = functional(model)
+    return _follow(function, function.inputs[0], keras.ops.convert_to_tensor(flat))
 
 
 def _scale_of(known: Scale | None, values: Any) -> Scale | None:
@@ -86,30 +85,27 @@ def _scale_before(wanted: float, factor: float) -> Scale | None:
     return None
 
 
-def _follow(function: Any, values: Any) -> tuple[list[Any], Any]:
-    """Send flat images into a graph, up to the first calls that learn or do more than scale and shift them."""
-    symbol = function.inputs[0]
-    while True:
-        nodes = consumers(function, symbol)
-        if len(nodes) != 1 or len(nodes[0].input_tensors) != 1 or len(nodes[0].outputs) != 1:
-            return nodes, values
-        (node,) = nodes
-        if is_graph(node.operation):
-            inner, given = _follow(functional(node.operation), values)
-            if inner:
-                return inner, given
-            changed = given  # a model of nothing else
+def _follow(function: Any, symbol: Any, values: Any) -> list[tuple[Any, Any]]:
+    """Send flat images into a graph, on all ways, up to the layers that learn or do more than scale and shift them."""
+    reached: list[tuple[Any, Any]] = []
+    for node in consumers(function, symbol):
+        takes_nothing_else = all(each is symbol for each in node.input_tensors) and len(node.outputs) == 1
+        within: list[tuple[Any, Any]] = []
+        if takes_nothing_else and is_graph(node.operation):
+            inner = functional(node.operation)
+            within = _follow(inner, inner.inputs[0], values)
+        changed = None if within or not takes_nothing_else else _changed(node, values)
+        if changed is not None:
+            reached += _follow(function, node.outputs[0], changed)
         else:
-            changed = _changed(node, values)
-        if changed is None:
-            return nodes, values
-        values, symbol = changed, node.outputs[0]
+            reached += within or [(node.operation, values)]
+    return reached
 
 
 def _changed(node: Any, values: Any) -> Any:
     """Return what a call makes of flat images of 0, 128 and 256; None where it learns, or is no scale."""
-    layer = node.operation
-    if isinstance(layer, keras.Layer) and layer.weights and not isinstance(layer, keras.layers.Normalization):
+    layer, passes = node.operation, (keras.layers.Normalization, keras.Model)
+    if isinstance(layer, keras.Layer) and layer.weights and not isinstance(layer, passes):
         return None
     try:
         given = call_on(node, values)

@@ -70,7 +70,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     traceback: Annotated[
-        bool, typer.Option(TRACEBACK, help="Show all of an error, also as the last word of a command.")
+        bool, typer.Option(TRACEBACK, help="Show the full traceback of an error; may stand anywhere in the command.")
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:

@@ -44,7 +44,7 @@ def explain(error: Exception) -> str:
     place = "" if last is None else f" in {_module(last)}, line {last.tb_lineno}"
     return (
         f"Internal error: {type(error).__name__}{place}: {str(error) or 'no message'}\n"
-        f"This may be a bug in cnnzoo. Run the command again with {TRACEBACK} to see all of it."
+        f"This may be a bug in cnnzoo. Run the command again with {TRACEBACK} to see the full traceback."
     )
 
 

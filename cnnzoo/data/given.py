@@ -17,6 +17,7 @@ from cnnzoo.data.split import as_float
 One: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | ImageFiles
 Images: TypeAlias = One | Iterable[One]
 
+ROUNDING = 1e-3  # of floats in [0, 1]
 WANTED = "a path, a folder, a Pillow image, an array, or several of these"
 
 
@@ -85,12 +86,12 @@ def _pixels(array: np.ndarray) -> np.ndarray:
     if pixels.dtype != np.uint8 and pixels.dtype.kind != "f":
         raise ValueError(f"An array must be uint8, or float in [0, 1]. Received: {array.dtype}")
     least, largest = float(pixels.min()), float(pixels.max())
-    if pixels.dtype.kind == "f" and not (least >= 0 and largest <= 1):
+    if pixels.dtype.kind == "f" and not (least >= -ROUNDING and largest <= 1 + ROUNDING):
         raise ValueError(
             f"An array of floats must lie in [0, 1]. Received: values from {least:g} to {largest:g}. "
             "Scale them, or give uint8."
         )
-    floats: np.ndarray = as_float(pixels).astype(np.float32, copy=False)
+    floats: np.ndarray = as_float(pixels).astype(np.float32, copy=False).clip(0, 1)
     return floats
 
 
@@ -102,7 +103,8 @@ def as_picture(pixels: np.ndarray) -> Image.Image:
     """
     if pixels.shape[2] not in (1, 3):
         raise ValueError(
-            f"An array of another size than the network's must have 1 or 3 channels. Received: {pixels.shape}"
+            f"An array of another size than the network's must have 1 or 3 channels: of several grey images, "
+            f"`images[..., None]` adds the axis. Received: {pixels.shape}"
         )
     levels = np.round(pixels * 255).astype(np.uint8)
     return Image.fromarray(levels if pixels.shape[2] == 3 else levels[..., 0]).convert("RGB")

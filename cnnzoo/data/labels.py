@@ -79,4 +79,4 @@ def _described(labels: np.ndarray) -> str:
             f"strings such as {str(example)!r}. Number them: "
             "`class_names, labels = np.unique(labels, return_inverse=True)`"
         )
-    return f"an array of {labels.dtype}"
+    return f"an array of {labels.dtype}. Convert them: `labels.astype(int)`"

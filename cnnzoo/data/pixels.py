@@ -10,7 +10,7 @@ import numpy as np
 from cnnzoo._keras.scale import LARGEST, Scale
 
 CHUNK = 32 << 20  # values that are looked at in one go
-BEYOND_UNIT = 2.0  # a pixel larger than this is none in [0, 1]
+BELOW_UNIT, BEYOND_UNIT = 0.1, 2.0  # pixels further from [0, 1] than this are none of it
 
 
 def check_pixels(images: np.ndarray, scale: Scale | None, name: str, *, stacklevel: int = 3) -> None:
@@ -32,31 +32,36 @@ def check_pixels(images: np.ndarray, scale: Scale | None, name: str, *, stacklev
     if images.dtype.kind != "f":
         raise ValueError(f"`{name}` must be uint8, or float. Received: {images.dtype}")
     least, largest = value_range(images, name)
-    if scale == "unit" and least >= 0 and largest > BEYOND_UNIT:
+    seen = f"those in `{name}` lie in [{least:g}, {largest:g}]"
+    if scale == "unit" and not lies_in_unit(least, largest):
         warnings.warn(
-            f"Pixels in [0, 1] are expected, and the largest in `{name}` is {largest:g}: these seem to lie in "
-            "[0, 255]. Divide them by 255, or give uint8.",
+            f"Pixels in [0, 1] are expected, and {seen}. Divide pixels in [0, 255] by 255, or give uint8.",
             stacklevel=stacklevel,
         )
-    if scale == "byte" and least >= 0 and 0 < largest <= 1:
+    if scale == "byte" and (least < -BEYOND_UNIT or 0 < largest <= 1):
         warnings.warn(
-            f"The network takes pixels in [0, 255], and the largest in `{name}` is {largest:g}: these seem to lie in "
-            "[0, 1]. Multiply them by 255, or give uint8.",
+            f"The network takes pixels in [0, 255], and {seen}. Multiply pixels in [0, 1] by 255, or give uint8.",
             stacklevel=stacklevel,
         )
+
+
+def lies_in_unit(least: float, largest: float) -> bool:
+    """Tell whether these can be the least and the largest of pixels in [0, 1], which resizing may take a bit beyond."""
+    return least >= -BELOW_UNIT and largest <= BEYOND_UNIT
 
 
 def _check_whole(scale: Scale | None, name: str) -> None:
     if scale is None:
         raise ValueError(
-            f"`{name}` are uint8, and nothing tells whether the network takes pixels in [0, 1] or in [0, 255]: it does "
-            "not scale them itself. Pass `scale='unit'` or `scale='byte'`, or give floats in the range that it takes."
+            f"`{name}` are uint8, and the range of pixels that the network expects is unknown: its graph does not "
+            "rescale its input. Pass `scale='unit'` for [0, 1] or `scale='byte'` for [0, 255], or give floats in that "
+            "range."
         )
     if scale == "raw":
         raise ValueError(
-            f"`{name}` are uint8, and the network takes neither pixels in [0, 1] nor in [0, 255], but what its own "
-            "preprocessing makes of them: give floats that passed it. `cnnzoo.pretrained.load(..., preprocess=True)` "
-            "builds a network of Keras Applications that takes plain images."
+            f"`{name}` are uint8, and the network takes neither pixels in [0, 1] nor in [0, 255]: give floats that are "
+            "prepared as it takes them. (Networks of Keras Applications take plain images when they are loaded with "
+            "`cnnzoo.pretrained.load(..., preprocess=True)`.)"
         )
 
 

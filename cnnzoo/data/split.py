@@ -30,7 +30,7 @@ class Dataset:
 
     Attributes:
         train: The images to train on.
-        test: The images held out.
+        test: The test images.
         class_names: The classes, in the order of their numbers.
         preparation: How a user's own picture is made like these images, see ``prepare_picture``.
         skipped: Files that were left out because they are no readable images.
@@ -71,7 +71,7 @@ def as_split(value: Any, name: str) -> Split:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ValueError(f"`{name}` must be a pair of arrays, (images, labels). Received: {_described(value)}")
     images, labels = value
-    return Split(images if hasattr(images, "select") else _as_array(images, name), _as_array(labels, name))
+    return Split(images if hasattr(images, "paths") else _as_array(images, name), _as_array(labels, name))
 
 
 def _as_array(values: Any, name: str) -> np.ndarray:

@@ -17,7 +17,7 @@ from cnnzoo._keras.scale import LARGEST, Scale, check_scale
 from cnnzoo.arguments import check_integer, check_seed
 from cnnzoo.data import augment as augmentation
 from cnnzoo.data.resize import check_image_size
-from cnnzoo.data.split import Split
+from cnnzoo.data.split import Split, as_split
 
 IN_FLIGHT = 192 << 20  # bytes of finished images that wait or are being made, where a batch is not larger
 
@@ -105,7 +105,8 @@ def stream(
     check_seed(seed)
     check_scale(scale)
     names = augmentation.check_augment(augment)
-    images, labels = split[0], np.asarray(split[1])
+    split = as_split(split, "split")
+    images, labels = split
     if len(images.shape) != 4 or len(images) < 1 or len(images) != len(labels):
         raise ValueError(
             "`split` must hold images of shape (n, height, width, channels), at least one, and a label for each. "

@@ -86,7 +86,7 @@ def _check_backbone(backbone: keras.Model, scale: Scale | None) -> None:
     scale = scale_of(backbone) if scale is None else check_scale(scale)
     if scale is None:
         raise ValueError(
-            "Nothing tells what range of pixels `backbone` takes: its graph does not scale them. If it takes images in "
+            "The pixel range of `backbone` is unknown: its graph does not rescale its input. If it takes images in "
             "[0, 1], pass `scale='unit'`."
         )
     if scale != "unit":

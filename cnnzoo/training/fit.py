@@ -21,7 +21,7 @@ from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._keras.seeds import seeded
 from cnnzoo.arguments import check_seed
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
-from cnnzoo.data.pixels import check_pixels, value_range
+from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
 from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Split
 from cnnzoo.data.stream import raised_as_read, steps_an_epoch
@@ -75,7 +75,7 @@ def fit(
         train: Images of shape (n, height, width, channels), uint8 or float in [0, 1], and their labels: class numbers
             of shape (n,) or (n, 1), or one-hot rows; a pair, as the loaders and ``keras.datasets`` give it. They are
             streamed: augmented and resized batch by batch.
-        test: Images held out, likewise.
+        test: Test images, likewise.
         recipe: How to train: a recipe, or the name of one of ``list_recipes(model.name)``; None takes "default".
         image_size: Height and width that the images are resized to; None leaves their own.
         data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
@@ -186,12 +186,16 @@ def fit(
 def _scale(model: keras.Model, train: Split, test: Split, scale: Scale | None) -> Scale:
     """Return the range of pixels that ``model`` is to be trained on, and check the images against it."""
     told = scale_of(model) if scale is None else check_scale(scale)
-    chosen = told or ("unit" if train.images.dtype == np.uint8 else None)
-    for images, name in ((train.images, "train.images"), (test.images, "test.images")):
-        check_pixels(images, chosen or "unit", name, stacklevel=4)
-    if chosen is None:  # floats, for a network that takes whatever it is trained on
+    if scale is None and told != "byte" and train.images.dtype != np.uint8:
         least, largest = value_range(train.images, "train.images")
-        chosen = "unit" if least >= 0 and largest <= 1 else "raw"
+        if not lies_in_unit(least, largest):
+            if told == "unit" or least >= 0:  # else they are standardized, for a network that takes whatever comes
+                check_pixels(train.images, "unit", "train.images", stacklevel=4)
+            check_pixels(test.images, "raw", "test.images", stacklevel=4)
+            return "raw"
+    chosen = told or "unit"
+    for images, name in ((train.images, "train.images"), (test.images, "test.images")):
+        check_pixels(images, chosen, name, stacklevel=4)
     return chosen
 
 
@@ -307,9 +311,9 @@ def _headline(
     if team.devices > 1:
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
     if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
-        lines.append("slower than need be: TensorFlow was imported before cnnzoo, which sets it up for this CPU")
+        lines.append("training will be slower: import cnnzoo before TensorFlow")
     if folder:
         lines.append(f"run folder: {printable(str(folder.path))}")
     if keeper.position != Position():
-        lines.append(f"goes on after {keeper.position}")
+        lines.append(f"resuming after {keeper.position}")
     return "\n".join(lines)

@@ -66,12 +66,14 @@ class RunFolder:
         """
         if os.path.lexists(self.path):
             how = f" It holds an unfinished run. {self.how_to_go_on()}" if self.is_unfinished else ""
-            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name.{how}")
+            raise FileExistsError(f"'{self.path}' already exists and was not overwritten. Choose another name.{how}")
         missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
         try:
             self.path.mkdir(parents=True)
         except FileExistsError as error:  # another run was faster
-            raise FileExistsError(f"'{self.path}' exists and is left as it is. Give a new name.") from error
+            raise FileExistsError(
+                f"'{self.path}' already exists and was not overwritten. Choose another name."
+            ) from error
         except OSError as error:
             raise OSError(f"The run folder '{self.path}' cannot be made ({error.strerror}). Give another.") from error
         self._made = missing

@@ -60,7 +60,7 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
             raise Diverged(f"The training loss stopped being finite at {place} of epoch {self._epoch + 1}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss on the images that are not trained on, and the weights; the next epoch begins anew."""
+        """Look at the loss on the images that are not trained on, and at the weights; reset the count of steps."""
         self._first_step = 0
         if not math.isfinite((logs or {})["val_loss"]):
             raise Diverged(f"The {self._validated_on} loss is not finite after epoch {epoch + 1}.")

@@ -167,11 +167,11 @@ class Run:
         scale = recorded_scale(self.record)
         if scale == "raw":
             raise ValueError(
-                "This run was trained on floats that are not pixels in [0, 1], and nothing tells how a picture becomes "
-                "such. Prepare it yourself, and call `run.model.predict`."
+                "This run was trained on floats that are not pixels in [0, 1], and how to convert a picture to that "
+                "range is unknown. Prepare it yourself, and call `run.model.predict`."
             )
         if self.image_size is None:
-            raise ValueError("The run does not say at what size its network sees images, so that none can be prepared.")
+            raise ValueError("The run does not record an image size, so images cannot be resized.")
         shape = (*self.image_size, self.model.input_shape[3])
         given = each_given(images)
         while batch := list(islice(given, batch_size_for(shape))):

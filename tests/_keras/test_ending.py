@@ -23,6 +23,14 @@ class HiddenSoftmax(layers.Layer):
         return softmax_of(values)
 
 
+class Averaged(layers.Layer):
+    def build(self, shape):
+        self.weight = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, values):
+        return values * self.weight
+
+
 class WithWeights(layers.Layer):
     def __init__(self):
         super().__init__()
@@ -135,6 +143,10 @@ def test_values_tell_where_the_graph_does_not(end, kind):
         (lambda logits: logits, "logit"),
         (lambda logits: logits / 3.0, "logit"),
         (layers.BatchNormalization(), "logit"),
+        (lambda logits: 1 / (1 + keras.ops.exp(-logits)), "sigmoid"),
+        (lambda logits: (keras.ops.tanh(logits / 2) + 1) / 2, "sigmoid"),
+        (lambda logits: layers.EinsumDense("ab,bc->ac", 1)(logits), "logit"),
+        (lambda logits: keras.ops.relu(logits) * 3 - 1, "logit"),
     ],
 )
 def test_a_single_output_tells_two_classes(end, kind):
@@ -166,9 +178,9 @@ def test_the_maps_of_a_single_output_are_those_of_two(end):
 @pytest.mark.parametrize(
     ("end", "width", "message"),
     [
-        (layers.Activation("sigmoid"), 4, "judges each of its 4 outputs alone, by its last operation: Activation"),
-        (layers.Activation("hard_sigmoid"), 4, "must give each image one class"),
-        (layers.Dense(1, activation="softmax"), 1, "a single output, of which a softmax is always 1"),
+        (layers.Activation("sigmoid"), 4, r"scores each of its 4 outputs independently \(multi-label\): Activation"),
+        (layers.Activation("hard_sigmoid"), 4, "must choose one class for each image"),
+        (layers.Dense(1, activation="softmax"), 1, "the softmax of a single value is always 1"),
     ],
 )
 def test_what_cannot_choose_one_class_is_refused(end, width, message):
@@ -177,6 +189,20 @@ def test_what_cannot_choose_one_class_is_refused(end, width, message):
         evaluate(model, Split(IMAGES, np.zeros(6, int)))
     with pytest.raises(ValueError, match=message):
         gradcam(model, IMAGES)
+
+
+def test_a_single_output_that_the_graph_does_not_tell_is_refused():
+    """Its values may lie in [0, 1] and be logits."""
+    model, _ = network(lambda logits: Averaged()(logits), width=1)
+    with pytest.raises(ValueError, match="does not show whether its single output is a probability or a logit"):
+        evaluate(model, Split(IMAGES, np.arange(6) % 2))
+
+
+def test_outputs_that_are_not_finite_are_no_figure():
+    model, _ = network(layers.Softmax())
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(ValueError, match="gives NaN or infinity for 6 of 6 images. Are its weights finite"):
+        evaluate(model, Split(IMAGES, np.arange(6) % 4))
 
 
 def test_a_softmax_within_the_network_stays():

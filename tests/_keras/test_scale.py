@@ -41,6 +41,9 @@ BYTE = {
     "augmented before": [layers.RandomFlip(), layers.RandomContrast(0.5), layers.Rescaling(1 / 255)],
     "padded before": [layers.ZeroPadding2D(2), layers.Rescaling(1 / 255)],
     "resized before": [layers.Resizing(8, 8), layers.Rescaling(1 / 255)],
+    "in two branches": [lambda images: layers.Concatenate()([layers.Rescaling(1 / 255)(images), images / 127.5])],
+    "repeated": [lambda images: keras.ops.concatenate([images, images], -1), layers.Rescaling(1 / 255)],
+    "by a sixteenth": [layers.Rescaling(1 / 16)],
     "in a model within": [keras.Sequential([keras.Input((SIDE, SIDE, 3)), layers.Rescaling(1 / 255)])],
 }
 UNIT = {
@@ -56,6 +59,7 @@ UNKNOWN = {
     "padded": [layers.ZeroPadding2D(1)],
     "a frozen convolution": [layers.Conv2D(3, 1, trainable=False)],
     "batch normalisation": [layers.BatchNormalization()],
+    "branches of two ranges": [lambda images: layers.Concatenate()([images / 255.0, images * 2 - 1])],
     "a branch": [lambda images: images + layers.Conv2D(3, 1)(images)],
 }
 
@@ -136,7 +140,7 @@ ASKED = {
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def test_whole_numbers_are_refused_where_nothing_tells(ask):
     model = network()
-    with pytest.raises(ValueError, match="nothing tells whether the network takes pixels in"):
+    with pytest.raises(ValueError, match="range of pixels that the network expects is unknown"):
         ask(model, AS_BYTES)
     floats = AS_BYTES.astype(np.float32)
     np.testing.assert_allclose(ask(model, AS_BYTES, scale="byte"), ask(model, floats, scale="byte"), atol=1e-5)
@@ -148,10 +152,12 @@ def test_whole_numbers_are_refused_where_nothing_tells(ask):
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def test_floats_of_another_range_are_warned_of(ask):
     floats = AS_BYTES.astype(np.float32)
-    with pytest.warns(UserWarning, match=r"Pixels in \[0, 1\] are expected, and the largest in .* is 255") as caught:
+    with pytest.warns(
+        UserWarning, match=r"Pixels in \[0, 1\] are expected, and those in .* lie in \[0, 255\]"
+    ) as caught:
         ask(network(layers.Rescaling(2.0, offset=-1)), floats)
     assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match=r"takes pixels in \[0, 255\], and the largest in .* is 1"):
+    with pytest.warns(UserWarning, match=r"takes pixels in \[0, 255\], and those in .* lie in \[0, 1\]"):
         ask(network(layers.Rescaling(1 / 255)), floats / 255)
 
 

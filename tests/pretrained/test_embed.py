@@ -68,7 +68,7 @@ def test_images_that_were_preprocessed_are_not_warned_of(images):
 def test_plain_images_are_refused_where_the_preprocessing_is_missing(images):
     raw = load("mobilenet", weights=None, input_shape=(32, 32, 3), pooling="avg")
     for network in (raw, features(raw, "conv1_relu")):
-        with pytest.raises(ValueError, match=r"own preprocessing makes of them.*load\(\.\.\., preprocess=True\)"):
+        with pytest.raises(ValueError, match=r"prepared as it takes them.*load\(\.\.\., preprocess=True\)"):
             embed(network, images)
     own = keras.applications.mobilenet.preprocess_input(images.astype(np.float32))
     np.testing.assert_allclose(embed(raw, own), raw.predict(own, verbose=0), rtol=1e-3, atol=1e-5)
@@ -150,8 +150,8 @@ def test_the_images_are_read_batch_by_batch(network, folder, monkeypatch):
 def test_values_of_the_wrong_range_are_told_once(network, images):
     unit = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, scale="unit", pooling="avg")
     for model, given, told in (
-        (network, images / np.float32(255), r"takes pixels in \[0, 255\], and the largest in `images` is 1"),
-        (unit, images.astype(np.float32), r"Pixels in \[0, 1\] are expected, and the largest in `images` is 255"),
+        (network, images / np.float32(255), r"takes pixels in \[0, 255\], and those in `images` lie in \[0, 1\]"),
+        (unit, images.astype(np.float32), r"Pixels in \[0, 1\] are expected, and those in `images` lie in \[0, 255\]"),
     ):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")

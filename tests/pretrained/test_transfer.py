@@ -164,7 +164,7 @@ def test_a_backbone_must_give_maps_or_vectors():
 def test_a_backbone_whose_range_of_pixels_nothing_tells_is_refused():
     inputs = keras.Input((32, 32, 3))
     backbone = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
-    with pytest.raises(ValueError, match=r"Nothing tells what range of pixels.*pass `scale='unit'`"):
+    with pytest.raises(ValueError, match=r"The pixel range of `backbone` is unknown.*pass `scale='unit'`"):
         classifier(backbone, num_classes=2)
     model = classifier(backbone, num_classes=2, scale="unit")
     assert scale_of(model) == "unit"

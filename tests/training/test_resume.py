@@ -83,7 +83,7 @@ def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_pa
         fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False)
     resumed = fit(network(), *small, recipe=MANY_STEPS, out=out, resume=True)
     said = capfd.readouterr()
-    assert f"run folder: {out}\ngoes on after {position}\n" in said.out
+    assert f"run folder: {out}\nresuming after {position}\n" in said.out
     assert "Stopping after the step under way" in said.err
     same(resumed, fit(network(), *small, recipe=MANY_STEPS, progress=False))
     assert load_run(out).history == resumed.history
