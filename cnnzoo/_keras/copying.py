@@ -66,3 +66,14 @@ def _copy_lambda(layer: keras.layers.Lambda, changes: dict[str, Any]) -> keras.l
     config = {"name": layer.name, "dtype": layer.dtype_policy, "trainable": layer.trainable, **changes}
     shape, mask = layer._output_shape, layer.mask
     return keras.layers.Lambda(layer.function, output_shape=shape, mask=mask, arguments=layer.arguments, **config)
+
+
+def layers_of_code(model: keras.Model) -> list[str]:
+    """Return the names of the layers of ``model`` that hold functions, which are not read back from a file."""
+    return [layer.name for layer in model._flatten_layers() if _holds_function(layer)]
+
+
+def _holds_function(layer: Any) -> bool:
+    activation = getattr(layer, "activation", None)
+    is_own = inspect.isfunction(activation) and not activation.__module__.startswith("keras.")
+    return is_own or isinstance(layer, keras.layers.Lambda)

@@ -110,13 +110,14 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
     named = f"{type(node.operation).__name__} '{node.operation.name}'"
     if form == "softmax" and not several:
         raise ValueError(
-            "`model` has a single output, and the softmax of a single value is always 1. Use a sigmoid, or two outputs. "
-            f"Received one that ends in: {named}"
+            "`model` has a single output, and the softmax of a single value is always 1. Use a sigmoid, or two "
+            f"outputs. Received one that ends in: {named}"
         )
     if form in ("sigmoid", "unit") and several:
         raise ValueError(
-            "`model` must choose one class for each image: end it in a softmax, or in logits. Received a model whose last "
-            f"operation scores each of its {model.outputs[0].shape[-1]} outputs independently (multi-label): {named}"
+            "`model` must choose one class for each image: end it in a softmax, or in logits. Received a model whose "
+            f"last operation scores each of its {model.outputs[0].shape[-1]} outputs independently, as for several "
+            f"labels: {named}"
         )
     trail, layers = frozenset(way.trail), tuple(way.layers)
     if form in UNBOUNDED:

@@ -55,7 +55,7 @@ def scale_of(model: keras.Model) -> Scale | None:
 
 
 def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
-    """Return the layers that images meet behind what only scales and shifts them, with what reaches them of flat ones."""
+    """Return the layers that images meet behind what scales and shifts them, with what reaches each of flat images."""
     sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
     shape = (3, *sides)
     flat = np.broadcast_to(np.array([0, PROBE, 2 * PROBE], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)

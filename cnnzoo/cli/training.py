@@ -199,8 +199,11 @@ def predict(
         raise ValueError("Give one of `--json` and `--csv`.")
     with quiet_start():
         from cnnzoo.cli.predictions import print_csv, print_json, print_predictions, print_text
+        from cnnzoo.data.folder import passed_over, passed_over_lines
         from cnnzoo.training import load_run
 
+    for folder in filter(Path.is_dir, images):
+        tell(passed_over_lines(passed_over(folder)))
     trained = load_run(run)
     layout = print_json if as_json else print_csv if as_csv else print_text
     raise typer.Exit(print_predictions(trained.predict_each(images), trained.class_names, layout))

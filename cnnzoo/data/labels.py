@@ -35,7 +35,7 @@ def check_labels(given: Any, num_classes: int, name: str) -> np.ndarray:
     Traceback (most recent call last):
     ...
     ValueError: `labels` must be class numbers from 0 to 1. Received strings such as 'cat'. Number them: \
-`class_names, labels = np.unique(labels, return_inverse=True)`
+`class_names, labels = np.unique(labels, return_inverse=True)`, and give `class_names`, too
     """
     labels = np.asarray(given)
     expected = f"`{name}` must be class numbers from 0 to {num_classes - 1}"
@@ -77,6 +77,6 @@ def _described(labels: np.ndarray) -> str:
     if isinstance(example, str | bytes):
         return (
             f"strings such as {str(example)!r}. Number them: "
-            "`class_names, labels = np.unique(labels, return_inverse=True)`"
+            "`class_names, labels = np.unique(labels, return_inverse=True)`, and give `class_names`, too"
         )
     return f"an array of {labels.dtype}. Convert them: `labels.astype(int)`"

@@ -84,8 +84,8 @@ def _probabilities(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
     broken = int((~np.isfinite(outputs)).any(axis=1).sum())
     if broken:
         raise ValueError(
-            f"`model` gives NaN or infinity for {broken:,} of {len(outputs):,} images. Are its weights finite? Train it "
-            "anew, or load others."
+            f"`model` gives NaN or infinity for {broken:,} of {len(outputs):,} images. Are its weights finite? "
+            "Train it anew, or load others."
         )
     return class_probabilities(outputs, find_ending(model, lambda: outputs).kind)
 

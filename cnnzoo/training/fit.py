@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 import cnnzoo
+from cnnzoo._keras.copying import layers_of_code
 from cnnzoo._keras.ending import check_classifier
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.ready import compile_classifier
@@ -147,6 +148,12 @@ def fit(
     targets = with_targets(model, train), with_targets(model, validation)
     batches = Batches(*targets, recipe, image_size, seed, team, scale)
 
+    if folder and (names_of_code := layers_of_code(model)):
+        warnings.warn(
+            f"The run folder will not give this network back: {', '.join(names_of_code)} holds a Python function, "
+            "which `load_run` does not run. Keep `model` itself, or write a registered layer in its place.",
+            stacklevel=2,
+        )
     with folder or nullcontext(), seeded(seed):
         if folder:
             record = _recorded(folder, record, resume)

@@ -101,7 +101,10 @@ class Run:
         """
         trained_on = self.record["data"]["source"]
         if data is None and trained_on is None:
-            raise ValueError("This run does not say what data set it was trained on. Name one to evaluate it on.")
+            raise ValueError(
+                "This run does not say what data set it was trained on. Name one (`data`, --data), or evaluate it by "
+                "`cnnzoo.evaluation.evaluate(run.model, (images, labels))`."
+            )
         source = source_from(trained_on) if data is None else find_source(data, data_path)
         if data is None and data_path is not None:
             source = replace(source, path=str(Path(data_path).absolute()))

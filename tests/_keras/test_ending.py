@@ -178,7 +178,11 @@ def test_the_maps_of_a_single_output_are_those_of_two(end):
 @pytest.mark.parametrize(
     ("end", "width", "message"),
     [
-        (layers.Activation("sigmoid"), 4, r"scores each of its 4 outputs independently \(multi-label\): Activation"),
+        (
+            layers.Activation("sigmoid"),
+            4,
+            r"scores each of its 4 outputs independently, as for several labels: Activation",
+        ),
         (layers.Activation("hard_sigmoid"), 4, "must choose one class for each image"),
         (layers.Dense(1, activation="softmax"), 1, "the softmax of a single value is always 1"),
     ],
@@ -201,7 +205,7 @@ def test_a_single_output_that_the_graph_does_not_tell_is_refused():
 def test_outputs_that_are_not_finite_are_no_figure():
     model, _ = network(layers.Softmax())
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    with pytest.raises(ValueError, match="gives NaN or infinity for 6 of 6 images. Are its weights finite"):
+    with pytest.raises(ValueError, match="gives NaN or infinity for 6 of 6 images"):
         evaluate(model, Split(IMAGES, np.arange(6) % 4))
 
 

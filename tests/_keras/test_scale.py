@@ -43,7 +43,6 @@ BYTE = {
     "resized before": [layers.Resizing(8, 8), layers.Rescaling(1 / 255)],
     "in two branches": [lambda images: layers.Concatenate()([layers.Rescaling(1 / 255)(images), images / 127.5])],
     "repeated": [lambda images: keras.ops.concatenate([images, images], -1), layers.Rescaling(1 / 255)],
-    "by a sixteenth": [layers.Rescaling(1 / 16)],
     "in a model within": [keras.Sequential([keras.Input((SIDE, SIDE, 3)), layers.Rescaling(1 / 255)])],
 }
 UNIT = {
@@ -68,6 +67,7 @@ UNKNOWN = {
     ("beginning", "scale"),
     [
         *[pytest.param(steps, "byte", id=f"byte, {name}") for name, steps in BYTE.items()],
+        pytest.param([layers.Rescaling(1 / 16)], "byte", id="by a sixteenth"),
         *[pytest.param(steps, "unit", id=f"unit, {name}") for name, steps in UNIT.items()],
         *[pytest.param(steps, None, id=f"unknown, {name}") for name, steps in UNKNOWN.items()],
     ],

@@ -71,7 +71,7 @@ def test_a_single_output_trains_as_keras_trains_it(small, end, smoothing):
 
 def test_a_binary_run_is_whole(small, tmp_path):
     train, test = map(as_ones, small)
-    recipe = Recipe(epochs=6, batch_size=20, learning_rate=3e-3, patience=4)
+    recipe = Recipe(epochs=15, batch_size=20, learning_rate=1e-2, patience=15)
     model = network(end=layers.Activation("sigmoid"), width=1)
     run = quick(model, train, test, recipe, out=tmp_path / "run", class_names=["other", "one"])
     assert run.metrics["test_accuracy"] > 0.9 > as_ones(test).labels.mean()
@@ -268,3 +268,12 @@ def test_what_cannot_be_trained_gets_one_sentence(small, change, message, tmp_pa
     with pytest.raises(ValueError, match=message):
         quick(given["model"](), given["train"](), small[1], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_will_not_be_read_back_is_told_before_the_training(small, tmp_path):
+    model = network(layers.Lambda(lambda images: images * 2.0, name="doubled"), end=layers.Activation("softmax"))
+    with pytest.warns(UserWarning, match="will not give this network back: doubled holds a Python function"):
+        run = quick(model, *small, out=tmp_path / "run")
+    assert run.predict(small[1].images[:1])
+    with pytest.raises(ValueError, match="doubled"):
+        load_run(tmp_path / "run")

@@ -39,7 +39,7 @@ def test_normalization_is_folded_into_the_weights(name):
     channels = {"lenet5": 1, "vgg19": 3}[name]
     model = cnnzoo.create_model(name, input_shape=(32, 32, channels))
     images = np.random.default_rng(0).random((4, 32, 32, channels), dtype=np.float32)
-    statistics = pixel_statistics(Split(images, np.arange(4)))
+    statistics = pixel_statistics(Split(images, np.arange(4)), "unit")
     twin = build_twin(model, "float32", statistics)
     trained = softmax(twin.predict(images, verbose=0))
     move_weights(twin, model)
@@ -65,13 +65,19 @@ def test_training_in_bfloat16_leaves_a_network_in_float32(digits):
 def test_statistics_are_those_of_numpy(dtype):
     pixels = np.random.default_rng(0).integers(0, 256, (1100, 6, 5, 3), dtype=np.uint8)
     images = pixels if dtype == "uint8" else (pixels / 255).astype(np.float32)
-    mean, deviation = pixel_statistics(Split(images, np.zeros(1100)))
+    mean, deviation = pixel_statistics(Split(images, np.zeros(1100)), "unit")
     assert mean == pytest.approx((pixels / 255).mean(axis=(0, 1, 2)), rel=1e-5)
     assert deviation == pytest.approx((pixels / 255).std(axis=(0, 1, 2)), rel=1e-5)
 
 
+def test_statistics_of_bytes_are_those_that_the_network_sees():
+    split = Split(np.random.default_rng(0).integers(0, 256, (10, 6, 5, 3), dtype=np.uint8), np.zeros(10))
+    for bytes_, unit in zip(pixel_statistics(split, "byte"), pixel_statistics(split, "unit"), strict=True):
+        np.testing.assert_allclose(bytes_, 255 * unit, rtol=1e-6)
+
+
 def test_images_of_one_colour_divide_by_one():
-    assert pixel_statistics(Split(np.ones((2, 4, 4, 1), np.float32), np.zeros(2)))[1] == [1]
+    assert pixel_statistics(Split(np.ones((2, 4, 4, 1), np.float32), np.zeros(2)), "unit")[1] == [1]
 
 
 def test_a_network_that_begins_otherwise_cannot_normalize():
@@ -117,7 +123,7 @@ def test_a_subclassed_model_is_refused():
 
     model = Mine()
     model.build((None, 4))
-    with pytest.raises(ValueError, match=r"must be a functional or a sequential model\. Received: Mine"):
+    with pytest.raises(ValueError, match=r"a subclassed one does not say .* Received: Mine 'mine'"):
         build_twin(model, "float32")
 
 
