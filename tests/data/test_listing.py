@@ -135,7 +135,7 @@ def test_images_beside_the_classes_are_told(photos):
 
 def test_the_sentence_has_the_most_frequent_first():
     assert passed_over_lines({"hidden folder": 1, ".txt": 12, "folder linked twice": 3}) == [
-        "passed over: 12 files (.txt), 3 folders listed already, 1 hidden folder"
+        "passed over: 12 files (.txt), 3 folders linked twice, 1 hidden folder"
     ]
     assert passed_over_lines({}) == []
     (many,) = passed_over_lines({f".{number}": 1 for number in range(50)})

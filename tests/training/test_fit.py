@@ -78,7 +78,7 @@ def test_without_out_nothing_is_written(small, tmp_path, monkeypatch):
 def test_a_folder_that_exists_is_refused_before_training(small, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="exists and is left as it is"):
+    with pytest.raises(FileExistsError, match="already exists and was not overwritten"):
         quick_fit(small, out=tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 

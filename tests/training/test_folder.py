@@ -50,7 +50,7 @@ def test_a_file_gets_its_name_only_when_complete(tmp_path):
 def test_what_exists_is_left_as_it_is(tmp_path, kind):
     path = tmp_path / "run"
     {"folder": path.mkdir, "file": path.touch, "dangling link": lambda: path.symlink_to("nowhere")}[kind]()
-    with pytest.raises(FileExistsError, match="exists and is left as it is"), RunFolder(path):
+    with pytest.raises(FileExistsError, match="already exists and was not overwritten"), RunFolder(path):
         pytest.fail("entered")
     assert path.is_symlink() or path.exists()
 
