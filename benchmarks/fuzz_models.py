@@ -33,6 +33,7 @@ TOLERANCE = {"float32": 2e-3, "mixed_bfloat16": 5e-2, "float64": 2e-3}
 
 
 def by_hand(values: Any) -> Any:
+    values = values - keras.ops.max(values, axis=-1, keepdims=True)
     return keras.ops.exp(values) / keras.ops.sum(keras.ops.exp(values), axis=-1, keepdims=True)
 
 
@@ -107,7 +108,7 @@ BINARY_ENDS: dict[str, tuple[Callable[[int], list[Any]], str | None]] = {
         lambda width: [layers.Dense(1), layers.Lambda(lambda v: 1 / (1 + keras.ops.exp(-v)))],
         PROBABILITIES,
     ),
-    "constant": (lambda width: [layers.Dense(1), lambda v: keras.ops.exp(v) / keras.ops.exp(v)], PROBABILITIES),
+    "constant": (lambda width: [layers.Dense(1), lambda v: keras.ops.exp(v) / keras.ops.exp(v)], None),
     "softmax": (lambda width: [layers.Dense(1, activation="softmax")], None),
 }
 

@@ -178,13 +178,15 @@ def without_activation(layer: Any) -> Callable[..., Any]:
 class _Way(NamedTuple):
     """The way from an output back to the call that decides; ``decides`` is None where there is none.
 
-    ``changes`` are the calls on the way that change values, as a scale or a mean does, the last first.
+    ``passed`` are the calls on the way that were passed, the last first; ``changes`` tells whether one of them changes
+    values, as a scale or a mean does.
     """
 
     trail: list[int]
     layers: list[Any]
     decides: Any
-    changes: list[Any]
+    passed: list[Any]
+    changes: bool
 
 
 def _way_back(function: Any, symbol: Any) -> _Way:
@@ -192,7 +194,8 @@ def _way_back(function: Any, symbol: Any) -> _Way:
     made_by = producers(function)
     trail: list[int] = []
     layers: list[Any] = []
-    changes: list[Any] = []
+    passed: list[Any] = []
+    changes = False
     while (node := made_by.get(id(symbol))) is not None:
         trail.append(id(symbol))
         layers.append(node.operation)
@@ -201,22 +204,23 @@ def _way_back(function: Any, symbol: Any) -> _Way:
             within = _way_back(inner, inner.outputs[[each is symbol for each in node.outputs].index(True)])
             trail += within.trail
             layers += within.layers
-            changes += within.changes
+            passed += within.passed
+            changes = changes or within.changes
             if within.decides is not None:
-                return _Way(trail, layers, within.decides, changes)
+                return _Way(trail, layers, within.decides, passed, changes)
         else:
             form = _form_of(node)
             if has_kernel(node.operation) or _has_weights(node.operation) or form not in PASSED:
                 before = made_by.get(id(node.input_tensors[0]))
                 if not has_kernel(node.operation) and before is not None:
                     layers.append(before.operation)
-                return _Way(trail, layers, node, changes)
-            if form != "identity":
-                changes.append(node)
+                return _Way(trail, layers, node, passed, changes)
+            passed.append(node)
+            changes = changes or form != "identity"
         if len(node.input_tensors) != 1:
             break
         (symbol,) = node.input_tensors
-    return _Way(trail, layers, None, changes)
+    return _Way(trail, layers, None, passed, changes)
 
 
 def _form_at_the_end(way: _Way) -> Form:
@@ -226,15 +230,16 @@ def _form_at_the_end(way: _Way) -> Form:
     form = _form_of(way.decides)
     if not way.changes:
         return form
-    if any(_is_averaging(node.operation) for node in way.changes):  # means are bounded where what they are of is
-        others = (node for node in way.changes if not _is_averaging(node.operation))
-        return form if form in UNBOUNDED and all(_form_of(node) == "affine" for node in others) else "unknown"
+    if any(_is_averaging(node.operation) for node in way.passed):  # means are bounded where what they are of is
+        others = (node for node in way.passed if not _is_averaging(node.operation))
+        is_linear = all(_form_of(node) in ("identity", "affine") for node in others)
+        return form if form in UNBOUNDED and is_linear else "unknown"
     start = way.decides.operation
     if not has_kernel(start) and form != "scores":
-        return "unknown" if form == "unknown" else _form(_chain([*way.changes, way.decides]), PROBE.size)
+        return "unknown" if form == "unknown" else _form(_chain([*way.passed, way.decides]), PROBE.size)
     activation = start.activation if has_kernel(start) else keras.activations.linear
-    chain = _chain(way.changes)
-    return _form(lambda rows: chain(activation(rows)), int(way.changes[0].outputs[0].shape[-1]))
+    chain = _chain(way.passed)
+    return _form(lambda rows: chain(activation(rows)), int(way.passed[0].outputs[0].shape[-1]))
 
 
 def _chain(nodes: list[Any]) -> Callable[[Any], Any]:

@@ -122,6 +122,8 @@ def test_logits_are_told_by_the_graph(end):
     [
         (softmax_of, "softmax"),
         (lambda logits: keras.ops.softmax(logits) * 0.8 + 0.05, "softmax"),
+        (lambda logits: keras.ops.softmax(logits) * 0.96 + 0.01, "softmax"),
+        (lambda logits: layers.Dense(9, activation="softmax")(logits) * 0.9 + 0.1 / 9, "softmax"),
         (lambda logits: layers.GlobalAveragePooling2D()(layers.Softmax()(logits[:, None, None])), "softmax"),
         (lambda logits: WithWeights()(logits), "softmax"),
         (lambda logits: keras.ops.multiply(logits, logits - 1), "logits"),
