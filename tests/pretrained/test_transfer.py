@@ -103,6 +103,7 @@ def test_unfreezing_what_trains_already_is_told():
 
 @pytest.mark.parametrize("name", ["block10", "backbone/block10", "block10_conv"])
 def test_layers_of_a_frozen_model_within_are_unfrozen(name):
+    keras.utils.set_random_seed(1)  # of all networks, some have maps that no image makes positive
     backbone = keras.Model(*(lambda model: (model.inputs[0], model.layers[-3].output))(plain()), name="backbone")
     backbone.trainable = False
     inputs = keras.Input((8, 8, 3))
