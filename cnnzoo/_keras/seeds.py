@@ -37,6 +37,7 @@ def seeded(seed: int) -> Iterator[None]:
 def _restored_keras() -> Iterator[None]:
     state = importlib.import_module("keras.src.backend.common.global_state")
     saved = {name: state.get_global_attribute(name) for name in KERAS_STATE}
+    state.set_global_attribute("global_seed_generator", None)  # made anew from the seed; older releases would keep it
     try:
         yield
     finally:
