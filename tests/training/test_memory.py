@@ -122,6 +122,7 @@ def test_nothing_is_said_where_what_a_step_takes_is_not_known(machine, build):
     assert check(build()) == ""
 
 
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="Keras lists no devices on PyTorch")
 @pytest.mark.parametrize("device", ["gpu:0", "tpu:0"])
 def test_what_is_not_a_cpu_is_left_to_the_backend(machine, monkeypatch, device):
     on_cpu = memory._on_cpu
