@@ -14,6 +14,8 @@ from cnnzoo._keras.graph import call_on, functional, graph_inputs, is_graph, pro
 from cnnzoo._keras.kinds import is_kind
 
 Kind = Literal["softmax", "logits", "sigmoid", "logit"]
+BINARY: tuple[Kind, ...] = ("sigmoid", "logit")  # of a single output
+LOGITS: tuple[Kind, ...] = ("logits", "logit")
 Form = Literal["identity", "softmax", "sigmoid", "log_softmax", "affine", "unit", "scores", "unknown"]
 
 # What an activation is tried on: bfloat16 rounds less away than tells the forms apart
@@ -22,13 +24,8 @@ CLOSE = 0.02
 ROW_TOLERANCE = 1e-2  # of a row of probabilities, whose sum is 1
 LEAST = 1e-7  # probability of which a logarithm is taken
 
-
-UNBOUNDED: tuple[Form, ...] = (
-    "identity",
-    "affine",
-    "scores",
-    "log_softmax",
-)  # logits, or what a softmax takes for them
+# Logits, or what a softmax takes for them
+UNBOUNDED: tuple[Form, ...] = ("identity", "affine", "scores", "log_softmax")
 PASSED: tuple[Form, ...] = ("identity", "affine", "scores")
 
 
@@ -55,11 +52,6 @@ class Ending(NamedTuple):
         if self.operation is None:
             return self.kind
         return "logits" if self.kind == "softmax" else "logit"
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether a single output tells two classes apart."""
-        return self.kind in ("sigmoid", "logit")
 
 
 def count_classes(model: keras.Model) -> int:

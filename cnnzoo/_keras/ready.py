@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from cnnzoo._keras.ending import Kind, ending_by_graph
+from cnnzoo._keras.ending import BINARY, LOGITS, Kind, ending_by_graph
 
 
 def make_exportable(model: keras.Model) -> None:
@@ -26,8 +26,8 @@ def compile_classifier(model: keras.Model) -> None:
 
 def loss_for(kind: Kind, num_outputs: int, label_smoothing: float = 0.0) -> Any:
     """Return the cross-entropy of class numbers and what a network of that ending gives."""
-    from_logits = kind in ("logits", "logit")
-    if kind in ("sigmoid", "logit"):
+    from_logits = kind in LOGITS
+    if kind in BINARY:
         return keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)
     if not label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
@@ -42,6 +42,6 @@ def loss_for(kind: Kind, num_outputs: int, label_smoothing: float = 0.0) -> Any:
 
 def accuracy_for(kind: Kind) -> keras.Metric:
     """Return the fraction of class numbers that a network of that ending gives rightly."""
-    if kind in ("sigmoid", "logit"):
+    if kind in BINARY:
         return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.5 if kind == "sigmoid" else 0.0)
     return keras.metrics.SparseCategoricalAccuracy(name="accuracy")

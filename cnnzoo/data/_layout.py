@@ -60,7 +60,9 @@ def find_layout(folder: Path) -> Layout:
     if training and testing:
         train = _only(folder, training)
         by_kind = ([name for name in _called(testing, kind) if subfolders(folder / name)] for kind in HELD_OUT)
-        found = [names for names in by_kind if names] or _no_classes(folder, train, testing[0])
+        found = [names for names in by_kind if names]
+        if not found:
+            _refuse_without_classes(folder, train, testing[0])
         held_out = _only(folder, found[0])
         return Layout(folder / train, folder / held_out, tuple(name for name in names if name not in (train, held_out)))
     if training and len(names) == 1:
@@ -88,7 +90,7 @@ def _only(folder: Path, names: list[str]) -> str:
     return plain[0]
 
 
-def _no_classes(folder: Path, train: str, test: str) -> NoReturn:
+def _refuse_without_classes(folder: Path, train: str, test: str) -> NoReturn:
     """Refuse a part to hold out that has no classes: its images may have no labels."""
     if subfolders(folder / train):
         raise ValueError(

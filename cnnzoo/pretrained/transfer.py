@@ -71,8 +71,7 @@ def classifier(
         backbone = load(backbone, weights=weights, input_shape=input_shape, preprocess=True, scale="unit")
     else:
         _check_backbone(backbone, scale)
-    for layer in backbone.layers:
-        layer.trainable = False
+    freeze(backbone)
     outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
     model = keras.Model(backbone.inputs[0], outputs, name=backbone.name)
     note_scale(model, "unit")

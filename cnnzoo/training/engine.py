@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnzoo._keras.ending import Kind, find_ending
+from cnnzoo._keras.ending import BINARY, LOGITS, Kind, find_ending
 from cnnzoo._keras.ready import accuracy_for, loss_for
 from cnnzoo._keras.scale import Scale
 from cnnzoo.data.split import Split
@@ -127,9 +127,9 @@ def compiled_twin(
 def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:
     metrics = [accuracy_for(kind)]
     if recipe.patience:
-        is_binary = kind in ("sigmoid", "logit")
+        is_binary = kind in BINARY
         cross_entropy = keras.metrics.BinaryCrossentropy if is_binary else keras.metrics.SparseCategoricalCrossentropy
-        metrics.append(cross_entropy(name="cross_entropy", from_logits=kind in ("logits", "logit")))
+        metrics.append(cross_entropy(name="cross_entropy", from_logits=kind in LOGITS))
     return metrics
 
 

@@ -149,8 +149,9 @@ def fit(
     batches = Batches(*targets, recipe, image_size, seed, team, scale)
 
     if folder and (names_of_code := layers_of_code(model)):
+        hold = "holds" if len(names_of_code) == 1 else "hold"
         warnings.warn(
-            f"The run folder will not give this network back: {', '.join(names_of_code)} holds a Python function, "
+            f"The run folder will not give this network back: {', '.join(names_of_code)} {hold} a Python function, "
             "which `load_run` does not run. Keep `model` itself, or write a registered layer in its place.",
             stacklevel=2,
         )
