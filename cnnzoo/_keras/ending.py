@@ -120,13 +120,17 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
 
 def class_probabilities(outputs: np.ndarray, kind: Kind) -> np.ndarray:
     """Return what a classifier gives as probabilities: float32 of shape (n, classes), of at least two classes."""
+    outputs = outputs.astype(np.float32, copy=False)  # bfloat16 would round a probability of 0.998 up to 1
     if kind == "softmax":
-        return outputs.astype(np.float32, copy=False)
+        return outputs
     if kind == "logits":
         probabilities: np.ndarray = keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
         return probabilities
-    second = outputs if kind == "sigmoid" else keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs))
-    return np.concatenate([1 - second, second], axis=1).astype(np.float32, copy=False)
+    if kind == "sigmoid":
+        return np.concatenate([1 - outputs, outputs], axis=1)
+    both = np.concatenate([-outputs, outputs], axis=1)  # from 1 - sigmoid(20), float32 would leave 0
+    sigmoids: np.ndarray = keras.ops.convert_to_numpy(keras.ops.sigmoid(both))
+    return sigmoids
 
 
 def class_scores(outputs: Any, kind: Kind) -> Any:

@@ -158,6 +158,15 @@ def test_a_single_output_tells_two_classes(end, kind):
     assert count_classes(model) == 2
     second = outputs[:, 0] if kind == "sigmoid" else 1 / (1 + np.exp(-outputs[:, 0]))
     np.testing.assert_allclose(class_probabilities(outputs, kind), np.stack([1 - second, second], 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["logits", "logit"])
+def test_probabilities_are_no_coarser_than_float32(kind):
+    half = keras.ops.convert_to_numpy(keras.ops.cast([[-20.0], [-6.0], [6.0], [20.0]], "bfloat16"))
+    outputs = half if kind == "logit" else np.concatenate([np.zeros_like(half), half], axis=1)
+    exact = half.astype(np.float64)
+    expected = 1 / (1 + np.exp(np.concatenate([exact, -exact], axis=1)))
+    np.testing.assert_allclose(class_probabilities(outputs, kind), expected, rtol=1e-5)
     labels = (np.arange(6) % 2)[:, None]
     found = evaluate(model, Split(IMAGES, labels))
     assert found.accuracy == np.mean((second > 0.5) == labels[:, 0])
