@@ -158,6 +158,12 @@ def test_a_single_output_tells_two_classes(end, kind):
     assert count_classes(model) == 2
     second = outputs[:, 0] if kind == "sigmoid" else 1 / (1 + np.exp(-outputs[:, 0]))
     np.testing.assert_allclose(class_probabilities(outputs, kind), np.stack([1 - second, second], 1), atol=1e-6)
+    labels = (np.arange(6) % 2)[:, None]
+    found = evaluate(model, Split(IMAGES, labels))
+    assert found.accuracy == np.mean((second > 0.5) == labels[:, 0])
+    losses = -np.log(np.where(labels[:, 0] == 1, second, 1 - second))
+    assert found.loss == pytest.approx(losses.mean(), rel=1e-4)
+    assert found.class_names == ("0", "1")
 
 
 @pytest.mark.parametrize("kind", ["logits", "logit"])
@@ -167,12 +173,6 @@ def test_probabilities_are_no_coarser_than_float32(kind):
     exact = half.astype(np.float64)
     expected = 1 / (1 + np.exp(np.concatenate([exact, -exact], axis=1)))
     np.testing.assert_allclose(class_probabilities(outputs, kind), expected, rtol=1e-5)
-    labels = (np.arange(6) % 2)[:, None]
-    found = evaluate(model, Split(IMAGES, labels))
-    assert found.accuracy == np.mean((second > 0.5) == labels[:, 0])
-    losses = -np.log(np.where(labels[:, 0] == 1, second, 1 - second))
-    assert found.loss == pytest.approx(losses.mean(), rel=1e-4)
-    assert found.class_names == ("0", "1")
 
 
 @pytest.mark.parametrize("end", [layers.Activation("sigmoid"), lambda logits: logits], ids=["sigmoid", "logit"])
