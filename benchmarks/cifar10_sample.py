@@ -26,8 +26,8 @@ import numpy as np
 from cnnzoo.data import Split, data_card, load_cifar10
 from cnnzoo.data.sampling import sample_indices
 from cnnzoo.evaluation import evaluate
+from cnnzoo.recipes.recipe import kernel_initializer
 from cnnzoo.training import Recipe, fit, load_run, recipe_card
-from cnnzoo.training.recipe import kernel_initializer
 
 
 def held_out(path: str, sample: Split, size: int = 1000) -> Split:

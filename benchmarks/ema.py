@@ -18,7 +18,8 @@ import keras
 import numpy as np
 
 from cnnzoo.data import Split, load_digits
-from cnnzoo.training import Recipe, engine, fit, recipe_card
+from cnnzoo.training import Recipe, fit, recipe_card
+from cnnzoo.training import _loop as engine
 
 SEEDS = range(3)
 PLAIN_OPTIMIZER = engine.build_optimizer

@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cnnzoo.data._idx import read_idx
 from cnnzoo.data.cifar10 import TEST_BATCHES, TRAIN_BATCHES, read_cifar10
 from cnnzoo.data.folder import load_folder
-from cnnzoo.data.idx import read_idx
 from cnnzoo.data.mnist import load_mnist
 from cnnzoo.data.picture import prepare_picture, read_picture
 

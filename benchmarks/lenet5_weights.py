@@ -19,8 +19,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data import DataSource, Split
-from cnnzoo.training.folder import CONFUSION, CURVES, MODEL, RECORD, SAMPLES, WEIGHTS
-from cnnzoo.training.recipe import kernel_initializer
+from cnnzoo.recipes.recipe import kernel_initializer
+from cnnzoo.runs.folder import CONFUSION, CURVES, MODEL, RECORD, SAMPLES, WEIGHTS
 
 
 def without(split: Split, other: Split) -> Split:

@@ -185,7 +185,7 @@ def write_inputs(cifar10, folder):
 
 
 def has_bfloat16():
-    from cnnzoo.training.precision import choose_precision
+    from cnnzoo._keras.hardware import choose_precision
 
     return choose_precision("auto")[0] == "mixed_bfloat16"
 

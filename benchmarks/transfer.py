@@ -29,7 +29,7 @@ from cnnzoo.data import Split, load_cifar10
 from cnnzoo.data.sampling import subset
 from cnnzoo.pretrained import classifier
 from cnnzoo.training import Recipe, finetune, fit
-from cnnzoo.training.finetune import HEAD
+from cnnzoo.training._finetune import HEAD
 
 NEW = (3, 5)  # cat and dog
 IMAGES = 500

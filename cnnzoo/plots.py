@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from cnnzoo.arguments import check_strings
+from cnnzoo._support.arguments import check_strings
+from cnnzoo._support.files import check_target, write_whole
+from cnnzoo._support.fonts import Lettering, cut, letter, width_of
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.split import Dataset, as_float
-from cnnzoo.files import check_target, write_whole
-from cnnzoo.fonts import Lettering, cut, letter, width_of
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation.metrics import Calibration

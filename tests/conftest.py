@@ -35,7 +35,7 @@ def _other_precision(request, tmp_path_factory):
     if not request.config.getoption(OTHER_PRECISION):
         yield
         return
-    from cnnzoo.training import precision
+    from cnnzoo._keras import hardware as precision
 
     chosen, _ = precision.choose_precision("auto")
     flags = tmp_path_factory.mktemp("cpu") / "cpuinfo"

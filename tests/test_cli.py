@@ -395,11 +395,11 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
         (["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find"),
         (["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find"),
         (["data", "show", "digits", "--out", "out.png"], "out.png", "cnnzoo.data.load_dataset"),
-        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.networks.open_network"),
+        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.runs.networks.open_network"),
         (
             ["embed", "mobilenet", "digit.png", "--weights", "none", "--image-size", "32", "--out", "out.npz"],
             "out.npz",
-            "cnnzoo.pretrained.embed.load",
+            "cnnzoo.pretrained.embeddings.load",
         ),
     ],
 )

@@ -47,7 +47,7 @@ def slip_in_cnnzoo():
         (keras_error, "ValueError", "keras."),
         (numpy_error, "ValueError", "tests.test_failures"),
         (slip, "ValueError", "tests.test_failures"),
-        (slip_in_cnnzoo, "TypeError", "cnnzoo.lookup"),
+        (slip_in_cnnzoo, "TypeError", "cnnzoo._support.lookup"),
         (lambda: {}["absent"], "KeyError", "tests.test_failures"),
     ],
 )
@@ -63,12 +63,11 @@ def test_an_error_that_is_not_the_users_says_so(fails, act, kind, place):
 
 def test_a_slip_within_cnnzoo_is_no_users_error(fails, monkeypatch):
     """Also where it is a ``ValueError`` in a line of cnnzoo, which no ``raise`` stands in."""
-    monkeypatch.setattr(
-        "cnnzoo.wording.math_of", eval("lambda: int('x')", {"__name__": "cnnzoo.wording"}), raising=False
-    )
-    code, told = fails(cnnzoo.wording.math_of)
+    slip = eval("lambda: int('x')", {"__name__": "cnnzoo._support.wording"})
+    monkeypatch.setattr("cnnzoo._support.wording.math_of", slip, raising=False)
+    code, told = fails(cnnzoo._support.wording.math_of)
     assert code == 70
-    assert told.startswith("error: Internal error: ValueError in cnnzoo.wording, line 1: invalid literal for int()")
+    assert told.startswith("error: Internal error: ValueError in cnnzoo._support.wording, line 1: invalid literal for")
 
 
 @pytest.mark.parametrize(

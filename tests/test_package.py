@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnnzoo
-from cnnzoo.wording import how_to_install
+from cnnzoo._support.wording import how_to_install
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ def test_completion_sees_the_public_names():
 
 
 def test_a_builder_keeps_its_name_when_its_module_is_imported_first():
-    code = "import cnnzoo.models.alexnet, cnnzoo.training.fit, cnnzoo; "
+    code = "import cnnzoo.models.alexnet, cnnzoo.training._fit, cnnzoo; "
     code += "print(callable(cnnzoo.models.alexnet), callable(cnnzoo.training.fit))"
     assert in_new_interpreter(code) == "True True"
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.graph import call_on, consumers, functional, graph_inputs, is_graph
-from cnnzoo.lookup import look_up
+from cnnzoo._support.lookup import look_up
 
 Scale = Literal["unit", "byte", "raw"]
 

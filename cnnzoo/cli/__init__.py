@@ -10,9 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import cnnzoo
+from cnnzoo._support.wording import sentence
 from cnnzoo.cli.failures import TRACEBACK, explain, is_told, print_traceback, split_words, wants_traceback
 from cnnzoo.cli.shared import FAILURE, INTERNAL, INTERRUPTED, Stopped, app, complain
-from cnnzoo.wording import sentence
 
 # Each brings its commands, in the order of the help
 from cnnzoo.cli import training, reports, models, pretrained, data  # isort: skip  # noqa: F401

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from cnnzoo._support.files import check_target
 from cnnzoo.cli.shared import Data, DataPath, Force, app, print_table, tell
-from cnnzoo.files import check_target
 
 data_app = typer.Typer(help="The data sets: what there is, what lies here, and how it looks.", no_args_is_help=False)
 app.add_typer(data_app, name="data")

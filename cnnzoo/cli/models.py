@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 import cnnzoo
+from cnnzoo._support.files import check_target
+from cnnzoo._support.wording import memory, times
 from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start
-from cnnzoo.files import check_target
-from cnnzoo.wording import memory, times
 
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerTable
@@ -61,7 +61,7 @@ def show(
     with quiet_start():
         from cnnzoo.data.resize import check_image_size
         from cnnzoo.inspect import layer_table, write_diagram
-        from cnnzoo.networks import image_shape, open_network
+        from cnnzoo.runs.networks import image_shape, open_network
 
         size = None if image_size is None else check_image_size(image_size)
         model = open_network(network, image_size=size)

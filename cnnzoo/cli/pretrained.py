@@ -76,9 +76,9 @@ def finetune(
 ) -> None:
     """Train a classifier of your own classes on a network that has learned those of ImageNet; leave a run folder."""
     with quiet_start():
+        from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
+        from cnnzoo.recipes.recipe import changed
         from cnnzoo.training import finetune as finetune_network
-        from cnnzoo.training.finetune import HEAD, UNFROZEN
-        from cnnzoo.training.recipe import changed
 
     top = {"epochs": epochs, "learning_rate": learning_rate}
     rest = {"epochs": unfrozen_epochs, "learning_rate": unfrozen_learning_rate}

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 import cnnzoo
+from cnnzoo._support.wording import counted, how_to_install
 from cnnzoo.cli.shared import (
     Augment,
     DataPath,
@@ -27,7 +28,6 @@ from cnnzoo.cli.shared import (
     tell_missing,
 )
 from cnnzoo.training.environment import ADDRESSES
-from cnnzoo.wording import counted, how_to_install
 
 if TYPE_CHECKING:
     from cnnzoo.evaluation import Evaluation
@@ -212,8 +212,8 @@ def predict(
 @app.command()
 def recipes(name: Annotated[str | None, typer.Argument(help="A network; all without it.")] = None) -> None:
     """List the recipes of the networks, with their sources."""
+    from cnnzoo.recipes.recipe import written
     from cnnzoo.training import list_recipes, recipe_card
-    from cnnzoo.training.recipe import written
 
     for network in [cnnzoo.model_card(name).name] if name else cnnzoo.list_models():
         cards = [recipe_card(network, recipe) for recipe in list_recipes(network)]

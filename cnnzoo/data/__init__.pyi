@@ -18,4 +18,4 @@ from .picture import prepare_picture as prepare_picture
 from .picture import read_picture as read_picture
 from .split import Dataset as Dataset
 from .split import Split as Split
-from .stream import stream as stream
+from .streaming import stream as stream

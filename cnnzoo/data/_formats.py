@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageFile
 
-from cnnzoo.wording import how_to_install
+from cnnzoo._support.wording import how_to_install
 
 # What Pillow opens, but decodes only by other programs (EPS by Ghostscript), on Windows (WMF), or not at all (MPEG)
 NEVER = frozenset({"EPS", "WMF", "MPEG"})

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from cnnzoo._support.wording import printable
 from cnnzoo.data._formats import readable_suffixes
 from cnnzoo.data._listing import visible_entries
-from cnnzoo.wording import printable
 
 TRAINING = ("train", "training")
 HELD_OUT = (("test", "testing"), ("val", "valid", "validation"))  # the first kind that there is

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnzoo._support.wording import counted, printable
 from cnnzoo.data._formats import hint_for, readable_suffixes
-from cnnzoo.wording import counted, printable
 
 # What systems leave beside images: macOS in archives, Synology (thumbnails), Windows, Linux
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from cnnzoo._support.lookup import look_up
 from cnnzoo.data.split import Split
-from cnnzoo.lookup import look_up
 
 # What each does; the reach is a share of the image's side
 AUGMENTATIONS = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cnnzoo._support.lookup import look_up
 from cnnzoo.data.cifar10 import CIFAR10_CLASSES, CIFAR10_FILES, load_cifar10
 from cnnzoo.data.digits import load_digits
 from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch_any
@@ -12,7 +13,6 @@ from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Dataset
-from cnnzoo.lookup import look_up
 
 DIGIT_NAMES = tuple("0123456789")
 FOLDER = "folder"

@@ -14,7 +14,7 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 
-from cnnzoo.arguments import check_number, check_seed
+from cnnzoo._support.arguments import check_number, check_seed
 from cnnzoo.data.download import RemoteFile, fetch_any
 from cnnzoo.data.resize import check_image_size, resize_into
 from cnnzoo.data.sampling import sample_fraction

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from cnnzoo.data._npz import read_npz
 from cnnzoo.data.mnist import padded_splits
-from cnnzoo.data.npz import read_npz
 from cnnzoo.data.split import Split
 
 DIGITS_NPZ = Path(__file__).with_name("digits.npz")

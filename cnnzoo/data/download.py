@@ -15,7 +15,7 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from cnnzoo.keras_cache import keras_home
+from cnnzoo._keras.cache import keras_home
 
 ATTEMPTS = 4  # at one address without getting further, each going on where the last broke off
 BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one

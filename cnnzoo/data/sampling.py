@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnzoo.arguments import check_integer, check_seed
+from cnnzoo._support.arguments import check_integer, check_seed
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.split import Split, take
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from cnnzoo._support.wording import counted, printable
 from cnnzoo.data._listing import passed_over_lines
-from cnnzoo.wording import counted, printable
 
 
 class Split(NamedTuple):

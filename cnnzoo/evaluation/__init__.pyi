@@ -1,5 +1,5 @@
-from .evaluate import evaluate as evaluate
-from .evaluate import predict_probabilities as predict_probabilities
+from .evaluator import evaluate as evaluate
+from .evaluator import predict_probabilities as predict_probabilities
 from .metrics import Calibration as Calibration
 from .metrics import ClassMetrics as ClassMetrics
 from .metrics import Evaluation as Evaluation

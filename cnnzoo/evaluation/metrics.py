@@ -8,8 +8,8 @@ from typing import NamedTuple
 import lazy_loader
 import numpy as np
 
-from cnnzoo.arguments import check_integer, check_number
-from cnnzoo.wording import counted
+from cnnzoo._support.arguments import check_integer, check_number
+from cnnzoo._support.wording import counted
 
 TOP = 5  # most probable classes among which the true one is customarily looked for
 

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import keras
 
 from cnnzoo._keras.graph import Tensor, graph_inputs, walk
-from cnnzoo.files import check_target, write_whole
+from cnnzoo._support.files import check_target, write_whole
 from cnnzoo.inspect.layers import LayerRow, layer_table
 
 LARGEST = 170.0  # height of the largest map, in units of the drawing, which is at least WIDTH wide

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from cnnzoo._keras.graph import graph_inputs, layer_names, outputs_of
-from cnnzoo.lookup import look_up
+from cnnzoo._support.lookup import look_up
 
 
 def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:

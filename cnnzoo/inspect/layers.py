@@ -13,9 +13,9 @@ import keras
 
 from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
-from cnnzoo.arguments import shape_fits
-from cnnzoo.inspect.receptive import field_after, pixel, size_of
-from cnnzoo.wording import times
+from cnnzoo._support.arguments import shape_fits
+from cnnzoo._support.wording import times
+from cnnzoo.inspect._receptive import field_after, pixel, size_of
 
 
 class LayerRow(NamedTuple):

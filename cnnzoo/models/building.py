@@ -7,7 +7,7 @@ import keras
 
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
-from cnnzoo.arguments import check_integer
+from cnnzoo._support.arguments import check_integer
 
 InputShape = tuple[int | None, int | None, int]
 

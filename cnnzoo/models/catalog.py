@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.lookup import look_up
+from cnnzoo._keras.applications import PRETRAINED_CARDS
+from cnnzoo._support.lookup import look_up
 
 if TYPE_CHECKING:
     import keras
@@ -143,9 +144,7 @@ def model_card(name: str) -> ModelCard:
 
 
 def _unknown(name: str) -> ModelCard:
-    """Raise what ``model_card`` raises; the networks that are not known here are looked up for the message only."""
-    from cnnzoo.pretrained.catalog import PRETRAINED_CARDS
-
+    """Raise what ``model_card`` raises."""
     if (found := str(name).lower()) in PRETRAINED_CARDS:
         raise ValueError(
             f"'{name}' is in `cnnzoo.pretrained`, not in `cnnzoo.models`: build it with "

@@ -8,7 +8,7 @@ import os
 import keras
 
 from cnnzoo._keras.ready import compile_classifier
-from cnnzoo.arguments import check_integer
+from cnnzoo._support.arguments import check_integer
 from cnnzoo.models.building import (
     InputShape,
     chain,

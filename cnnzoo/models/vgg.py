@@ -10,8 +10,9 @@ from typing import Any
 
 import keras
 
+from cnnzoo._keras.preprocessing import preprocessed, preprocessed_grey
 from cnnzoo._keras.ready import compile_classifier
-from cnnzoo.arguments import check_integer, check_number
+from cnnzoo._support.arguments import check_integer, check_number
 from cnnzoo.models.building import (
     InputShape,
     chain,
@@ -20,7 +21,6 @@ from cnnzoo.models.building import (
     initializer_for_one_layer,
 )
 from cnnzoo.models.weights import IMAGENET, copy_by_name, file_fits, load_local_weights, published
-from cnnzoo.pretrained.preprocessing import preprocessed, preprocessed_grey
 
 INPUT_SHAPE = (224, 224, 3)  # Section 2.1
 DROPOUT_RATE = 0.5  # Section 3.1

@@ -15,10 +15,10 @@ from typing import Any
 import h5py
 import keras
 
-from cnnzoo.keras_cache import told_where_to_place
+from cnnzoo._keras.applications import PRETRAINED_CARDS
+from cnnzoo._keras.cache import told_where_to_place
 from cnnzoo.models.building import flat_layers
 from cnnzoo.models.catalog import MODEL_CARDS
-from cnnzoo.pretrained.catalog import PRETRAINED_CARDS
 
 IMAGENET = "imagenet"
 WEIGHT_FILES = (".weights.h5", ".keras", ".h5")

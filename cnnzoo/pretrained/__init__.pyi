@@ -1,12 +1,12 @@
+from .builders import load as load
+from .builders import vgg19 as vgg19
 from .catalog import PretrainedCard as PretrainedCard
 from .catalog import list_pretrained as list_pretrained
 from .catalog import pretrained_card as pretrained_card
 from .catalog import select_pretrained as select_pretrained
 from .classes import decode as decode
-from .embed import embed as embed
-from .embed import features as features
-from .load import load as load
-from .load import vgg19 as vgg19
+from .embeddings import embed as embed
+from .embeddings import features as features
 from .transfer import classifier as classifier
 from .transfer import freeze as freeze
 from .transfer import unfreeze as unfreeze

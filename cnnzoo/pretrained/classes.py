@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cnnzoo.arguments import check_integer, check_strings
-from cnnzoo.keras_cache import MODELS, keras_home, told_where_to_place
+from cnnzoo._keras.cache import MODELS, keras_home, told_where_to_place
+from cnnzoo._support.arguments import check_integer, check_strings
 
 CLASS_INDEX = "imagenet_class_index.json"
 CLASS_INDEX_URL = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"

@@ -11,11 +11,11 @@ import keras
 from cnnzoo._keras.graph import graph_inputs, graph_outputs
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
-from cnnzoo.arguments import check_integer, check_number, check_strings
-from cnnzoo.lookup import look_up
+from cnnzoo._support.arguments import check_integer, check_number, check_strings
+from cnnzoo._support.lookup import look_up
 from cnnzoo.models.building import InputShape
 from cnnzoo.models.weights import IMAGENET
-from cnnzoo.pretrained.load import load
+from cnnzoo.pretrained.builders import load
 
 DROPOUT_RATE = 0.2
 

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnzoo import plots
+from cnnzoo._support.files import check_target
+from cnnzoo._support.fonts import readers_fonts
+from cnnzoo._support.wording import times
 from cnnzoo.data.folder import ImageFiles
 from cnnzoo.evaluation.paired import PairedTest, mcnemar
-from cnnzoo.files import check_target
-from cnnzoo.fonts import readers_fonts
 from cnnzoo.inspect.layers import layer_table
-from cnnzoo.report.findings import Findings, find
-from cnnzoo.report.page import NOT_KNOWN, write_page
-from cnnzoo.report.pictures import chart_address
-from cnnzoo.training.recipe import written
-from cnnzoo.training.run import find_run
-from cnnzoo.wording import times
+from cnnzoo.recipes.recipe import written
+from cnnzoo.report._findings import Findings, find
+from cnnzoo.report._page import NOT_KNOWN, write_page
+from cnnzoo.report._pictures import chart_address
+from cnnzoo.runs.run import find_run
 
 LEVEL = 0.05  # of significance, for each pair
 

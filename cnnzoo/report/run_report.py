@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnzoo import plots
+from cnnzoo._support.files import check_target
+from cnnzoo._support.fonts import readers_fonts
 from cnnzoo.data.catalog import DATA_CARDS
 from cnnzoo.evaluation.metrics import TOP, Evaluation
-from cnnzoo.files import check_target
-from cnnzoo.fonts import readers_fonts
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
-from cnnzoo.report.findings import Findings, find
-from cnnzoo.report.galleries import explained, feature_maps, mistakes
-from cnnzoo.report.page import write_page
-from cnnzoo.report.pictures import chart_address, drawing_address
-from cnnzoo.training.command import command_for, recipe_name
-from cnnzoo.training.recipe import written
-from cnnzoo.training.recipes import RECIPE_CARDS, published_results
-from cnnzoo.training.run import find_run
+from cnnzoo.recipes.cards import RECIPE_CARDS, published_results
+from cnnzoo.recipes.recipe import written
+from cnnzoo.report._findings import Findings, find
+from cnnzoo.report._galleries import explained, feature_maps, mistakes
+from cnnzoo.report._page import write_page
+from cnnzoo.report._pictures import chart_address, drawing_address
+from cnnzoo.runs.command import command_for, recipe_name
+from cnnzoo.runs.run import find_run
 
 REPORT = "report.html"
 PAIRS = 6  # of classes that are confused

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnzoo
+from cnnzoo._keras.cache import keras_home
 from cnnzoo.data import Split, cifar10
 from cnnzoo.data.cifar10 import CIFAR10_CLASSES, TEST_BATCHES, TRAIN_BATCHES, read_cifar10
 from cnnzoo.data.sampling import sample_fraction
-from cnnzoo.keras_cache import keras_home
 
 BATCHES = (*TRAIN_BATCHES, *TEST_BATCHES)
 PER_BATCH = 20

@@ -16,9 +16,9 @@ from types import SimpleNamespace
 import filelock
 import pytest
 
+from cnnzoo._keras.cache import keras_home
 from cnnzoo.data import download
 from cnnzoo.data.download import ATTEMPTS, CHUNK, SPARE_DISK, RemoteFile, cache_folder, fetch
-from cnnzoo.keras_cache import keras_home
 
 SIZE = 8 * CHUNK
 HALF = SIZE // 2

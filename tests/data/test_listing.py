@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from cnnzoo._support.wording import how_to_install
 from cnnzoo.data import load_folder, picture, read_picture
 from cnnzoo.data._formats import NEVER, readable_suffixes
 from cnnzoo.data._listing import passed_over_lines
 from cnnzoo.data.folder import list_image_files, passed_over
-from cnnzoo.wording import how_to_install
 
 HEIC = bytes.fromhex(
     "000000186674797068656963000000006d696631686569630000000000000000"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnzoo.data.npz import read_npz
+from cnnzoo.data._npz import read_npz
 
 
 @pytest.fixture

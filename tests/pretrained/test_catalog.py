@@ -4,8 +4,8 @@ import inspect
 import keras
 import pytest
 
+from cnnzoo._keras.applications import PREPROCESSING, PRETRAINED_CARDS
 from cnnzoo.pretrained import list_pretrained, pretrained_card, select_pretrained
-from cnnzoo.pretrained.catalog import PREPROCESSING, PRETRAINED_CARDS
 
 SMALL = ("mobilenet", "mobilenetv2", "mobilenetv3small")  # built in every run of the tests; the others in slow ones
 

@@ -14,7 +14,7 @@ from PIL import Image
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.report import write_comparison, write_report
-from cnnzoo.report.galleries import _layers_with_maps
+from cnnzoo.report._galleries import _layers_with_maps
 from tests.report.conftest import HOSTILE
 from tests.report.reading import Page
 

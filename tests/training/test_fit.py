@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo._keras.hardware import choose_precision
 from cnnzoo.data import Split
 from cnnzoo.data.sampling import subset
 from cnnzoo.training import Recipe, fit
-from cnnzoo.training.engine import runs_on_tensorflow_cpu
-from cnnzoo.training.precision import choose_precision
+from cnnzoo.training._loop import runs_on_tensorflow_cpu
 
 QUICK = Recipe(epochs=2, batch_size=50, learning_rate=5e-3)
 

@@ -11,8 +11,9 @@ import pytest
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.inspect import layer_table
-from cnnzoo.training import Recipe, fit, memory
-from cnnzoo.training.team import ALONE, Team
+from cnnzoo.training import Recipe, fit
+from cnnzoo.training import _memory as memory
+from cnnzoo.training._distribution import ALONE, Team
 
 PARAMS = 4 * 61_706  # bytes of LeNet-5's
 

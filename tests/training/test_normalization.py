@@ -10,7 +10,7 @@ import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.pretrained import classifier, load
 from cnnzoo.training import Recipe, fit
-from cnnzoo.training.normalization import layers_to_normalize
+from cnnzoo.training._normalization import layers_to_normalize
 
 layers, ops = keras.layers, keras.ops
 

@@ -4,7 +4,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.training import Recipe
-from cnnzoo.training.optimizer import LearningRate, build_optimizer, set_weight_decay
+from cnnzoo.training._optimizer import LearningRate, build_optimizer, set_weight_decay
 
 
 def rates(total=100, **options):

@@ -17,9 +17,9 @@ from PIL import Image
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.data.sampling import subset
+from cnnzoo.runs.folder import CHECKPOINT, STOPPED, RunFolder
 from cnnzoo.training import Recipe, fit, load_run, resume, train
-from cnnzoo.training.checkpoint import Position, put, read_checkpoint, take, write_checkpoint
-from cnnzoo.training.folder import CHECKPOINT, STOPPED, RunFolder
+from cnnzoo.training._state import Position, put, read_checkpoint, take, write_checkpoint
 
 MANY_STEPS = Recipe(epochs=3, batch_size=2, learning_rate=1e-3)  # 100 an epoch: several calls of the backend
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo.runs.folder import new_run_folder
 from cnnzoo.training import Recipe, recipe_card, train
-from cnnzoo.training.folder import new_run_folder
-from cnnzoo.training.train import _input_size
+from cnnzoo.training._train import _input_size
 
 
 def test_the_main_job_reaches_its_bar(tmp_path):

@@ -1,0 +1,51 @@
+"""The preprocessing of Keras Applications as layers of a graph, so that it is saved with the network."""
+
+import keras
+
+from cnnzoo._keras.scale import Scale
+from cnnzoo._support.lookup import look_up
+
+# The factor that brings a range of pixels to [0, 255], and the name of the layer that does so
+SCALES = {"byte": (1.0, "from_bytes"), "unit": (255.0, "from_unit")}
+
+RAW = "preprocessed_images"  # the input of a network that takes what its own ``preprocess_input`` gives
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR in [0, 255]
+
+
+def preprocessed(images: keras.KerasTensor, mode: str, scale: Scale = "byte") -> keras.KerasTensor:
+    """Return what a network of Keras Applications takes, made of ``images`` by layers without weights.
+
+    The same as its ``preprocess_input``, to 1e-5, but nothing is written over the caller's array.
+
+    Args:
+        images: RGB of shape (n, height, width, 3), or grey of one channel, which is repeated.
+        mode: One of ``cnnzoo._keras.applications.PREPROCESSING``.
+        scale: "byte" for values in [0, 255], "unit" for [0, 1].
+    """
+    to_bytes, name = look_up(SCALES, scale, "scale")
+    if images.shape[-1] == 1:
+        images = keras.ops.repeat(images, 3, axis=-1)
+    if mode == "caffe":
+        images = keras.ops.flip(images, axis=-1)
+        factor, offset = [to_bytes] * 3, [-mean for mean in CAFFE_MEAN]
+    elif mode == "torch":
+        pairs = list(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
+        factor, offset = [to_bytes / 255 / each for _, each in pairs], [-mean / each for mean, each in pairs]
+    elif mode == "tf":
+        factor, offset = [to_bytes / 127.5] * 3, [-1.0] * 3
+    else:
+        factor, offset = [to_bytes] * 3, [0.0] * 3
+    return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=name)(images)
+
+
+def preprocessed_grey(images: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what grey images in [0, 1] are to a "caffe" network whose first kernels are summed over the channels.
+
+    All three channels lose the mean of their means, which differ by 20 of 255.
+    """
+    to_bytes, name = SCALES["unit"]
+    mean = sum(CAFFE_MEAN) / len(CAFFE_MEAN)
+    return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=name)(images)

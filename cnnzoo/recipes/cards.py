@@ -1,0 +1,230 @@
+"""The recipes of each network: as the lecture trains it, as its paper does, and what works best here, as data."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from cnnzoo._support.lookup import look_up
+from cnnzoo.recipes.recipe import Recipe
+
+
+class Result(NamedTuple):
+    """What a recipe comes to, as published.
+
+    Attributes:
+        data: Name of the data set.
+        accuracy: Share of the test images that are right, in [0, 1].
+        source: Where the figure is from.
+        fraction: Share of the data set that is used, in (0, 1].
+        image_size: Side of the images that the network sees, in pixels.
+    """
+
+    data: str
+    accuracy: float
+    source: str
+    fraction: float = 1.0
+    image_size: int = 32
+
+    def __str__(self) -> str:
+        """Return it in a line."""
+        share = "" if self.fraction == 1 else f"{self.fraction:.0%} of "
+        return f"{self.accuracy:.1%} on {share}{self.data} at {self.image_size} pixels ({self.source})"
+
+
+@dataclass(frozen=True)
+class RecipeCard:
+    """A recipe for a network, and where it is from.
+
+    Attributes:
+        network: The network's name.
+        name: "default", "lecture" or "paper".
+        recipe: How to train.
+        source: Where the values are from.
+        deviations: Where the recipe differs from its source.
+        results: What it comes to.
+    """
+
+    network: str
+    name: str
+    recipe: Recipe
+    source: str
+    deviations: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()
+
+
+# Keras' defaults throughout, as a first lecture on these networks has them
+LECTURE = Recipe(
+    epochs=10,
+    batch_size=128,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    warmup=0.0,
+    precision="float32",
+    initializer="glorot_uniform",
+)
+LECTURE_SOURCE = "a classic lecture in Keras: Glorot initialisation, Adam at a constant 1e-3, pixels in [0, 1]"
+
+MEASURED = "measured here: benchmarks/README.md"
+PUBLISHED = "as the lecture published it"
+
+# The shares of the training after which the learning rates of the papers fall, where the papers give no epochs
+QUARTERS = ((0.25, 0.1), (0.5, 0.01), (0.75, 0.001))
+
+# What the papers of AlexNet and VGG have in common
+IMAGENET = Recipe(
+    optimizer="sgd",
+    learning_rate=0.01,
+    schedule="steps",
+    steps=QUARTERS,
+    warmup=0.0,
+    momentum=0.9,
+    weight_decay=5e-4,
+    augment=("flip", "crop", "color"),
+    precision="float32",
+)
+
+_CARDS = (
+    RecipeCard(
+        "alexnet",
+        "default",
+        Recipe(epochs=10, batch_size=32, learning_rate=3e-4, label_smoothing=0.1, augment=("flip",), normalize=True),
+        "chosen of two on held-out images: benchmarks/README.md",
+        results=(Result("cifar10", 0.552, MEASURED, fraction=0.1, image_size=224),),
+    ),
+    RecipeCard(
+        "alexnet",
+        "lecture",
+        LECTURE,
+        LECTURE_SOURCE,
+        results=(Result("cifar10", 0.222, PUBLISHED, fraction=0.1, image_size=224),),
+    ),
+    RecipeCard(
+        "alexnet",
+        "paper",
+        replace(IMAGENET, epochs=90, batch_size=128, initializer="normal_0.01"),
+        "Krizhevsky, Sutskever, Hinton 2012, sections 4.1 and 5",
+        (
+            "the rate is divided by 10 after each quarter, where the paper divides it when the validation error stalls",
+            "crops reach an eighth of the side, where the paper takes 224 of 256 pixels",
+            "biases start at 0, where some of the paper's start at 1",
+        ),
+    ),
+    RecipeCard(
+        "lenet5",
+        "default",
+        Recipe(
+            epochs=15,
+            batch_size=64,
+            optimizer="adamw",
+            learning_rate=3e-3,
+            schedule="cosine",
+            weight_decay=0.1,
+            label_smoothing=0.1,
+            augment=("distort",),
+        ),
+        MEASURED,
+        results=(Result("digits", 0.983, MEASURED), Result("mnist", 0.9951, f"{MEASURED}, 59,000 images")),
+    ),
+    RecipeCard("lenet5", "lecture", LECTURE, LECTURE_SOURCE, results=(Result("mnist", 0.9903, PUBLISHED),)),
+    RecipeCard(
+        "lenet5",
+        "paper",
+        Recipe(
+            epochs=20,
+            batch_size=1,
+            optimizer="sgd",
+            learning_rate=0.01,
+            schedule="steps",
+            # 5e-4 for two passes, 2e-4 for three, 1e-4 for three, 5e-5 for four, 1e-5 for the rest
+            steps=((0.1, 0.4), (0.25, 0.2), (0.4, 0.1), (0.6, 0.02)),
+            warmup=0.0,
+            momentum=0.0,
+            precision="float32",
+        ),
+        "LeCun, Bottou, Bengio, Haffner 1998, sections II.C and III.B, appendices A and C",
+        (
+            "plain gradient descent, where the paper scales each weight's rate by a running estimate of its curvature; "
+            "the peak is in the range of the effective rates that the paper reports, 7e-5 to 0.016",
+            "cross-entropy, where the paper has a penalised squared distance",
+            "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
+        ),
+        (Result("mnist", 0.9905, "the paper, section III.C, without distortions"),),
+    ),
+    RecipeCard(
+        "vgg19",
+        "default",
+        Recipe(
+            epochs=10,
+            batch_size=16,
+            learning_rate=1.4e-4,
+            weight_decay=0.0,
+            label_smoothing=0.1,
+            augment=("flip",),
+            normalize=True,
+        ),
+        "chosen of three on held-out images: benchmarks/README.md",
+        results=(Result("cifar10", 0.565, MEASURED, fraction=0.1, image_size=64),),
+    ),
+    RecipeCard(
+        "vgg19",
+        "lecture",
+        LECTURE,
+        LECTURE_SOURCE,
+        results=(Result("cifar10", 0.087, PUBLISHED, fraction=0.1, image_size=224),),
+    ),
+    RecipeCard(
+        "vgg19",
+        "paper",
+        replace(IMAGENET, epochs=74, batch_size=256, initializer="normal_0.1"),
+        "Simonyan, Zisserman 2015, section 3.1",
+        (
+            "the rate is divided by 10 after each quarter, where the paper divides it when the validation accuracy "
+            "stalls, three times in 74 epochs",
+            "crops reach an eighth of the side, where the paper crops from images rescaled to 256 pixels or more",
+            "all layers start from the normal distribution, where the paper starts some from its network A",
+        ),
+    ),
+)
+
+RECIPE_CARDS = {(card.network, card.name): card for card in _CARDS}
+OTHER = RecipeCard("", "default", Recipe(), "a start for a network that has no recipe of its own")
+
+
+def list_recipes(network: str) -> list[str]:
+    """Return the names of the recipes for ``network``, sorted.
+
+    >>> list_recipes("lenet5")
+    ['default', 'lecture', 'paper']
+    """
+    return sorted(name for owner, name in RECIPE_CARDS if owner == network) or [OTHER.name]
+
+
+def published_results(network: str, data: str, fraction: float, image_size: int) -> dict[str, Result]:
+    """Return what the recipes for ``network`` come to on these data, by the recipe's name.
+
+    >>> [result.accuracy for result in published_results("lenet5", "mnist", 1.0, 32).values()]
+    [0.9951, 0.9903, 0.9905]
+    """
+    return {
+        name: result
+        for (owner, name), card in RECIPE_CARDS.items()
+        for result in card.results
+        if owner == network and (result.data, result.fraction, result.image_size) == (data, fraction, image_size)
+    }
+
+
+def recipe_card(network: str, name: str = "default") -> RecipeCard:
+    """Return the recipe called ``name`` for ``network``, with its source.
+
+    Args:
+        network: A network's name; one that has no recipes of its own has a "default" all the same.
+        name: One of ``list_recipes(network)``.
+
+    Raises:
+        ValueError: There is no such recipe; the message suggests the nearest.
+
+    >>> recipe_card("vgg19", "paper").recipe.batch_size
+    256
+    """
+    cards = {card_name: card for (owner, card_name), card in RECIPE_CARDS.items() if owner == network}
+    return look_up(cards or {OTHER.name: OTHER}, name, "recipe")

@@ -1,0 +1,60 @@
+"""Pages from templates: what a page says is escaped, and it may load nothing and run no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+import cnnzoo
+from cnnzoo._support.files import write_whole
+from cnnzoo._support.wording import memory, times
+
+NOT_KNOWN = "not known"
+
+
+def write_page(template: str, path: Path, **content: Any) -> Path:
+    """Write the page that ``template`` makes of ``content``, under a temporary name first.
+
+    Raises:
+        OSError: It cannot be written there.
+    """
+    templates = _templates()
+    script = templates.get_template("page.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = templates.get_template(template)
+    text = page.render(version=cnnzoo.__version__, script=script, script_digest=digest, **content)
+    try:
+        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))
+    except OSError as error:
+        raise OSError(f"'{path}' cannot be written ({error.strerror or error}). Give another.") from error
+    return path
+
+
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("cnnzoo.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"percent": percent, "count": count, "memory": memory, "times": times}
+    return templates
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share as people read it.
+
+    >>> percent(0.983), percent(None)
+    ('98.3 %', 'not known')
+    """
+    return NOT_KNOWN if share is None or share != share else f"{100 * share:.{digits}f} %"
+
+
+def count(number: int) -> str:
+    """Write a whole number with its thousands apart."""
+    return f"{number:,}"

@@ -1,0 +1,262 @@
+"""The files of a run folder: written so that none is ever half there, and read back with clear errors."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import itertools
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cnnzoo.data.catalog import DataSource
+from cnnzoo._support.files import write_whole
+from cnnzoo.recipes.recipe import Recipe
+
+MODEL = "model.keras"
+WEIGHTS = "model.weights.h5"  # in its place in a run that ships: they do not depend on the release of Keras
+HISTORY = "history.csv"
+RECORD = "run.json"
+CURVES = "curves.png"
+CONFUSION = "confusion.png"
+SAMPLES = "samples.png"
+CHECKPOINT = "checkpoint.npz"  # after the last whole epoch
+STOPPED = "stopped.npz"  # within the next one, where a signal stopped the training
+BEST = "best.npz"
+STATES = (STOPPED, CHECKPOINT, BEST)  # of a training that is under way
+LOCK = ".lock"
+TENSORBOARD = "tensorboard"
+
+History = dict[str, list[float]]
+
+
+class RunFolder:
+    """The folder of a run that is under way, which only one process writes.
+
+    Entering makes the folder, so that no other run can take its name, or takes up one that exists. Leaving a new one by
+    an exception removes it again, with the parents that it needed, unless it holds a checkpoint or the trained model.
+    Each file gets its name only when it is complete.
+
+    Attributes:
+        path: Where it is.
+        begun_by: "train", "fit" or "finetune": what writes it. A run that lies there already names its own.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False, begun_by: str = "fit") -> None:
+        """Stand for the folder at ``path``, which exists already when ``resume``."""
+        self.path = Path(path)
+        self.begun_by = begun_by
+        self._resume = resume
+        self._made: list[Path] = []
+        self._lock = FileLock(self.path / LOCK, timeout=0)
+
+    def make(self) -> None:
+        """Make the folder, and its parents where they are missing.
+
+        Raises:
+            FileExistsError: There is something of that name.
+            OSError: It cannot be made there.
+        """
+        if os.path.lexists(self.path):
+            how = f" It holds an unfinished run. {self.how_to_go_on()}" if self.is_unfinished else ""
+            raise FileExistsError(f"'{self.path}' already exists and was not overwritten. Choose another name.{how}")
+        missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
+        try:
+            self.path.mkdir(parents=True)
+        except FileExistsError as error:  # another run was faster
+            raise FileExistsError(
+                f"'{self.path}' already exists and was not overwritten. Choose another name."
+            ) from error
+        except OSError as error:
+            raise OSError(f"The run folder '{self.path}' cannot be made ({error.strerror}). Give another.") from error
+        self._made = missing
+
+    def __enter__(self) -> RunFolder:
+        """Make the folder, unless it has been made already, see ``make``, and lock it.
+
+        Raises:
+            FileNotFoundError: There is no such folder to take up.
+            BlockingIOError: Another process is writing it.
+            OSError: It cannot be made or written.
+        """
+        if self._resume and not self.path.is_dir():
+            raise FileNotFoundError(f"There is no run folder '{self.path}'. Give one that `{self.begun_by}` began.")
+        if not self._resume and not self._made:
+            if self._is_abandoned():
+                self._made = [self.path]
+            else:
+                self.make()
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise BlockingIOError(f"'{self.path}' is being written by another process. Wait, or stop that.") from error
+        except OSError as error:
+            raise OSError(f"The run folder '{self.path}' cannot be written ({error.strerror}).") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Unlock the folder; remove a new one when the run failed before there was anything to keep."""
+        if self._lock.lock_counter <= 1:  # not within another ``with`` of this folder
+            if error is not None and not self._resume and not self._has_something():
+                self._discard()
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                (self.path / LOCK).unlink()
+        self._lock.release()
+
+    def _is_abandoned(self) -> bool:
+        """Tell whether the folder is what a run leaves that is killed before it has written anything."""
+        return self.path.is_dir() and [file.name for file in self.path.iterdir()] == [LOCK]
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is a training here that can go on."""
+        has_state = any((self.path / name).exists() for name in (CHECKPOINT, STOPPED))
+        return has_state and "metrics" not in (self._record() or {"metrics": None})
+
+    def _record(self) -> dict[str, Any] | None:
+        try:
+            return read_record(self.path / RECORD, finished=False)
+        except (OSError, ValueError):
+            return None
+
+    def _has_something(self) -> bool:
+        return any((self.path / name).exists() for name in (CHECKPOINT, STOPPED, MODEL))
+
+    def _discard(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # a parent that something else lies in by now stays
+            for parent in self._made[1:]:
+                parent.rmdir()
+
+    def how_to_go_on(self) -> str:
+        """Say how to resume the run from its last complete state, with what its record says that it was begun by."""
+        if not self._has_something():
+            return "Nothing was saved yet: train again."
+        begun_by = (self._record() or {"begun_by": self.begun_by})["begun_by"]
+        if begun_by == "train":
+            return f"Resume it with `cnnzoo train --resume {self.path}`."
+        return f"Resume it with the same call of `{begun_by}` and `resume=True`; the run folder is '{self.path}'."
+
+    def remove(self, name: str) -> None:
+        """Remove the file called ``name``, if there is one."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def write(self, name: str, write: Callable[[Path], Any]) -> None:
+        """Let ``write`` write the file called ``name``: under a temporary name first, renamed when it is complete."""
+        write_whole(self.path / name, write)
+
+
+def new_run_folder(name: str, parent: str | os.PathLike[str] = "runs", begun_by: str = "fit") -> RunFolder:
+    """Make the first of ``parent/name``, ``parent/name-2``, ``parent/name-3`` ... that does not exist."""
+    for number in itertools.count(1):
+        folder = RunFolder(Path(parent, name if number == 1 else f"{name}-{number}"), begun_by=begun_by)
+        with contextlib.suppress(FileExistsError):
+            folder.make()
+            break
+    return folder
+
+
+def write_history(path: Path, history: History) -> None:
+    """Write a row an epoch; the numbers can be read back bit for bit."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *history])
+        writer.writerows([epoch, *map(repr, row)] for epoch, row in enumerate(zip(*history.values(), strict=True), 1))
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write the record as JSON, a number that is none (a loss that diverged) as null."""
+    text = json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False)
+    # A folder's name need not be UTF-8: the escape of Python is that of JSON, too
+    path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_history(path: Path) -> History:
+    """Read what ``write_history`` wrote.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            names, *rows = csv.reader(file)
+        return {name: [float(row[column]) for row in rows] for column, name in enumerate(names) if name != "epoch"}
+    except (ValueError, IndexError, csv.Error) as error:
+        raise ValueError(f"'{path}' is damaged: expected a table of numbers. Train again.") from error
+
+
+def read_record(path: Path, *, finished: bool = True) -> dict[str, Any]:
+    """Read what ``write_record`` wrote, of a run that is finished or one that is under way.
+
+    Raises:
+        ValueError: The file is damaged, or of a run that was not finished.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        under_way = "metrics" not in record
+        complete = _is_record(record, finished and not under_way)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"'{path}' is damaged: expected the record of a run as JSON. Train again.") from error
+    if finished and under_way:
+        raise ValueError(f"'{path}' is of a run that was not finished. Resume it, or train again.")
+    if not complete:
+        raise ValueError(f"'{path}' lacks entries that the record of a run has. Train again.")
+    return record
+
+
+def _is_record(record: dict[str, Any], finished: bool) -> bool:
+    data, model = record["data"], record["model"]
+    names = data["class_names"]
+    if data["source"] is not None:
+        source_from(data["source"])
+    recipe_from(record["recipe"])
+    numbers = [model["params"], *model["input_shape"], record["seed"]]
+    numbers += [data[f"{part}_size"] for part in ("train", "validation", "test")]
+    return (
+        isinstance(names, list)
+        and all(isinstance(name, str) for name in [*names, model["name"], record["begun_by"]])
+        and len(names) > 0
+        and all(isinstance(number, int) for number in numbers if number is not None)
+        and data["preparation"] in ("digit", "resize")
+        and (not finished or record["metrics"].keys() >= {"test_accuracy", "test_loss", "train_seconds"})
+        and (not finished or isinstance(record["metrics"]["test_accuracy"], int | float))
+    )
+
+
+def recipe_from(recorded: dict[str, Any]) -> Recipe:
+    """Return the recipe that a record names; ``fit`` records no initializer, as it takes the weights as they are."""
+    return Recipe(**{key: value for key, value in recorded.items() if value is not None or key != "initializer"})
+
+
+def validated_on(record: dict[str, Any]) -> str:
+    """Return which images the columns ``val_*`` of a run's history are of: "test", or with patience "validation".
+
+    A finetuned run may have a part of either kind; its images are "held-out".
+
+    >>> validated_on({"recipe": {"patience": 0}}), validated_on({"recipe": {"patience": 3}})
+    ('test', 'validation')
+    """
+    parts = record["finetuned"]["recipes"] if record.get("finetuned") else [record["recipe"]]
+    names = {"validation" if recipe.get("patience") else "test" for recipe in parts}
+    return names.pop() if len(names) == 1 else "held-out"
+
+
+def source_from(recorded: dict[str, Any]) -> DataSource:
+    """Return the source of the images that a record names."""
+    size = recorded["image_size"]
+    return DataSource(**{**recorded, "image_size": None if size is None else tuple(size)})

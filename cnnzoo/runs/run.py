@@ -1,0 +1,287 @@
+"""A run: a trained network, how it came about, and what it can be asked."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from cnnzoo import plots
+from cnnzoo._keras.ending import count_classes
+from cnnzoo._keras.ready import compile_classifier, make_exportable
+from cnnzoo._keras.scale import note_scale
+from cnnzoo.data.catalog import find_source, load_dataset
+from cnnzoo.data.given import Images, as_picture, each_given, read_given
+from cnnzoo.data.picture import prepare_picture
+from cnnzoo.data.pixels import to_scale
+from cnnzoo.data.split import Dataset, as_float
+from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
+from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
+from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
+from cnnzoo.runs.folder import (
+    CONFUSION,
+    CURVES,
+    HISTORY,
+    MODEL,
+    RECORD,
+    SAMPLES,
+    STATES,
+    WEIGHTS,
+    History,
+    RunFolder,
+    read_history,
+    read_record,
+    source_from,
+    validated_on,
+    write_history,
+    write_record,
+)
+from cnnzoo.runs.rebuild import read_network
+from cnnzoo.runs.record import recorded_scale
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network and how it came about.
+
+    Attributes:
+        model: The network.
+        history: Loss and accuracy by epoch under Keras' names: on the training images, and as ``val_loss`` and
+            ``val_accuracy`` on those that ``validated_on`` names.
+        record: Model, data, recipe, seed, versions, machine and metrics, as in ``run.json``.
+        path: The run folder; None where none was written.
+    """
+
+    model: keras.Model
+    history: History
+    record: dict[str, Any]
+    path: Path | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """``test_accuracy`` in [0, 1], ``test_loss`` in nats, ``train_seconds``."""
+        metrics: dict[str, float] = self.record["metrics"]
+        return metrics
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of their numbers."""
+        return tuple(self.record["data"]["class_names"])
+
+    @property
+    def validated_on(self) -> str:
+        """The images that the curves ``val_*`` of the history are of: "test", or with patience "validation"."""
+        return validated_on(self.record)
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that the network sees; None where it takes any and none is recorded."""
+        height, width = self.model.input_shape[1:3]
+        if height is None or width is None:
+            height, width = self.record["data"]["image_size"] or (None, None)
+        return None if height is None or width is None else (height, width)
+
+    def load_data(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Dataset:
+        """Load the images that the run was trained and tested on, or others of the same classes.
+
+        Args:
+            data: A data set, or a folder of images; None takes what the run was trained on, from where it was loaded.
+            data_path: A local file or folder in place of the download.
+
+        Raises:
+            ValueError: The run does not know its data set and none is given, or the data do not fit.
+            FileNotFoundError: The data are not where they were.
+            ConnectionError: The data must be downloaded and there is no network.
+        """
+        trained_on = self.record["data"]["source"]
+        if data is None and trained_on is None:
+            raise ValueError(
+                "This run does not say what data set it was trained on. Name one (`data`, --data), or evaluate it by "
+                "`cnnzoo.evaluation.evaluate(run.model, (images, labels))`."
+            )
+        source = source_from(trained_on) if data is None else find_source(data, data_path)
+        if data is None and data_path is not None:
+            source = replace(source, path=str(Path(data_path).absolute()))
+        dataset = load_dataset(replace(source, image_size=self.image_size or source.image_size))
+        if dataset.class_names != self.class_names:
+            raise ValueError(
+                f"The run knows the classes {', '.join(self.class_names)}. "
+                f"Received data with: {', '.join(dataset.class_names)}"
+            )
+        return dataset
+
+    def evaluate(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Evaluation:
+        """Evaluate the network on the test images of a data set; arguments and errors are those of ``load_data``."""
+        return self.evaluate_on(self.load_data(data, data_path))
+
+    def evaluate_on(self, dataset: Dataset) -> Evaluation:
+        """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
+        size, scale = self.image_size, recorded_scale(self.record)
+        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale)
+
+    def predict(self, images: Images) -> list[Prediction]:
+        """Predict the class of each of a user's images, prepared like those that the network was trained on.
+
+        Args:
+            images: What to predict: the path of an image file; a folder, searched with its subfolders; a Pillow image;
+                an array of shape (height, width), (height, width, channels) or, for several, (n, height, width,
+                channels), uint8 or float in [0, 1]; ``ImageFiles``; or any number of these in a list or another
+                iterable. An array of exactly the size and the channels of the network's input is taken as it is, as
+                the loaders give it: for digits light on dark. All else is prepared like a photograph.
+
+        Returns:
+            Always a list, with a prediction for each image in the same order, also for a single one.
+
+        Raises:
+            FileNotFoundError: A file does not exist.
+            ValueError: There is no image, or one is not readable or shows nothing; the message names it. Or the network
+                was trained on floats of another range than pictures have.
+
+        >>> load_run("lenet5").predict(np.zeros((2, 32, 32, 1), np.uint8))[1].image
+        'image 1'
+        """
+        predictions = []
+        for outcome in self.predict_each(images):
+            if isinstance(outcome, Unreadable):
+                raise outcome.error
+            predictions.append(outcome)
+        if not predictions:
+            raise ValueError("There must be at least one picture to predict. Received none.")
+        return predictions
+
+    def predict_each(self, images: Images) -> Iterator[Prediction | Unreadable]:
+        """Predict as ``predict`` does, in memory that does not depend on the number of images.
+
+        Args:
+            images: As ``predict`` takes them.
+
+        Yields:
+            For each image, in the same order, its prediction, or why it cannot be predicted.
+
+        Raises:
+            ValueError: Something is not an image at all, or the network was trained on floats of another range.
+        """
+        scale = recorded_scale(self.record)
+        if scale == "raw":
+            raise ValueError(
+                "This run was trained on floats that are not pixels in [0, 1], and how to convert a picture to that "
+                "range is unknown. Prepare it yourself, and call `run.model.predict`."
+            )
+        if self.image_size is None:
+            raise ValueError("The run does not record an image size, so images cannot be resized.")
+        shape = (*self.image_size, self.model.input_shape[3])
+        given = each_given(images)
+        while batch := list(islice(given, batch_size_for(shape))):
+            prepared = [self._prepared(name, content, shape) for name, content in batch]
+            readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
+            rows = iter(predict_batch(self.model, to_scale(np.stack(readable), scale)) if readable else ())
+            for (name, _), outcome in zip(batch, prepared, strict=True):
+                yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
+
+    def _prepared(
+        self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
+    ) -> np.ndarray | Unreadable:
+        """Return an image as floats in [0, 1] of ``shape``, or why that cannot be done."""
+        is_resized = self.record["data"]["preparation"] == "resize"
+        try:
+            image = read_given(content, shape[:2] if is_resized else None)
+        except (ValueError, OSError) as error:
+            if isinstance(content, Path):
+                return Unreadable(name, error)
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+        try:
+            if isinstance(image, np.ndarray):
+                return image if image.shape == shape else self._prepare(as_picture(image), shape)
+            return self._prepare(image, shape)
+        except ValueError as error:
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+
+    def _prepare(self, picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+        return prepare_picture(picture, shape, self.record["data"]["preparation"])
+
+    def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
+        best_first = np.argsort(-probabilities, kind="stable")
+        return Prediction(picture, {self.class_names[index]: float(probabilities[index]) for index in best_first})
+
+
+def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.ndarray) -> None:
+    """Write all files of ``run``, the model first, and drop its checkpoints; ``images`` are those of ``evaluation``."""
+    shown = evaluation.showcase()
+    figures: dict[str, Callable[[], Figure]] = {
+        CURVES: lambda: plots.history(run),
+        CONFUSION: lambda: plots.confusion(evaluation.confusion, evaluation.class_names),
+        SAMPLES: lambda: plots.samples(
+            as_float(images[shown]), evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names
+        ),
+    }
+    folder.write(MODEL, run.model.save)
+    folder.write(HISTORY, lambda path: write_history(path, run.history))
+    folder.write(RECORD, lambda path: write_record(path, run.record))
+    for name in STATES:
+        folder.remove(name)
+    for name, draw in figures.items():
+        folder.write(name, draw().savefig)
+
+
+def find_run(path: str | os.PathLike[str]) -> Path:
+    """Return where the run at ``path`` lies, which may be the name of a network that ships trained.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or the run is not finished.
+    """
+    path = Path(path)
+    network = str(path).lower()
+    shipped = list_weights(network) if network in MODEL_CARDS and not path.is_dir() else []
+    if shipped:
+        path = trained_folder(network, shipped[0])
+    if not path.is_dir():
+        raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
+    folder = RunFolder(path)
+    if folder.is_unfinished:
+        raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_go_on()}")
+    return path
+
+
+def find_network(path: Path) -> Path:
+    """Return the file of the network in the run folder ``path``: the whole of it, or of one that ships its weights."""
+    return path / (WEIGHTS if (path / WEIGHTS).is_file() and not (path / MODEL).exists() else MODEL)
+
+
+def load_run(path: str | os.PathLike[str]) -> Run:
+    """Read a run folder that ``fit`` or ``train`` wrote.
+
+    Args:
+        path: The folder; or the name of a network that ships trained, "lenet5", where there is no folder of that name.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or it lacks a file.
+        ValueError: One of its files is damaged, or its network cannot be read by the Keras that is installed, nor
+            built from the record; the message says why.
+
+    >>> load_run("runs/missing")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
+    """
+    path = find_run(path)
+    network = find_network(path)
+    for name in (network.name, HISTORY, RECORD):
+        if not (path / name).is_file():
+            raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
+    record = read_record(path / RECORD)
+    run = Run(read_network(network, record), read_history(path / HISTORY), record, path)
+    classes = count_classes(run.model)
+    if len(run.class_names) != classes:
+        raise ValueError(
+            f"'{path / RECORD}' must name the {classes} classes of the network. Received: {len(run.class_names)} names."
+        )
+    note_scale(run.model, recorded_scale(run.record))
+    make_exportable(run.model)
+    compile_classifier(run.model)
+    return run

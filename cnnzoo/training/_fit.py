@@ -1,0 +1,328 @@
+"""Training a network by a recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+import cnnzoo
+from cnnzoo._keras.copying import layers_of_code
+from cnnzoo._keras.ending import check_classifier
+from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.ready import compile_classifier
+from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
+from cnnzoo._keras.seeds import seeded
+from cnnzoo._support.arguments import check_seed
+from cnnzoo._support.wording import counted, how_to_install, printable
+from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
+from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
+from cnnzoo.data.sampling import hold_out
+from cnnzoo.data.split import Split
+from cnnzoo.data.streaming import raised_as_read, steps_an_epoch
+from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
+from cnnzoo.recipes.cards import recipe_card
+from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.runs.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
+from cnnzoo.runs.record import check_same, check_unfinished, describe, going_on, recorded_scale
+from cnnzoo.runs.run import Run, write_run
+from cnnzoo.training._checkpointing import Diverged, Interrupted, Keeper
+from cnnzoo.training._distribution import ALONE, Team, is_lost_worker
+from cnnzoo.training._loop import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu, with_targets
+from cnnzoo.training._memory import check_memory, is_out_of_memory, smaller_batch
+from cnnzoo.training._progress import EpochProgress
+from cnnzoo.training._state import FolderStore, FollowerStore, MemoryStore, Position, Store
+from cnnzoo.training._training_copy import move_weights
+
+VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
+
+
+def fit(
+    model: keras.Model,
+    train: Split,
+    test: Split,
+    *,
+    recipe: Recipe | str | None = None,
+    image_size: tuple[int, int] | None = None,
+    data: str | DataSource | None = None,
+    class_names: Sequence[str] | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | RunFolder | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
+    tensorboard: bool = False,
+    team: Team | None = None,
+    scale: Scale | None = None,
+) -> Run:
+    """Train ``model`` on ``train`` and evaluate it on ``test``.
+
+    The same model, images, recipe and seed give the same history, bit for bit, on one machine. Training works on a copy
+    of the network, in the recipe's precision; ``model`` gets the weights when it is done. The weights are
+    those after the last epoch, or where the recipe has patience, those of the epoch that is best on a tenth of the
+    training images, the validation images. Nothing is chosen by ``test``, which without patience gives the curves
+    ``val_loss`` and ``val_accuracy`` of the history.
+
+    Args:
+        model: A functional or sequential Keras classifier that gives probabilities or logits; one output tells two
+            classes.
+        train: Images of shape (n, height, width, channels), uint8 or float in [0, 1], and their labels: class numbers
+            of shape (n,) or (n, 1), or one-hot rows; a pair, as the loaders and ``keras.datasets`` give it. They are
+            streamed: augmented and resized batch by batch.
+        test: Test images, likewise.
+        recipe: How to train: a recipe, or the name of one of ``list_recipes(model.name)``; None takes "default".
+        image_size: Height and width that the images are resized to; None leaves their own.
+        data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
+            it can evaluate itself again and prepare pictures as that data set's.
+        class_names: Names of the classes; None takes those of the data set, or numbers.
+        seed: Seed of the order of the images, augmentation and dropout. The global seeds of Python, NumPy and Keras are
+            set by it during the training, and restored afterwards.
+        out: Run folder to write, with a checkpoint after every epoch; it must not exist yet. None writes nothing. When
+            training fails before the first checkpoint, it is removed again.
+        resume: Go on where the checkpoint in ``out`` ends, to the same weights, bit for bit, as a training that was
+            never interrupted. The arguments must be those that the run began with.
+        progress: Whether to print a progress bar and a line for each epoch.
+        callbacks: Keras callbacks of your own, or one, called as in ``keras.Model.fit``; their ``model`` is the copy.
+        tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``; not for several
+            processes.
+        team: Other processes or GPUs that share every batch, see ``join_team``.
+        scale: The range of pixels that uint8 images are brought to: "unit" for [0, 1], "byte" for [0, 255]; "raw" says
+            that floats of another range are meant. None takes what the graph of ``model`` tells, else "unit".
+
+    Returns:
+        The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
+
+    Raises:
+        ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` takes images with
+            the channels first or cannot be copied, there is no such recipe, or a run is resumed with other arguments or
+            is finished.
+        FileExistsError: ``out`` exists already.
+        FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
+        BlockingIOError: Another process is writing ``out``.
+        ArithmeticError: The loss, or a weight, stopped being finite. From the second epoch on, ``model`` and ``out``
+            have the weights of the last good one (with patience, the best).
+        MemoryError: A batch does not fit into memory.
+        KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
+        ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
+    """
+    check_classifier(model)
+    recipe = recipe if isinstance(recipe, Recipe) else recipe_card(model.name, recipe or "default").recipe
+    seed = check_seed(seed)
+    team = team or ALONE
+    team.check_batch_size(recipe.batch_size)
+    if tensorboard:
+        _check_tensorboard(out, team)
+    source = None if data is None else find_source(data)
+    if class_names is None and source and source.name in DATA_CARDS:
+        class_names = data_card(source.name).class_names
+    names = check_class_names(model, class_names)
+    check_channels_last(model, "to be trained")
+    train, test = (check_split(model, split, name, image_size) for split, name in ((train, "train"), (test, "test")))
+    scale = _scale(model, train, test, scale)
+    validation = test
+    if recipe.patience:
+        train, validation = hold_out(train, VALIDATION_SHARE, seed=seed)
+    tight = check_memory(model, recipe, len(train.labels), team)
+    folder = _folder(out, resume, team)
+    record = describe(
+        model,
+        train,
+        validation,
+        test,
+        source=source,
+        class_names=names,
+        recipe=recipe,
+        seed=seed,
+        image_size=image_size,
+        processes=team.processes,
+        devices=team.devices,
+        begun_by=folder.begun_by if folder else "fit",
+        scale=scale,
+    )
+    targets = with_targets(model, train), with_targets(model, validation)
+    batches = Batches(*targets, recipe, image_size, seed, team, scale)
+
+    if folder and (names_of_code := layers_of_code(model)):
+        hold = "holds" if len(names_of_code) == 1 else "hold"
+        warnings.warn(
+            f"The run folder will not give this network back: {', '.join(names_of_code)} {hold} a Python function, "
+            "which `load_run` does not run. Keep `model` itself, or write a registered layer in its place.",
+            stacklevel=2,
+        )
+    with folder or nullcontext(), seeded(seed):
+        if folder:
+            record = _recorded(folder, record, resume)
+        steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
+        keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
+        bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
+        own = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
+        logs = [_tensorboard(folder)] if tensorboard and folder else []
+        if tight and not bar:
+            warnings.warn(tight, stacklevel=2)
+        failure = None
+        with team.scope(), _explained(recipe, team, folder):
+            twin, notes = compiled_twin(model, batches, recipe, steps, team)
+            keeper.restore(twin)
+            if bar:
+                print(_headline(record, recipe, [*notes, tight], team, keeper, folder), flush=True)
+            try:
+                with raised_as_read(), keeper, bar or nullcontext():
+                    run_epochs(twin, batches, recipe, keeper, [*own, *logs], [bar] if bar else [])
+            except Diverged as error:
+                if not keeper.position.epoch:
+                    raise
+                failure = error
+            if failure or recipe.patience:
+                keeper.put_weights(twin)
+            if bar and recipe.patience:
+                print(keeper.choice(), flush=True)
+        move_weights(twin, model)
+        note_scale(model, scale)
+        run = _finished(model, test, image_size, names, record, keeper, failure, folder)
+    if failure:
+        failure.run = run
+        raise failure
+    return run
+
+
+def _scale(model: keras.Model, train: Split, test: Split, scale: Scale | None) -> Scale:
+    """Return the range of pixels that ``model`` is to be trained on, and check the images against it."""
+    told = scale_of(model) if scale is None else check_scale(scale)
+    if scale is None and told != "byte" and train.images.dtype != np.uint8:
+        least, largest = value_range(train.images, "train.images")
+        if not lies_in_unit(least, largest):
+            if told == "unit" or least >= 0:  # else they are standardized, for a network that takes whatever comes
+                check_pixels(train.images, "unit", "train.images", stacklevel=4)
+            check_pixels(test.images, "raw", "test.images", stacklevel=4)
+            return "raw"
+    chosen = told or "unit"
+    for images, name in ((train.images, "train.images"), (test.images, "test.images")):
+        check_pixels(images, chosen, name, stacklevel=4)
+    return chosen
+
+
+def _finished(
+    model: keras.Model,
+    test: Split,
+    image_size: tuple[int, int] | None,
+    names: tuple[str, ...],
+    record: dict[str, Any],
+    keeper: Keeper,
+    failure: Diverged | None,
+    folder: RunFolder | None,
+) -> Run:
+    """Evaluate the trained network, and write the run."""
+    evaluation = evaluate(model, test, class_names=names, image_size=image_size, scale=recorded_scale(record))
+    metrics = {
+        "test_accuracy": evaluation.accuracy,
+        "test_loss": evaluation.loss,
+        "train_seconds": round(keeper.position.seconds, 2),
+    }
+    record = {
+        **record,
+        "stopped": str(failure) if failure else None,
+        "weights_of_epoch": keeper.epoch_kept,
+        "metrics": metrics,
+    }
+    run = Run(model, keeper.position.history, record, folder.path if folder else None)
+    if folder:
+        write_run(folder, run, evaluation, test.images)
+    compile_classifier(model)
+    return run
+
+
+def _folder(out: str | os.PathLike[str] | RunFolder | None, resume: bool, team: Team) -> RunFolder | None:
+    """Return the folder that this process writes, if any."""
+    if resume and out is None:
+        raise ValueError("To resume, give `out`, the folder of the run.")
+    if out is None or not team.leads:
+        return None
+    return out if isinstance(out, RunFolder) else RunFolder(out, resume=resume)
+
+
+def _recorded(folder: RunFolder, record: dict[str, Any], resume: bool) -> dict[str, Any]:
+    """Return the record of the run after it is written, or, of one that goes on, checked against its beginning."""
+    if resume:
+        begun = read_record(folder.path / RECORD, finished=False)
+        check_unfinished(folder.path, begun)
+        check_same(begun, record)
+        record = going_on(begun, record)
+    folder.write(RECORD, lambda path: write_record(path, record))
+    return record
+
+
+def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder | None, team: Team) -> Store:
+    if folder is not None:
+        return FolderStore(folder)
+    if team.leads:
+        return MemoryStore()
+    if resumed is None:
+        return FollowerStore(None)
+    return FollowerStore(FolderStore(resumed if isinstance(resumed, RunFolder) else RunFolder(resumed, resume=True)))
+
+
+def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None, team: Team) -> None:
+    if team.processes > 1:  # its callback computes on what all share, which one process alone waits for without end
+        raise ValueError(f"`tensorboard` is for a single process. Received: a team of {team.processes}")
+    if out is None:
+        raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ValueError(f"`tensorboard` needs the package of that name: {how_to_install('tensorboard')}.")
+
+
+def _tensorboard(folder: RunFolder) -> keras.callbacks.Callback:
+    return keras.callbacks.TensorBoard(str(folder.path / TENSORBOARD), write_graph=False)
+
+
+@contextlib.contextmanager
+def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator[None]:
+    """Say in plain words what stopped a training that a backend or a signal stopped."""
+    try:
+        yield
+    except Interrupted as error:
+        raise Interrupted(f"{error} {folder.how_to_go_on()}" if folder else str(error)) from None
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError(
+                f"A batch of {recipe.batch_size} images does not fit into memory. "
+                f"{smaller_batch(recipe.batch_size // 2, team)}"
+            ) from error
+        if team.processes > 1 and is_lost_worker(error):
+            how = folder.how_to_go_on() if folder else "Process 0 says how to go on."
+            raise ConnectionAbortedError(f"Another process of this training was lost. {how}") from error
+        raise
+
+
+def _headline(
+    record: dict[str, Any],
+    recipe: Recipe,
+    notes: Sequence[str],
+    team: Team,
+    keeper: Keeper,
+    folder: RunFolder | None,
+) -> str:
+    model, data = record["model"], record["data"]
+    to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
+    lines = [
+        f"{model['name']}: {model['params']:,} parameters; "
+        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} to test on",
+        f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
+        f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
+        *filter(None, notes),
+    ]
+    if team.devices > 1:
+        lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
+    if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
+        lines.append("training will be slower: import cnnzoo before TensorFlow")
+    if folder:
+        lines.append(f"run folder: {printable(str(folder.path))}")
+    if keeper.position != Position():
+        lines.append(f"resuming after {keeper.position}")
+    return "\n".join(lines)

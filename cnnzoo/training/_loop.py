@@ -1,0 +1,152 @@
+"""Keras' own ``fit``, on the network as it is trained, with what makes it fast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo._keras.ending import BINARY, LOGITS, Kind, find_ending
+from cnnzoo._keras.hardware import choose_precision, list_gpus
+from cnnzoo._keras.ready import accuracy_for, loss_for
+from cnnzoo._keras.scale import Scale
+from cnnzoo.data.split import Split
+from cnnzoo.data.streaming import Start, stream
+from cnnzoo.evaluation.evaluator import batch_size_for
+from cnnzoo.inspect.layers import layer_table
+from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.training._checkpointing import Guard, Keeper
+from cnnzoo.training._distribution import Team
+from cnnzoo.training._normalization import layers_to_normalize
+from cnnzoo.training._optimizer import build_optimizer, set_weight_decay
+from cnnzoo.training._training_copy import build_twin, pixel_statistics
+
+EXECUTION_MACS = 2e9  # multiply-accumulates of a call of the backend that hide what the call itself costs
+MOST_STEPS = 32  # a call
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The images of a training, as a stream from any place on."""
+
+    images: Split
+    validation: Split
+    recipe: Recipe
+    image_size: tuple[int, int] | None
+    seed: int
+    team: Team
+    scale: Scale
+
+    def to_train_on(self, start: Start) -> Any:
+        """Return the batches from ``start`` on."""
+        return stream(
+            self.images,
+            batch_size=self.recipe.batch_size,
+            image_size=self.image_size,
+            shuffle=True,
+            augment=self.recipe.augment,
+            seed=self.seed,
+            start=start,
+            shard=self.team.shard,
+            scale=self.scale,
+        )
+
+    def to_validate_on(self) -> Any:
+        """Return the batches that give the validation curve."""
+        devices = self.team.devices
+        size = batch_size_for(self.image_size or self.validation.images.shape[1:3])
+        batch_size = -(-size // devices) * devices
+        return stream(
+            self.validation,
+            batch_size=batch_size,
+            image_size=self.image_size,
+            shard=self.team.shard,
+            scale=self.scale,
+        )
+
+
+def with_targets(model: keras.Model, split: Split) -> Split:
+    """Return ``split``, of class numbers, with what the loss compares the outputs with: a column for a single one."""
+    return Split(split.images, split.labels[:, None]) if model.output_shape[-1] == 1 else split
+
+
+def run_epochs(
+    twin: keras.Model,
+    batches: Batches,
+    recipe: Recipe,
+    keeper: Keeper,
+    callbacks: Sequence[keras.callbacks.Callback],
+    last_callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Train from where ``keeper`` is to the end: the rest of an epoch that was cut short by itself, then all others."""
+    while not keeper.is_done:
+        position = keeper.position
+        keeper.start = Start(position.epoch, position.step)
+        if position.step:  # Keras makes the metrics, whose sums go on, at their first use
+            twin.test_on_batch(*next(iter(batches.to_validate_on())))
+        twin.fit(
+            batches.to_train_on(keeper.start),
+            validation_data=batches.to_validate_on(),
+            initial_epoch=position.epoch,
+            epochs=position.epoch + 1 if position.step else recipe.epochs,
+            shuffle=False,  # the stream shuffles
+            callbacks=[
+                *callbacks,
+                Guard(position.step, keeper.steps, "validation" if recipe.patience else "test"),
+                keeper,
+                *last_callbacks,
+            ],
+            verbose=0,
+        )
+
+
+def compiled_twin(
+    model: keras.Model, batches: Batches, recipe: Recipe, steps: int, team: Team
+) -> tuple[keras.Model, list[str]]:
+    """Return the network as it is trained, ready for it, and notes: its precision, and why pixels stay as they are."""
+    policy, reason = choose_precision(recipe.precision)
+    normalizing, why_not = layers_to_normalize(model) if recipe.normalize else ([], "")
+    statistics = pixel_statistics(batches.images, batches.scale) if normalizing else None
+    twin = build_twin(model, policy, statistics)
+    set_weight_decay(twin, recipe)
+    kind = find_ending(twin, lambda: twin(next(iter(batches.to_validate_on()))[0], training=False)).kind
+    twin.compile(
+        optimizer=build_optimizer(recipe, recipe.epochs * steps),
+        loss=loss_for(kind, twin.output_shape[-1], recipe.label_smoothing),
+        metrics=_metrics(recipe, kind),
+        jit_compile=False if runs_on_tensorflow_cpu() else "auto",
+        steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
+    )
+    twin.optimizer.build(twin.trainable_variables)
+    return twin, [f"{policy}: {reason}", why_not]
+
+
+def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:
+    metrics = [accuracy_for(kind)]
+    if recipe.patience:
+        is_binary = kind in BINARY
+        cross_entropy = keras.metrics.BinaryCrossentropy if is_binary else keras.metrics.SparseCategoricalCrossentropy
+        metrics.append(cross_entropy(name="cross_entropy", from_logits=kind in LOGITS))
+    return metrics
+
+
+def _steps_per_execution(model: keras.Model, batch_size: int, team: Team) -> int:
+    """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
+    if keras.config.backend() != "tensorflow" or team.devices > 1:  # mirrored, such a call fails
+        return 1
+    if not is_sized(model):  # how long a step takes is not known
+        return 1
+    return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
+
+
+def is_sized(model: keras.Model) -> bool:
+    """Tell whether the table of the layers says what a step takes: sizes are fixed, and no model lies within."""
+    return None not in model.input_shape[1:] and not any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def runs_on_tensorflow_cpu() -> bool:
+    """Tell whether this is where XLA is slower than TensorFlow's own kernels (LeNet-5: 4.4 s an epoch, not 3.0 s)."""
+    return keras.config.backend() == "tensorflow" and not list_gpus()

@@ -1,0 +1,4 @@
+"""Finished runs under the names that ``cnnzoo.training`` has for them."""
+
+from cnnzoo.runs.run import Run as Run
+from cnnzoo.runs.run import load_run as load_run

@@ -1,0 +1,74 @@
+"""The recipes against what their sources print."""
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.recipes.cards import published_results
+from cnnzoo.recipes.recipe import kernel_initializer
+from cnnzoo.training import Recipe, list_recipes, recipe_card
+
+
+@pytest.mark.parametrize("network", cnnzoo.list_models())
+def test_every_network_has_the_three(network):
+    assert list_recipes(network) == ["default", "lecture", "paper"]
+    assert all(recipe_card(network, name).source for name in list_recipes(network))
+
+
+@pytest.mark.parametrize("network", cnnzoo.list_models())
+def test_the_lecture_trains_by_the_defaults_of_keras(network):
+    recipe = recipe_card(network, "lecture").recipe
+    assert (recipe.optimizer, recipe.learning_rate, recipe.schedule, recipe.warmup) == ("adam", 1e-3, "constant", 0)
+    assert (recipe.batch_size, recipe.epochs, recipe.initializer) == (128, 10, "glorot_uniform")
+    assert (recipe.augment, recipe.normalize, recipe.precision, recipe.weight_decay) == ((), False, "float32", None)
+
+
+@pytest.mark.parametrize(
+    ("network", "batch_size", "epochs", "deviation", "source"),
+    [("alexnet", 128, 90, 0.01, "sections 4.1 and 5"), ("vgg19", 256, 74, 0.1, "section 3.1")],
+)
+def test_the_papers_of_imagenet(network, batch_size, epochs, deviation, source):
+    card = recipe_card(network, "paper")
+    recipe = card.recipe
+    assert card.source.endswith(source)
+    assert (recipe.batch_size, recipe.epochs, recipe.optimizer, recipe.momentum) == (batch_size, epochs, "sgd", 0.9)
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.warmup) == (0.01, 5e-4, 0)
+    assert recipe.augment == ("flip", "crop", "color")
+    model = cnnzoo.models.lenet5(kernel_initializer=kernel_initializer(recipe))
+    assert np.std(model.get_layer("f6").kernel) == pytest.approx(deviation, rel=0.05)
+    assert [factor for _, factor in recipe.steps] == [0.1, 0.01, 0.001]  # divided by 10, three times
+
+
+def test_the_paper_of_lenet():
+    """Section III.B: twenty passes, one pattern at a time, and these global rates after so many of them."""
+    recipe = recipe_card("lenet5", "paper").recipe
+    assert (recipe.batch_size, recipe.epochs, recipe.optimizer, recipe.momentum) == (1, 20, "sgd", 0)
+    assert 7e-5 <= recipe.learning_rate <= 0.016  # the effective rates that the paper reports
+    passes = [round(share * 20) for share, _ in recipe.steps]
+    assert passes == [2, 2 + 3, 2 + 3 + 3, 2 + 3 + 3 + 4]
+    assert [factor * 5e-4 for _, factor in recipe.steps] == pytest.approx([2e-4, 1e-4, 5e-5, 1e-5])
+
+
+def test_another_network_has_a_default():
+    assert recipe_card("mine").recipe == Recipe()
+    assert list_recipes("mine") == ["default"]
+
+
+def test_an_unknown_recipe_is_refused():
+    with pytest.raises(ValueError, match=r"There is no recipe 'papers'\. Did you mean 'paper'"):
+        recipe_card("vgg19", "papers")
+
+
+def test_what_the_lecture_published():
+    published = {network: recipe_card(network, "lecture").results for network in cnnzoo.list_models()}
+    assert [(result.data, result.accuracy, result.fraction) for (result,) in published.values()] == [
+        ("cifar10", 0.222, 0.1),
+        ("mnist", 0.9903, 1.0),
+        ("cifar10", 0.087, 0.1),
+    ]
+    assert str(published["alexnet"][0]) == "22.2% on 10% of cifar10 at 224 pixels (as the lecture published it)"
+
+
+def test_results_are_found_by_network_and_data():
+    assert set(published_results("vgg19", "cifar10", 0.1, 224)) == {"lecture"}
+    assert published_results("vgg19", "cifar10", 1.0, 224) == {}

@@ -1,0 +1,86 @@
+"""Runs whose network another release of Keras wrote."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.pretrained import classifier, unfreeze
+from cnnzoo.training import load_run
+from cnnzoo.runs.rebuild import read_network
+from tests.model_files import rewrite, with_unknown_option
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.keras"
+
+
+def saved(model, path):
+    """Save ``model`` as a Keras would that is not installed."""
+    model.save(path)
+    rewrite(path, config=with_unknown_option)
+
+
+def named(model, **more):
+    """The part of a record that names ``model``."""
+    shape, classes = list(model.input_shape[1:]), model.output_shape[-1]
+    return {"model": {"name": model.name, "input_shape": shape, "num_classes": classes}, **more}
+
+
+def test_a_run_of_another_keras_is_read(run, digits, tmp_path):
+    shutil.copytree(run.path, tmp_path / "run")
+    rewrite(tmp_path / "run" / "model.keras", config=with_unknown_option)
+    loaded = load_run(tmp_path / "run")
+    images = digits[1].images[:50]
+    assert np.array_equal(loaded.model.predict(images, verbose=0), run.model.predict(images, verbose=0))
+    assert loaded.record == run.record
+
+
+def test_a_finetuned_network_is_built_as_it_was(path):
+    model = classifier("mobilenetv2", num_classes=3, weights=None, input_shape=(32, 32, 1), dropout_rate=0.3)
+    unfreeze(model, "block_16")
+    saved(model, path)
+    read = read_network(path, named(model, finetuned={"backbone": "mobilenetv2", "dropout_rate": 0.3}))
+    assert all(map(np.array_equal, read.get_weights(), model.get_weights()))
+    images = np.random.default_rng(0).random((2, 32, 32, 1), dtype="float32")
+    assert np.array_equal(read.predict(images, verbose=0), model.predict(images, verbose=0))
+    assert [layer.trainable for layer in read.layers] == [layer.trainable for layer in model.layers]
+
+
+def test_a_network_that_ends_otherwise_is_not_taken_for_the_named_one(path):
+    model = cnnzoo.models.lenet5(classifier_activation=None)
+    saved(model, path)
+    message = (
+        r"cannot be read as a Keras model: .*of_the_future.*written by Keras 99\.1\.0; .* Nor can it be built from the "
+        r"record of the run: in the file, the layer 'output' has activation='linear', not 'softmax'\."
+    )
+    with pytest.raises(ValueError, match=message):
+        read_network(path, named(model))
+
+
+def test_other_layers_under_a_known_name_are_refused(path):
+    inputs = keras.Input((32, 32, 1))
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs)), name="lenet5")
+    saved(model, path)
+    with pytest.raises(ValueError, match="does not hold the weights of this lenet5"):
+        read_network(path, named(model))
+
+
+def test_a_network_of_the_caller_s_own_is_refused(path):
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs)), name="mine")
+    saved(model, path)
+    for record in (named(model), named(model, finetuned={"backbone": None, "dropout_rate": 0.2})):
+        with pytest.raises(ValueError, match=r"99\.1\.0.*'mine' is none of the networks of cnnzoo"):
+            read_network(path, record)
+    with pytest.raises(ValueError, match=r"99\.1\.0.*the record of the run: there is none"):
+        read_network(path, None)
+
+
+def test_what_ships_is_read_without_a_file_of_a_whole_model(monkeypatch):
+    monkeypatch.setattr(keras.saving, "load_model", lambda *args, **options: pytest.fail("was read"))
+    model = load_run("lenet5").model
+    assert all(map(np.array_equal, model.get_weights(), cnnzoo.models.lenet5(weights="mnist").get_weights()))
