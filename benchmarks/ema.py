@@ -18,11 +18,10 @@ import keras
 import numpy as np
 
 from cnnzoo.data import Split, load_digits
-from cnnzoo.training import Recipe, fit, recipe_card
-from cnnzoo.training import _loop as engine
+from cnnzoo.training import Recipe, _loop, fit, recipe_card
 
 SEEDS = range(3)
-PLAIN_OPTIMIZER = engine.build_optimizer
+PLAIN_OPTIMIZER = _loop.build_optimizer
 
 
 def averaging(momentum: float) -> Callable[[Recipe, int], keras.optimizers.Optimizer]:
@@ -42,7 +41,7 @@ def main() -> None:
     default = recipe_card("lenet5").recipe
     for name, recipe in {"falls": default, "stays": replace(default, schedule="constant")}.items():
         for momentum in (0.98, 0.995):
-            engine.build_optimizer = averaging(momentum)
+            _loop.build_optimizer = averaging(momentum)
             found = []
             for seed in SEEDS:
                 keras.utils.set_random_seed(seed)

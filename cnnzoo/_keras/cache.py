@@ -23,7 +23,7 @@ def keras_home() -> Path:
 
 
 @contextlib.contextmanager
-def told_where_to_place(what: str, instead: str) -> Iterator[None]:
+def explain_download_failure(what: str, instead: str) -> Iterator[None]:
     """Raise ``ConnectionError`` where a download of Keras fails, with the file's address and its place in the cache.
 
     Args:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 
-def counted(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return ``count`` with ``noun`` in the singular or the plural.
 
     >>> counted(1, "epoch"), counted(1_000, "image")
@@ -44,7 +44,7 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def times(shape: Sequence[int | None] | None) -> str:
+def format_shape(shape: Sequence[int | None] | None) -> str:
     """Return a shape as people write it; ``?`` where it is not known.
 
     >>> times((28, 28, 6)), times(None)

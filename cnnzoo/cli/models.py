@@ -10,7 +10,7 @@ from rich.table import Table
 
 import cnnzoo
 from cnnzoo._support.files import check_target
-from cnnzoo._support.wording import memory, times
+from cnnzoo._support.wording import format_shape, memory
 from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def list_networks() -> None:
     table.add_column("MACs", justify="right")
     for card in cards:
         table.add_row(
-            card.name, card.title, str(card.year), times(card.input_shape), f"{card.params:,}", f"{card.macs:,}"
+            card.name, card.title, str(card.year), format_shape(card.input_shape), f"{card.params:,}", f"{card.macs:,}"
         )
     print_table(table)
 
@@ -79,9 +79,9 @@ def show(
     card = cnnzoo.model_card(network) if network.lower() in cnnzoo.list_models() else None
     if card is None:
         shapes = [input_shape or tuple(each.shape[1:]) for each in model.inputs]
-        print(f"{model.name}, input {' and '.join(map(times, shapes))}\n")
+        print(f"{model.name}, input {' and '.join(map(format_shape, shapes))}\n")
     else:
-        print(f"{card.title}, input {times(model.input_shape[1:])}, {card.num_classes} classes")
+        print(f"{card.title}, input {format_shape(model.input_shape[1:])}, {card.num_classes} classes")
         print(f"{', '.join(card.authors)}, {card.year}: {card.paper}\n{card.reference}\n")
     print_table(_layers(layers), cut=False)
     if layers.not_counted:
@@ -106,12 +106,12 @@ def _layers(layers: LayerTable) -> Table:
             row.name,
             row.type,
             row.window,
-            times(row.output_shape),
+            format_shape(row.output_shape),
             f"{row.params:,}",
             bar(row.params / max(layers.params, 1), SHARE_WIDTH),
             f"{row.macs:,}",
             bar(row.macs / max(layers.macs, 1), SHARE_WIDTH),
             memory(row.activation_bytes),
-            times(row.receptive_field),
+            format_shape(row.receptive_field),
         )
     return table

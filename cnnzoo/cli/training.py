@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 import cnnzoo
-from cnnzoo._support.wording import counted, how_to_install
+from cnnzoo._support.wording import how_to_install, pluralize
 from cnnzoo.cli.shared import (
     Augment,
     DataPath,
@@ -167,7 +167,7 @@ def evaluate(
     print(f"expected calibration error {evaluation.calibration().error:.2%}\n")
     print_table(_classes(evaluation))
     for true_name, predicted_name, count in evaluation.most_confused():
-        print(f"  {true_name} taken for {predicted_name}: {counted(count, 'time')}")
+        print(f"  {true_name} taken for {predicted_name}: {pluralize(count, 'time')}")
 
 
 def _classes(evaluation: Evaluation) -> Table:
@@ -176,8 +176,8 @@ def _classes(evaluation: Evaluation) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("")
     for name, images, *shares in evaluation.by_class():
-        written = ("-" if share is None else f"{share:.2%}" for share in shares)
-        table.add_row(Text(name), f"{images:,}", *written, bar(shares[1] or 0))
+        as_flag = ("-" if share is None else f"{share:.2%}" for share in shares)
+        table.add_row(Text(name), f"{images:,}", *as_flag, bar(shares[1] or 0))
     return table
 
 
@@ -212,14 +212,14 @@ def predict(
 @app.command()
 def recipes(name: Annotated[str | None, typer.Argument(help="A network; all without it.")] = None) -> None:
     """List the recipes of the networks, with their sources."""
-    from cnnzoo.recipes.recipe import written
+    from cnnzoo.recipes.recipe import as_flag
     from cnnzoo.training import list_recipes, recipe_card
 
     for network in [cnnzoo.model_card(name).name] if name else cnnzoo.list_models():
         cards = [recipe_card(network, recipe) for recipe in list_recipes(network)]
         table = Table(network, *(card.name for card in cards), box=None, pad_edge=False)
         for field in asdict(cards[0].recipe):
-            table.add_row(field, *(written(getattr(card.recipe, field)) for card in cards))
+            table.add_row(field, *(as_flag(getattr(card.recipe, field)) for card in cards))
         print_table(table)
         for card in cards:
             print(f"{card.name}: {card.source}")

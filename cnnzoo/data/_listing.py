@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnzoo._support.wording import counted, printable
+from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._formats import hint_for, readable_suffixes
 
 # What systems leave beside images: macOS in archives, Synology (thumbnails), Windows, Linux
@@ -128,6 +128,6 @@ def passed_over_lines(passed_over: Mapping[str, int]) -> list[str]:
 
 def _counted_kind(kind: str, count: int) -> str:
     if kind.startswith(".") or kind == NO_SUFFIX:
-        return f"{counted(count, 'file')} ({kind})"
+        return f"{pluralize(count, 'file')} ({kind})"
     noun, _, rest = kind.partition(" ") if kind in (REPEATED, LOOSE) else (kind, "", "")
-    return f"{counted(count, noun)} {rest}".rstrip()
+    return f"{pluralize(count, noun)} {rest}".rstrip()

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from cnnzoo._support.arguments import check_number, check_seed
-from cnnzoo._support.wording import counted, printable
+from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._cache import PixelCache, file_state
 from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
 from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
@@ -274,7 +274,7 @@ def _passed_over(layout: Layout, listing: Listing) -> dict[str, int]:
 
 def _described(folder: Path, layout: Layout, listing: Listing, test_fraction: float) -> str:
     deep = sum(len(parts_below(part, path)) > 2 for part in layout.parts for path in listing.images)
-    nested = f"; {counted(deep, 'image')} in subfolders of the classes" if deep else ""
+    nested = f"; {pluralize(deep, 'image')} in subfolders of the classes" if deep else ""
     return f"{layout.describe(folder, test_fraction)}{nested}"
 
 

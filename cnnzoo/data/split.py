@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cnnzoo._support.wording import counted, printable
+from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._listing import passed_over_lines
 
 
@@ -55,7 +55,7 @@ class Dataset:
         """Return what to know of how the images were found, a line each; nothing of a data set that is no folder."""
         lines = []
         if self.skipped:
-            lines = [f"left out because not readable as images: {counted(len(self.skipped), 'file')}"]
+            lines = [f"left out because not readable as images: {pluralize(len(self.skipped), 'file')}"]
             lines += map(printable, self.skipped)
         if self.layout:
             lines.append(self.layout)

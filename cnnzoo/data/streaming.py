@@ -248,7 +248,7 @@ def _shrink(pixels: tf.Tensor, size: tuple[int, ...], divides: bool) -> tf.Tenso
 
 
 @contextlib.contextmanager
-def raised_as_read() -> Iterator[None]:
+def reraise_read_errors() -> Iterator[None]:
     """Raise an error of reading an image as it was raised, where TensorFlow wraps it in one of its own."""
     _FAILURES.clear()
     try:

@@ -14,7 +14,7 @@ from cnnzoo._support.arguments import check_strings, shape_fits
 from cnnzoo.data.labels import check_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.split import Split, as_split
-from cnnzoo.data.streaming import raised_as_read, stream
+from cnnzoo.data.streaming import reraise_read_errors, stream
 from cnnzoo.evaluation.metrics import Evaluation
 
 BATCH_PIXELS = 2**22 // 3  # of a batch that is predicted, which bounds the memory for its activations
@@ -70,7 +70,7 @@ def predict_probabilities(
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
-    with raised_as_read():
+    with reraise_read_errors():
         outputs: np.ndarray = model.predict(batches, verbose=0)
     return _probabilities(model, outputs)
 

@@ -9,7 +9,7 @@ import lazy_loader
 import numpy as np
 
 from cnnzoo._support.arguments import check_integer, check_number
-from cnnzoo._support.wording import counted
+from cnnzoo._support.wording import pluralize
 
 TOP = 5  # most probable classes among which the true one is customarily looked for
 
@@ -103,7 +103,7 @@ class Evaluation:
 
     def __repr__(self) -> str:
         """Say how good the network is; the arrays would fill pages."""
-        return f"<Evaluation: {self.is_right.sum():,} of {counted(len(self.labels), 'image')} right>"
+        return f"<Evaluation: {self.is_right.sum():,} of {pluralize(len(self.labels), 'image')} right>"
 
     @property
     def predictions(self) -> np.ndarray:

@@ -14,7 +14,7 @@ import keras
 from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
 from cnnzoo._support.arguments import shape_fits
-from cnnzoo._support.wording import times
+from cnnzoo._support.wording import format_shape
 from cnnzoo.inspect._receptive import field_after, pixel, size_of
 
 
@@ -50,7 +50,7 @@ class LayerRow(NamedTuple):
         if self.kernel_size is None or self.strides is None:
             return ""
         largest = max(self.strides)
-        return times(self.kernel_size) + (f" / {largest}" if largest > 1 else "")
+        return format_shape(self.kernel_size) + (f" / {largest}" if largest > 1 else "")
 
 
 @dataclass(frozen=True)

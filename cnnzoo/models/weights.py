@@ -16,7 +16,7 @@ import h5py
 import keras
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
-from cnnzoo._keras.cache import told_where_to_place
+from cnnzoo._keras.cache import explain_download_failure
 from cnnzoo.models.building import flat_layers
 from cnnzoo.models.catalog import MODEL_CARDS
 
@@ -111,7 +111,7 @@ def published(build: Callable[..., keras.Model], **options: Any) -> keras.Model:
         ConnectionError: They are not in Keras' cache and cannot be downloaded; the message names the file, its address
             and its place.
     """
-    with told_where_to_place("The ImageNet weights", "a local file as `weights`"):
+    with explain_download_failure("The ImageNet weights", "a local file as `weights`"):
         return build(weights=IMAGENET, **options)
 
 

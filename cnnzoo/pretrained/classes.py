@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cnnzoo._keras.cache import MODELS, keras_home, told_where_to_place
+from cnnzoo._keras.cache import MODELS, explain_download_failure, keras_home
 from cnnzoo._support.arguments import check_integer, check_strings
 
 CLASS_INDEX = "imagenet_class_index.json"
@@ -66,7 +66,7 @@ def imagenet_classes() -> list[str]:
     Raises:
         ConnectionError: The file is not in Keras' cache and cannot be downloaded.
     """
-    with told_where_to_place("The names of ImageNet's classes", "`class_names`"):
+    with explain_download_failure("The names of ImageNet's classes", "`class_names`"):
         path = keras.utils.get_file(
             CLASS_INDEX, CLASS_INDEX_URL, cache_subdir=MODELS, file_hash=CLASS_INDEX_MD5, cache_dir=str(keras_home())
         )

@@ -19,7 +19,7 @@ from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
-from cnnzoo.data.streaming import raised_as_read, stream
+from cnnzoo.data.streaming import reraise_read_errors, stream
 from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.features import features as features
 from cnnzoo.models.weights import IMAGENET
@@ -154,7 +154,7 @@ def _batches(
         batch_size = batch_size_for(image_size or images.shape[1:3])
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     start = 0
-    with raised_as_read():
+    with reraise_read_errors():
         for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale):
             vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy()))
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call

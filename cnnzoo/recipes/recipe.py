@@ -147,7 +147,7 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     return replace(recipe, **changes)
 
 
-def written(value: Any) -> str:
+def as_flag(value: Any) -> str:
     """Return the value of a field as a flag takes it; ``-`` where there is none.
 
     >>> written(("flip", "crop")), written(((0.5, 0.1),)), written(None)

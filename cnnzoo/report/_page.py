@@ -11,7 +11,7 @@ import jinja2
 
 import cnnzoo
 from cnnzoo._support.files import write_whole
-from cnnzoo._support.wording import memory, times
+from cnnzoo._support.wording import format_shape, memory
 
 NOT_KNOWN = "not known"
 
@@ -42,7 +42,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": percent, "count": count, "memory": memory, "times": times}
+    templates.filters |= {"percent": percent, "count": count, "memory": memory, "times": format_shape}
     return templates
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from cnnzoo import plots
 from cnnzoo._support.files import check_target
 from cnnzoo._support.fonts import readers_fonts
-from cnnzoo._support.wording import times
+from cnnzoo._support.wording import format_shape
 from cnnzoo.data.folder import ImageFiles
 from cnnzoo.evaluation.paired import PairedTest, mcnemar
 from cnnzoo.inspect.layers import layer_table
-from cnnzoo.recipes.recipe import written
+from cnnzoo.recipes.recipe import as_flag
 from cnnzoo.report._findings import Findings, find
 from cnnzoo.report._page import NOT_KNOWN, write_page
 from cnnzoo.report._pictures import chart_address
@@ -235,7 +235,7 @@ def _differences(found: dict[str, Findings]) -> dict[str, list[str]]:
     """Return in what the runs were set up differently: fields of the recipe, the data, the seed."""
     set_up = [_set_up(each) for each in found.values()]
     fields = dict.fromkeys(field for each in set_up for field in each)
-    values = {field: [written(each[field]) if field in each else NOT_KNOWN for each in set_up] for field in fields}
+    values = {field: [as_flag(each[field]) if field in each else NOT_KNOWN for each in set_up] for field in fields}
     return {field: row for field, row in values.items() if len(set(row)) > 1}
 
 
@@ -247,7 +247,7 @@ def _set_up(found: Findings) -> dict[str, Any]:
     source = data["source"] or {"name": "arrays", "path": None, "fraction": 1.0}
     return {
         "network": record["model"]["name"],
-        "input": times(record["model"]["input_shape"]),
+        "input": format_shape(record["model"]["input_shape"]),
         "data": source["path"] or source["name"],
         "fraction": source["fraction"],
         "training images": data["train_size"],

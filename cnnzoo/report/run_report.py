@@ -17,7 +17,7 @@ from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.recipes.cards import RECIPE_CARDS, published_results
-from cnnzoo.recipes.recipe import written
+from cnnzoo.recipes.recipe import as_flag
 from cnnzoo.report._findings import Findings, find
 from cnnzoo.report._galleries import explained, feature_maps, mistakes
 from cnnzoo.report._page import write_page
@@ -226,7 +226,7 @@ def _recipes(record: dict[str, Any] | None) -> list[dict[str, Any]]:
             "name": name,
             "card": card,
             "is_finetuned": bool(finetuned),
-            "fields": {key.replace("_", " "): written(value) for key, value in part.items()},
+            "fields": {key.replace("_", " "): as_flag(value) for key, value in part.items()},
         }
         for title, part in zip(titles, parts, strict=False)
     ]

@@ -10,7 +10,7 @@ from cnnzoo.data.catalog import FOLDER
 from cnnzoo.pretrained.transfer import DROPOUT_RATE
 from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
 from cnnzoo.runs.folder import recipe_from
-from cnnzoo.recipes.recipe import Recipe, written
+from cnnzoo.recipes.recipe import Recipe, as_flag
 from cnnzoo.recipes.cards import RECIPE_CARDS, recipe_card
 
 
@@ -91,7 +91,7 @@ def _changes(default: Recipe, recipe: Recipe) -> list[str]:
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         elif value != () or field.name != "steps":  # which go with the schedule
-            words += [f"--{option}", (",".join(value) or "none") if field.name == "augment" else written(value)]
+            words += [f"--{option}", (",".join(value) or "none") if field.name == "augment" else as_flag(value)]
     return words
 
 

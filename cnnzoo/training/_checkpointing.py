@@ -69,7 +69,7 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
                 raise Diverged(f"Weight '{weight.path}' is not finite after epoch {epoch + 1}.")
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Keeps the state after every epoch and, when a signal asks the training to stop, after the step under way."""
 
     def __init__(self, store: Store, recipe: Recipe, steps: int) -> None:
@@ -100,7 +100,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         if kept is not None:
             put(model.variables, kept[1][: len(model.variables)])
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Checkpointing:
         """Take over the signals that ask a program to stop, where this is the main thread and states last."""
         if self._store.lasting and threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}

@@ -21,21 +21,21 @@ from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import check_seed
-from cnnzoo._support.wording import counted, how_to_install, printable
+from cnnzoo._support.wording import how_to_install, pluralize, printable
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
 from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
 from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Split
-from cnnzoo.data.streaming import raised_as_read, steps_an_epoch
+from cnnzoo.data.streaming import reraise_read_errors, steps_an_epoch
 from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
 from cnnzoo.recipes.cards import recipe_card
 from cnnzoo.recipes.recipe import Recipe
 from cnnzoo.runs.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
 from cnnzoo.runs.record import check_same, check_unfinished, describe, going_on, recorded_scale
 from cnnzoo.runs.run import Run, write_run
-from cnnzoo.training._checkpointing import Diverged, Interrupted, Keeper
+from cnnzoo.training._checkpointing import Checkpointing, Diverged, Interrupted
 from cnnzoo.training._distribution import ALONE, Team, is_lost_worker
-from cnnzoo.training._loop import Batches, compiled_twin, run_epochs, runs_on_tensorflow_cpu, with_targets
+from cnnzoo.training._loop import Batches, compiled_training_copy, run_epochs, runs_on_tensorflow_cpu, with_targets
 from cnnzoo.training._memory import check_memory, is_out_of_memory, smaller_batch
 from cnnzoo.training._progress import EpochProgress
 from cnnzoo.training._state import FolderStore, FollowerStore, MemoryStore, Position, Store
@@ -160,32 +160,32 @@ def fit(
         if folder:
             record = _recorded(folder, record, resume)
         steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
-        keeper = Keeper(_store(folder, out if resume else None, team), recipe, steps)
-        bar = EpochProgress(recipe, steps, keeper) if progress and team.leads else None
+        checkpointing = Checkpointing(_store(folder, out if resume else None, team), recipe, steps)
+        bar = EpochProgress(recipe, steps, checkpointing) if progress and team.leads else None
         own = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
         logs = [_tensorboard(folder)] if tensorboard and folder else []
         if tight and not bar:
             warnings.warn(tight, stacklevel=2)
         failure = None
         with team.scope(), _explained(recipe, team, folder):
-            twin, notes = compiled_twin(model, batches, recipe, steps, team)
-            keeper.restore(twin)
+            training_copy, notes = compiled_training_copy(model, batches, recipe, steps, team)
+            checkpointing.restore(training_copy)
             if bar:
-                print(_headline(record, recipe, [*notes, tight], team, keeper, folder), flush=True)
+                print(_headline(record, recipe, [*notes, tight], team, checkpointing, folder), flush=True)
             try:
-                with raised_as_read(), keeper, bar or nullcontext():
-                    run_epochs(twin, batches, recipe, keeper, [*own, *logs], [bar] if bar else [])
+                with reraise_read_errors(), checkpointing, bar or nullcontext():
+                    run_epochs(training_copy, batches, recipe, checkpointing, [*own, *logs], [bar] if bar else [])
             except Diverged as error:
-                if not keeper.position.epoch:
+                if not checkpointing.position.epoch:
                     raise
                 failure = error
             if failure or recipe.patience:
-                keeper.put_weights(twin)
+                checkpointing.put_weights(training_copy)
             if bar and recipe.patience:
-                print(keeper.choice(), flush=True)
-        move_weights(twin, model)
+                print(checkpointing.choice(), flush=True)
+        move_weights(training_copy, model)
         note_scale(model, scale)
-        run = _finished(model, test, image_size, names, record, keeper, failure, folder)
+        run = _finished(model, test, image_size, names, record, checkpointing, failure, folder)
     if failure:
         failure.run = run
         raise failure
@@ -214,7 +214,7 @@ def _finished(
     image_size: tuple[int, int] | None,
     names: tuple[str, ...],
     record: dict[str, Any],
-    keeper: Keeper,
+    checkpointing: Checkpointing,
     failure: Diverged | None,
     folder: RunFolder | None,
 ) -> Run:
@@ -223,15 +223,15 @@ def _finished(
     metrics = {
         "test_accuracy": evaluation.accuracy,
         "test_loss": evaluation.loss,
-        "train_seconds": round(keeper.position.seconds, 2),
+        "train_seconds": round(checkpointing.position.seconds, 2),
     }
     record = {
         **record,
         "stopped": str(failure) if failure else None,
-        "weights_of_epoch": keeper.epoch_kept,
+        "weights_of_epoch": checkpointing.epoch_kept,
         "metrics": metrics,
     }
-    run = Run(model, keeper.position.history, record, folder.path if folder else None)
+    run = Run(model, checkpointing.position.history, record, folder.path if folder else None)
     if folder:
         write_run(folder, run, evaluation, test.images)
     compile_classifier(model)
@@ -305,7 +305,7 @@ def _headline(
     recipe: Recipe,
     notes: Sequence[str],
     team: Team,
-    keeper: Keeper,
+    checkpointing: Checkpointing,
     folder: RunFolder | None,
 ) -> str:
     model, data = record["model"], record["data"]
@@ -313,7 +313,7 @@ def _headline(
     lines = [
         f"{model['name']}: {model['params']:,} parameters; "
         f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} to test on",
-        f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
+        f"{pluralize(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
         f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
         *filter(None, notes),
     ]
@@ -323,6 +323,6 @@ def _headline(
         lines.append("training will be slower: import cnnzoo before TensorFlow")
     if folder:
         lines.append(f"run folder: {printable(str(folder.path))}")
-    if keeper.position != Position():
-        lines.append(f"resuming after {keeper.position}")
+    if checkpointing.position != Position():
+        lines.append(f"resuming after {checkpointing.position}")
     return "\n".join(lines)

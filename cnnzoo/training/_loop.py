@@ -18,11 +18,11 @@ from cnnzoo.data.streaming import Start, stream
 from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.recipes.recipe import Recipe
-from cnnzoo.training._checkpointing import Guard, Keeper
+from cnnzoo.training._checkpointing import Checkpointing, Guard
 from cnnzoo.training._distribution import Team
 from cnnzoo.training._normalization import layers_to_normalize
 from cnnzoo.training._optimizer import build_optimizer, set_weight_decay
-from cnnzoo.training._training_copy import build_twin, pixel_statistics
+from cnnzoo.training._training_copy import build_training_copy, pixel_statistics
 
 EXECUTION_MACS = 2e9  # multiply-accumulates of a call of the backend that hide what the call itself costs
 MOST_STEPS = 32  # a call
@@ -74,54 +74,59 @@ def with_targets(model: keras.Model, split: Split) -> Split:
 
 
 def run_epochs(
-    twin: keras.Model,
+    training_copy: keras.Model,
     batches: Batches,
     recipe: Recipe,
-    keeper: Keeper,
+    checkpointing: Checkpointing,
     callbacks: Sequence[keras.callbacks.Callback],
     last_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Train from where ``keeper`` is to the end: the rest of an epoch that was cut short by itself, then all others."""
-    while not keeper.is_done:
-        position = keeper.position
-        keeper.start = Start(position.epoch, position.step)
+    """Train from the position of ``checkpointing``: first the rest of an epoch that was cut short, then all others."""
+    while not checkpointing.is_done:
+        position = checkpointing.position
+        checkpointing.start = Start(position.epoch, position.step)
         if position.step:  # Keras makes the metrics, whose sums go on, at their first use
-            twin.test_on_batch(*next(iter(batches.to_validate_on())))
-        twin.fit(
-            batches.to_train_on(keeper.start),
+            training_copy.test_on_batch(*next(iter(batches.to_validate_on())))
+        training_copy.fit(
+            batches.to_train_on(checkpointing.start),
             validation_data=batches.to_validate_on(),
             initial_epoch=position.epoch,
             epochs=position.epoch + 1 if position.step else recipe.epochs,
             shuffle=False,  # the stream shuffles
             callbacks=[
                 *callbacks,
-                Guard(position.step, keeper.steps, "validation" if recipe.patience else "test"),
-                keeper,
+                Guard(position.step, checkpointing.steps, "validation" if recipe.patience else "test"),
+                checkpointing,
                 *last_callbacks,
             ],
             verbose=0,
         )
 
 
-def compiled_twin(
+def compiled_training_copy(
     model: keras.Model, batches: Batches, recipe: Recipe, steps: int, team: Team
 ) -> tuple[keras.Model, list[str]]:
     """Return the network as it is trained, ready for it, and notes: its precision, and why pixels stay as they are."""
     policy, reason = choose_precision(recipe.precision)
     normalizing, why_not = layers_to_normalize(model) if recipe.normalize else ([], "")
     statistics = pixel_statistics(batches.images, batches.scale) if normalizing else None
-    twin = build_twin(model, policy, statistics)
-    set_weight_decay(twin, recipe)
-    kind = find_ending(twin, lambda: twin(next(iter(batches.to_validate_on()))[0], training=False)).kind
-    twin.compile(
+    training_copy = build_training_copy(model, policy, statistics)
+    set_weight_decay(training_copy, recipe)
+    kind = find_ending(training_copy, lambda: _outputs(training_copy, batches)).kind
+    training_copy.compile(
         optimizer=build_optimizer(recipe, recipe.epochs * steps),
-        loss=loss_for(kind, twin.output_shape[-1], recipe.label_smoothing),
+        loss=loss_for(kind, training_copy.output_shape[-1], recipe.label_smoothing),
         metrics=_metrics(recipe, kind),
         jit_compile=False if runs_on_tensorflow_cpu() else "auto",
         steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
     )
-    twin.optimizer.build(twin.trainable_variables)
-    return twin, [f"{policy}: {reason}", why_not]
+    training_copy.optimizer.build(training_copy.trainable_variables)
+    return training_copy, [f"{policy}: {reason}", why_not]
+
+
+def _outputs(training_copy: keras.Model, batches: Batches) -> Any:
+    images, _ = next(iter(batches.to_validate_on()))
+    return training_copy(images, training=False)
 
 
 def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:

@@ -12,18 +12,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cnnzoo.data.split import Dataset
 from cnnzoo.recipes.recipe import Recipe
-from cnnzoo.training._checkpointing import CHOOSES, Keeper
+from cnnzoo.training._checkpointing import CHOOSES, Checkpointing
 
 
 class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Shows the steps of the running epoch as a bar where there is a terminal, and prints a line for each epoch."""
 
-    def __init__(self, recipe: Recipe, steps: int, keeper: Keeper) -> None:
-        """Count ``steps`` an epoch, from where ``keeper`` is."""
+    def __init__(self, recipe: Recipe, steps: int, checkpointing: Checkpointing) -> None:
+        """Count ``steps`` an epoch, from where ``checkpointing`` is."""
         super().__init__()
         self._recipe = recipe
         self._steps = steps
-        self._keeper = keeper
+        self._keeper = checkpointing
         self._console = Console(highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),

@@ -119,7 +119,7 @@ class FollowerStore(MemoryStore):
     """Keeps all in memory, and begins with what another process wrote: only one process writes a folder."""
 
     def __init__(self, written: FolderStore | None) -> None:
-        """Begin with what is in ``written``, if there is one."""
+        """Begin with what is in ``as_flag``, if there is one."""
         super().__init__()
         if written is None:
             return

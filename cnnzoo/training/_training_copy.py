@@ -53,7 +53,7 @@ def fold(kernel: Any, statistics: Statistics) -> tuple[Any, Any]:
     return scaled, -keras.ops.sum(scaled * mean, axis=(0, 1, 2))
 
 
-def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = None) -> keras.Model:
+def build_training_copy(model: keras.Model, policy: str, statistics: Statistics | None = None) -> keras.Model:
     """Return a copy of ``model``, with its weights, that trains in the precision ``policy``.
 
     It gives logits where ``model`` ends in a softmax or a sigmoid: their loss keeps its gradient however sure and wrong
@@ -91,24 +91,24 @@ def build_twin(model: keras.Model, policy: str, statistics: Statistics | None = 
         return normalized
 
     # A sequential one by its graph: Keras would compile the copy as the user did
-    twin = keras.models.clone_model(functional(model), clone_function=copy, recursive=True)
-    twin.set_weights(model.get_weights())
-    for own, copied in zip(model.weights, twin.weights, strict=True):  # a weight may be frozen by itself
+    training_copy = keras.models.clone_model(functional(model), clone_function=copy, recursive=True)
+    training_copy.set_weights(model.get_weights())
+    for own, copied in zip(model.weights, training_copy.weights, strict=True):  # a weight may be frozen by itself
         copied.trainable = own.trainable
-    for layer in flat_layers(twin):
+    for layer in flat_layers(training_copy):
         if isinstance(layer, keras.layers.Normalization):  # works with what it makes of its weights as they are loaded
             layer.finalize_state()
-    return twin
+    return training_copy
 
 
 def _is_called_once(model: keras.Model, operation: Any) -> bool:
     return sum(call.operation is operation for call in walk(model, graph_inputs(model))) == 1
 
 
-def move_weights(twin: keras.Model, model: keras.Model) -> None:
-    """Give ``model`` the weights of its twin; those of the first layer as they act on plain pixels."""
-    model.set_weights(twin.get_weights())
-    layers = ([layer for layer in flat_layers(each) if layer.weights] for each in (model, twin))
+def move_weights(training_copy: keras.Model, model: keras.Model) -> None:
+    """Give ``model`` the weights of its training copy; those of the first layer as they act on plain pixels."""
+    model.set_weights(training_copy.get_weights())
+    layers = ([layer for layer in flat_layers(each) if layer.weights] for each in (model, training_copy))
     for own, trained in zip(*layers, strict=True):
         if isinstance(trained, NormalizedConv2D):
             kernel, bias = fold(trained.kernel, trained.statistics)

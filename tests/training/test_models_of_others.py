@@ -151,9 +151,9 @@ def test_a_weight_that_is_no_number_ends_the_training(small):
 
 def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
     splits = [Split((images * 255).round().astype(np.uint8), labels) for images, labels in small]
-    model, twin = network(layers.Rescaling(1 / 255)), network()
+    model, training_copy = network(layers.Rescaling(1 / 255)), network()
     run = quick(model, *splits, out=tmp_path / "run")
-    plain = quick(twin, *splits)
+    plain = quick(training_copy, *splits)
     assert {name: pytest.approx(values, rel=1e-4) for name, values in plain.history.items()} == run.history
     assert run.record["data"]["scale"] == "byte"
     assert "scale" not in plain.record["data"]
@@ -162,7 +162,7 @@ def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
     for each, other in zip(loaded.predict(splits[1].images), expected, strict=True):
         assert each.probabilities == pytest.approx(other.probabilities, abs=1e-4)
     np.testing.assert_allclose(
-        gradcam(loaded.model, splits[1].images[:4]), gradcam(twin, splits[1].images[:4]), atol=1e-3
+        gradcam(loaded.model, splits[1].images[:4]), gradcam(training_copy, splits[1].images[:4]), atol=1e-3
     )
     found = cnnzoo.report.write_report(tmp_path / "run", force=True)
     assert not any("Grad-CAM" in sentence for sentence in found.missing)

@@ -6,7 +6,7 @@ import tensorflow as tf
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.training import Recipe, fit
-from cnnzoo.training._training_copy import build_twin, move_weights, pixel_statistics
+from cnnzoo.training._training_copy import build_training_copy, move_weights, pixel_statistics
 
 STATISTICS = (np.array([0.4], np.float32), np.array([0.25], np.float32))
 
@@ -20,17 +20,19 @@ def softmax(logits):
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
 
-def test_a_twin_gives_the_logits_of_the_same_weights(images):
+def test_a_training_copy_gives_the_logits_of_the_same_weights(images):
     model = cnnzoo.models.lenet5()
-    twin = build_twin(model, "float32")
-    assert softmax(twin.predict(images, verbose=0)) == pytest.approx(model.predict(images, verbose=0), abs=1e-6)
+    training_copy = build_training_copy(model, "float32")
+    assert softmax(training_copy.predict(images, verbose=0)) == pytest.approx(
+        model.predict(images, verbose=0), abs=1e-6
+    )
 
 
-def test_a_twin_that_normalizes_sees_normalized_pixels(images):
+def test_a_training_copy_that_normalizes_sees_normalized_pixels(images):
     model = cnnzoo.models.lenet5()
-    twin = build_twin(model, "float32", STATISTICS)
+    training_copy = build_training_copy(model, "float32", STATISTICS)
     expected = model.predict((images - 0.4) / 0.25, verbose=0)
-    assert softmax(twin.predict(images, verbose=0)) == pytest.approx(expected, abs=1e-5)
+    assert softmax(training_copy.predict(images, verbose=0)) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lenet5", "vgg19"])
@@ -40,17 +42,17 @@ def test_normalization_is_folded_into_the_weights(name):
     model = cnnzoo.create_model(name, input_shape=(32, 32, channels))
     images = np.random.default_rng(0).random((4, 32, 32, channels), dtype=np.float32)
     statistics = pixel_statistics(Split(images, np.arange(4)), "unit")
-    twin = build_twin(model, "float32", statistics)
-    trained = softmax(twin.predict(images, verbose=0))
-    move_weights(twin, model)
+    training_copy = build_training_copy(model, "float32", statistics)
+    trained = softmax(training_copy.predict(images, verbose=0))
+    move_weights(training_copy, model)
     assert model.predict(images, verbose=0) == pytest.approx(trained, abs=1e-5)
 
 
 def test_layers_compute_in_the_policy_and_the_last_in_float32():
-    twin = build_twin(cnnzoo.models.lenet5(), "mixed_bfloat16")
-    assert {layer.compute_dtype for layer in twin.layers[1:-1]} == {"bfloat16"}
-    assert twin.layers[-1].compute_dtype == "float32"
-    assert {weight.dtype for weight in twin.weights} == {"float32"}
+    training_copy = build_training_copy(cnnzoo.models.lenet5(), "mixed_bfloat16")
+    assert {layer.compute_dtype for layer in training_copy.layers[1:-1]} == {"bfloat16"}
+    assert training_copy.layers[-1].compute_dtype == "float32"
+    assert {weight.dtype for weight in training_copy.weights} == {"float32"}
 
 
 def test_training_in_bfloat16_leaves_a_network_in_float32(digits):
@@ -83,7 +85,7 @@ def test_images_of_one_colour_divide_by_one():
 def test_a_network_that_begins_otherwise_cannot_normalize():
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2, name="first")])
     with pytest.raises(ValueError, match=r"begins with a Conv2D .* Received .* Flatten"):
-        build_twin(model, "float32", STATISTICS)
+        build_training_copy(model, "float32", STATISTICS)
 
 
 @pytest.mark.parametrize("order", ["channels_last", "channels_first"])
@@ -99,13 +101,13 @@ def test_normalization_is_folded_into_a_convolution_further_in(order, is_nested)
         model = keras.Sequential([keras.Input((8, 8, 3)), model])
     pixels = np.random.default_rng(0).random((4, 8, 8, 3), dtype=np.float32)
     mean, deviation = pixel_statistics(Split(pixels, np.arange(4)), "unit")
-    twin = build_twin(model, "float32", (mean, deviation))
+    training_copy = build_training_copy(model, "float32", (mean, deviation))
     try:
         expected = model.predict((pixels - mean) / deviation, verbose=0)
     except tf.errors.UnimplementedError:
         pytest.skip("TensorFlow takes the channels last alone, without oneDNN")
-    np.testing.assert_allclose(twin.predict(pixels, verbose=0), expected, atol=1e-5)
-    move_weights(twin, model)
+    np.testing.assert_allclose(training_copy.predict(pixels, verbose=0), expected, atol=1e-5)
+    move_weights(training_copy, model)
     np.testing.assert_allclose(model.predict(pixels, verbose=0), expected, atol=1e-5)
 
 
@@ -124,7 +126,7 @@ def test_a_subclassed_model_is_refused():
     model = Mine()
     model.build((None, 4))
     with pytest.raises(ValueError, match=r"a subclassed one does not say .* Received: Mine 'mine'"):
-        build_twin(model, "float32")
+        build_training_copy(model, "float32")
 
 
 def test_normalisation_of_the_networks_own_is_taken_over():
@@ -133,4 +135,4 @@ def test_normalisation_of_the_networks_own_is_taken_over():
     layer.adapt(np.random.default_rng(0).normal(3, 5, (100, 8, 8, 3)))
     model = keras.Sequential([keras.Input((8, 8, 3)), layer, keras.layers.Flatten(), keras.layers.Dense(2)])
     images = np.random.default_rng(1).random((4, 8, 8, 3), dtype=np.float32)
-    np.testing.assert_allclose(build_twin(model, "float32")(images), model(images), rtol=1e-5)
+    np.testing.assert_allclose(build_training_copy(model, "float32")(images), model(images), rtol=1e-5)
