@@ -102,17 +102,17 @@ def train(
     if distributed and (addresses or ADDRESSES in os.environ):
         _choose_jax()
     with quiet_start():
-        from cnnzoo.training import join_team
+        from cnnzoo.training import Team, TensorBoard, join_team
         from cnnzoo.training import resume as resume_training
         from cnnzoo.training import train as train_network
 
-    team = join_team(addresses, processes, process_id) if distributed else None
-    with stoppable():
+    callbacks = [TensorBoard()] if tensorboard else []
+    with join_team(addresses, processes, process_id) if distributed else Team() as team, stoppable():
         if resume is not None:
-            run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
+            run = resume_training(resume, callbacks=callbacks, **given)
         else:
-            run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
-    if team is None or team.leads:
+            run = train_network(given.pop("name"), callbacks=callbacks, **given)
+    if team.leads:
         if report and run.path:
             from cnnzoo.report import write_report
 

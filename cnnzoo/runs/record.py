@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnzoo._keras.scale import Scale
-from cnnzoo.data.catalog import DataSource
+from cnnzoo.data.source import DataSource
 from cnnzoo.recipes.recipe import Recipe
 
 FORMAT = 1

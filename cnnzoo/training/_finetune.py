@@ -25,7 +25,7 @@ from cnnzoo.pretrained.transfer import DROPOUT_RATE, DROPPED, TOP, add_top, clas
 from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
 from cnnzoo.recipes.recipe import Recipe
 from cnnzoo.runs.command import command_words
-from cnnzoo.runs.description import describe
+from cnnzoo.runs.description import describe, describe_data
 from cnnzoo.runs.folder import History, RunFolder, new_run_folder
 from cnnzoo.runs.record import Finetuning, Metrics, Record
 from cnnzoo.runs.run import Run, write_run
@@ -183,9 +183,8 @@ def _train_top(
     outputs = add_top(keras.layers.Flatten()(inputs), top.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
     head.get_layer(TOP).set_weights(top.get_weights())
-    run = fit(
-        head, train, test, recipe=recipe, class_names=dataset.class_names, seed=seed, progress=progress, scale="raw"
-    )
+    of_head = Dataset(train, test, dataset.class_names)
+    run = fit(head, of_head, recipe=recipe, seed=seed, progress=progress, scale="raw")
     top.set_weights(head.get_layer(TOP).get_weights())
     return run
 
@@ -196,15 +195,7 @@ def _features_of(features: keras.Model, split: Split, size: tuple[int, int]) -> 
 
 
 def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, int], seed: int, progress: bool) -> Run:
-    return fit(
-        model,
-        *dataset,
-        recipe=recipe,
-        image_size=size,
-        class_names=dataset.class_names,
-        seed=seed,
-        progress=progress,
-    )
+    return fit(model, replace(dataset, image_size=size), recipe=recipe, seed=seed, progress=progress)
 
 
 def _record(
@@ -213,24 +204,11 @@ def _record(
     """Return the record of a run of one or two parts, all but its metrics: of the whole network, else of the last."""
     train, test = (Split(split.images, class_numbers(split.labels)) for split in dataset)
     last = parts[-1].record
-    record = describe(
-        model,
-        train,
-        test,
-        test,
-        source=source,
-        class_names=dataset.class_names,
-        image_size=size,
-        recipe=last.recipe,
-        seed=seed,
-        processes=1,
-        devices=1,
-        begun_by="finetune",
-        scale="unit",
-    )
+    data = describe_data(replace(dataset, train=train, test=test, image_size=size, source=source), test, "unit")
     # With patience, a part of the training images chooses the epoch
-    data = replace(record.data, train_size=last.data.train_size, validation_size=last.data.validation_size)
-    return replace(record, data=data, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
+    data = replace(data, train_size=last.data.train_size, validation_size=last.data.validation_size)
+    record = describe(model, data, recipe=last.recipe, seed=seed, begun_by="finetune")
+    return replace(record, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
 
 
 def _command(

@@ -160,8 +160,9 @@ def test_a_run_begun_before_formats_ends_as_it_would_have_then(digits, tmp_path,
     """Stopped after the fourth step of the second epoch; ``finished`` is the same run, never stopped."""
     out = Path(shutil.copytree(FORMAT_0 / "unfinished", tmp_path / "run"))
     recipe = Recipe(epochs=3, batch_size=20, learning_rate=0.01, augment="shift", precision="float32", patience=3)
-    small = [subset(split, size) for split, size in zip(digits, (200, 100), strict=True)]
-    resumed = fit(network(), *small, recipe=recipe, data="digits", out=out, resume=True, progress=False)
+    train_split, test_split = (subset(split, size) for split, size in zip(digits, (200, 100), strict=True))
+    small = replace(cnnzoo.data.load_dataset("digits"), train=train_split, test=test_split)
+    resumed = fit(network(), small, recipe=recipe, out=out, resume=True, progress=False)
     then = load_run(FORMAT_0 / "finished")
     # Bit for bit on the processor that computed it; others add up in another order
     tolerance = 0 if resumed.record.machine.processor == then.record.machine.processor else 1e-4
