@@ -61,7 +61,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     assert "epoch 1/1   training: loss" in finished.stdout
-    assert "of 1,000 test images are right" in finished.stdout
+    assert re.search(r"lenet5: test accuracy [\d.]+% \([\d,]+/1,000\), loss", finished.stdout)
     assert "run folder: runs/lenet5\n" in finished.stdout
     assert (tmp_path / "runs" / "lenet5" / "model.keras").is_file()
 
@@ -69,7 +69,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
 def test_evaluate_repeats_the_accuracy(run):
     finished = cnnzoo_command("evaluate", run.path)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert finished.stdout.startswith(f"{run.metrics['test_accuracy']:.2%} of 1,000 images are right")
+    assert finished.stdout.startswith(f"accuracy {run.metrics['test_accuracy']:.2%} (")
 
 
 def test_evaluate_lists_the_classes(command, run):
@@ -77,7 +77,7 @@ def test_evaluate_lists_the_classes(command, run):
     evaluation = run.evaluate()
     low, high = evaluation.accuracy_interval()
     assert f"95% interval {low:.2%} to {high:.2%}" in printed
-    assert f"{evaluation.top_k_accuracy(5):.2%} have their class among the 5 most probable" in printed
+    assert f"top-5 accuracy {evaluation.top_k_accuracy(5):.2%}" in printed
     three = evaluation.by_class()[3]
     assert f"3 100 {three.precision:.2%} {three.recall:.2%} {three.f1:.2%} #" in " ".join(printed.split())
 
@@ -450,7 +450,7 @@ def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     words = ("--weights", "vgg16.weights.h5", "--image-size", 32, "--epochs", 20, "--out", "run")
     finished = command("finetune", "vgg16", "photos", *words)
     assert finished.returncode == 0, finished.stderr
-    assert "100.00% of 4 test images are right" in finished.stdout
+    assert "test accuracy 100.00% (4/4)" in finished.stdout
     finished = command("predict", "run", "photos/light/0.png")
     assert finished.stdout.startswith("photos/light/0.png: light\n")
     finished = command("embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz")

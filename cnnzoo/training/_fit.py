@@ -323,7 +323,7 @@ def _headline(
     if team.devices > 1:
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
     if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
-        lines.append("training will be slower: import cnnzoo before TensorFlow")
+        lines.append("Training will be slower: import cnnzoo before TensorFlow")
     if folder:
         lines.append(f"run folder: {printable(str(folder.path))}")
     if checkpointing.position != Position():

@@ -143,7 +143,7 @@ def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
 def test_it_says_when_tensorflow_could_be_faster(small, capsys, monkeypatch):
     monkeypatch.setattr(cnnzoo, "TENSORFLOW_CAME_FIRST", True)
     fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
-    said = "training will be slower: import cnnzoo before TensorFlow" in capsys.readouterr().out
+    said = "Training will be slower: import cnnzoo before TensorFlow" in capsys.readouterr().out
     assert said == runs_on_tensorflow_cpu()
 
 
