@@ -126,6 +126,29 @@ def test_a_damaged_entry_is_named(run, tmp_path, path, value, told):
         read_record(tmp_path / "run.json")
 
 
+def entries(plain, *above):
+    """Every place within a record, as the keys that lead there."""
+    for key in plain if isinstance(plain, dict) else range(len(plain)) if isinstance(plain, list) else ():
+        yield (*above, key)
+        yield from entries(plain[key], *above, key)
+
+
+@pytest.mark.parametrize("value", [None, True, 3, -1.5, "x", [], [3], {}, {"x": 3}], ids=str)
+@pytest.mark.parametrize("name", ["finetuned.json", "resumed.json"])
+def test_whatever_stands_in_a_record_it_is_read_or_refused(name, value):
+    refused = 0
+    for *above, key in entries(written(FORMAT_0 / name)):
+        plain = part = written(FORMAT_0 / name)
+        for step in above:
+            part = part[step]
+        part[key] = value
+        try:
+            Record.from_json(plain)
+        except ValueError:
+            refused += 1
+    assert refused > 20
+
+
 def test_numbers_that_are_none_become_null(run, tmp_path):
     record = replace(run.record, metrics=replace(run.record.metrics, test_loss=float("nan")))
     write_record(tmp_path / "run.json", record)
