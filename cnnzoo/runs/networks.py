@@ -7,8 +7,8 @@ import keras
 from cnnzoo._keras.saved import read_model
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.catalog import create_model, list_models, model_card
-from cnnzoo.pretrained.catalog import list_pretrained
 from cnnzoo.pretrained.builders import load
+from cnnzoo.pretrained.catalog import list_pretrained
 from cnnzoo.runs.run import load_run
 
 SAVED_MODEL = "saved_model.pb"

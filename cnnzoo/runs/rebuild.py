@@ -12,11 +12,12 @@ from cnnzoo._keras.saved import read_description, read_model
 from cnnzoo.models.catalog import MODEL_CARDS, create_model
 from cnnzoo.models.weights import load_local_weights
 from cnnzoo.pretrained.transfer import classifier
+from cnnzoo.runs.record import Record
 
 OF_TRAINING = ("name", "trainable", "seed")  # options of a layer that are without effect on what it computes
 
 
-def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
+def read_network(path: Path, record: Record | None) -> keras.Model:
     """Read the network of a run: as Keras reads it, else built as the record of the run names it.
 
     Releases of Keras write options into a ``.keras`` file that others do not know.
@@ -42,17 +43,17 @@ def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
         return model
 
 
-def _rebuilt(path: Path, record: dict[str, Any] | None) -> keras.Model:
+def _rebuilt(path: Path, record: Record | None) -> keras.Model:
     if record is None:
         raise ValueError("there is none.")
-    named, finetuned = record["model"], record.get("finetuned")
-    options = {"input_shape": tuple(named["input_shape"]), "num_classes": named["num_classes"]}
-    if finetuned is not None and finetuned["backbone"] is not None:
-        model = classifier(finetuned["backbone"], weights=None, dropout_rate=finetuned["dropout_rate"], **options)
-    elif finetuned is None and named["name"] in MODEL_CARDS:
-        model = create_model(named["name"], kernel_initializer="zeros", **options)
+    named, finetuned = record.model, record.finetuned
+    options: dict[str, Any] = {"input_shape": named.input_shape, "num_classes": named.num_classes}
+    if finetuned is not None and finetuned.backbone is not None:
+        model = classifier(finetuned.backbone, weights=None, dropout_rate=finetuned.dropout_rate, **options)
+    elif finetuned is None and named.name in MODEL_CARDS:
+        model = create_model(named.name, kernel_initializer="zeros", **options)
     else:
-        raise ValueError(f"'{named['name']}' is none of the networks of cnnzoo.")
+        raise ValueError(f"'{named.name}' is none of the networks of cnnzoo.")
     load_local_weights(model, path)
     return model
 

@@ -13,7 +13,7 @@ from cnnzoo._keras.scale import Scale
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import check_number, check_seed
 from cnnzoo.data.augment import check_augment
-from cnnzoo.data.catalog import DataSource, find_source, load_dataset
+from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Dataset, Split
@@ -24,8 +24,10 @@ from cnnzoo.pretrained.embeddings import embed
 from cnnzoo.pretrained.transfer import DROPOUT_RATE, DROPPED, TOP, add_top, classifier, find_layer, unfreeze
 from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
 from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.runs.command import command_words
+from cnnzoo.runs.description import describe
 from cnnzoo.runs.folder import History, RunFolder, new_run_folder
-from cnnzoo.runs.record import describe
+from cnnzoo.runs.record import Finetuning, Metrics, Record
 from cnnzoo.runs.run import Run, write_run
 from cnnzoo.training._fit import fit
 from cnnzoo.training._progress import print_notes
@@ -97,6 +99,17 @@ def finetune(
         seed=seed,
         skip_broken=skip_broken,
     )
+    command = None
+    if isinstance(backbone, str) and dropout_rate == DROPOUT_RATE and (image_size is None or size[0] == size[1]):
+        command = _command(
+            source,
+            name,
+            weights,
+            (recipe, unfrozen_recipe),
+            image_size=image_size and size[0],
+            augment=augment if augment is None else check_augment(augment),
+            unfreeze=unfreeze_from,
+        )
     recipe, unfrozen_recipe = (
         each if augment is None else replace(each, augment=check_augment(augment)) for each in (recipe, unfrozen_recipe)
     )
@@ -123,19 +136,18 @@ def finetune(
             unfreeze(model, unfreeze_from)
             parts.append(_fit(model, dataset, unfrozen_recipe, size, seed, progress))
         record = _record(model, dataset, parts, source=source, size=size, seed=seed)
-        record["finetuned"] = {
-            "weights": None if weights is None or not isinstance(backbone, str) else os.fspath(weights),
-            "unfrozen_from": unfreeze_from,
-            "backbone": name if isinstance(backbone, str) else None,
-            "dropout_rate": dropout_rate,
-            "recipes": [part.record["recipe"] for part in parts],
-        }
+        finetuned = Finetuning(
+            backbone=name if isinstance(backbone, str) else None,
+            weights=None if weights is None or not isinstance(backbone, str) else os.fspath(weights),
+            unfrozen_from=unfreeze_from,
+            dropout_rate=dropout_rate,
+            recipes=tuple(part.record.recipe for part in parts),
+            network=name,
+        )
         evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size)
-        record["metrics"] = {
-            "test_accuracy": evaluation.accuracy,
-            "test_loss": evaluation.loss,
-            "train_seconds": round(sum(part.metrics["train_seconds"] for part in parts), 2),
-        }
+        seconds = round(sum(part.metrics["train_seconds"] for part in parts), 2)
+        metrics = Metrics(evaluation.accuracy, evaluation.loss, seconds)
+        record = replace(record, finetuned=finetuned, command=command, metrics=metrics)
         run = Run(model, _joined([part.history for part in parts]), record, folder.path)
         write_run(folder, run, evaluation, dataset.test.images)
     compile_classifier(model)
@@ -197,7 +209,7 @@ def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, 
 
 def _record(
     model: keras.Model, dataset: Dataset, parts: list[Run], *, source: DataSource, size: tuple[int, int], seed: int
-) -> dict[str, Any]:
+) -> Record:
     """Return the record of a run of one or two parts, all but its metrics: of the whole network, else of the last."""
     train, test = (Split(split.images, class_numbers(split.labels)) for split in dataset)
     last = parts[-1].record
@@ -209,16 +221,43 @@ def _record(
         source=source,
         class_names=dataset.class_names,
         image_size=size,
-        recipe=Recipe(**{**last["recipe"], "initializer": "he_normal"}),
+        recipe=last.recipe,
         seed=seed,
         processes=1,
         devices=1,
         begun_by="finetune",
         scale="unit",
     )
-    for size_of in ("train_size", "validation_size"):  # with patience, a part of the former chooses the epoch
-        record["data"][size_of] = last["data"][size_of]
-    return {**record, "stopped": last["stopped"], "weights_of_epoch": last["weights_of_epoch"]}
+    # With patience, a part of the training images chooses the epoch
+    data = replace(record.data, train_size=last.data.train_size, validation_size=last.data.validation_size)
+    return replace(record, data=data, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
+
+
+def _command(
+    source: DataSource,
+    name: str,
+    weights: str | os.PathLike[str] | None,
+    recipes: tuple[Recipe, Recipe],
+    **options: Any,
+) -> tuple[str, ...] | None:
+    """Return the words of the command line that begin the run; None where a recipe is not one that it makes."""
+    for recipe, default, prefix in zip(recipes, (HEAD, UNFROZEN), ("", "unfrozen_"), strict=True):
+        if recipe != replace(default, epochs=recipe.epochs, learning_rate=recipe.learning_rate):
+            return None
+        for field in ("epochs", "learning_rate"):
+            value = getattr(recipe, field)
+            options[f"{prefix}{field}"] = None if value == getattr(default, field) else value
+    return command_words(
+        "finetune",
+        name,
+        str(source.path) if source.name == FOLDER else source.name,
+        data_path=None if source.name == FOLDER else source.path,
+        weights="none" if weights is None else os.fspath(weights),
+        fraction=None if source.fraction == 1 else source.fraction,
+        skip_broken=source.skip_broken or None,
+        seed=source.seed,
+        **options,
+    )
 
 
 def _joined(histories: list[History]) -> History:
