@@ -7,8 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from cnnzoo.data.catalog import FOLDER
-from cnnzoo.pretrained.transfer import DROPOUT_RATE
-from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
+from cnnzoo.recipes.finetuning import DROPOUT_RATE, HEAD, UNFROZEN
 from cnnzoo.runs.folder import recipe_from
 from cnnzoo.recipes.recipe import Recipe, as_flag
 from cnnzoo.recipes.cards import RECIPE_CARDS, recipe_card

@@ -18,10 +18,9 @@ from filelock import FileLock, Timeout
 
 from cnnzoo.data.catalog import DataSource
 from cnnzoo._support.files import write_whole
+from cnnzoo.models.published import MODEL as MODEL
 from cnnzoo.recipes.recipe import Recipe
 
-MODEL = "model.keras"
-WEIGHTS = "model.weights.h5"  # in its place in a run that ships: they do not depend on the release of Keras
 HISTORY = "history.csv"
 RECORD = "run.json"
 CURVES = "curves.png"
