@@ -49,3 +49,22 @@ def preprocessed_grey(images: keras.KerasTensor) -> keras.KerasTensor:
     to_bytes, name = SCALES["unit"]
     mean = sum(CAFFE_MEAN) / len(CAFFE_MEAN)
     return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=name)(images)
+
+
+def with_channels(model: keras.Model, channels: int) -> keras.Model:
+    """Return ``model`` for images of so many channels: grey ones are repeated, colours become grey.
+
+    Raises:
+        ValueError: Other numbers of channels than 1 and 3 differ.
+    """
+    *size, own = model.inputs[0].shape[1:]
+    if own == channels:
+        return model
+    if {own, channels} != {1, 3}:
+        raise ValueError(f"'{model.name}' takes images of {own} channels. Received images of {channels}.")
+    images = keras.Input((*size, channels), name="input")
+    if channels == 1:
+        outputs = model(keras.ops.repeat(images, 3, axis=-1))
+    else:
+        outputs = model(keras.ops.image.rgb_to_grayscale(images, data_format="channels_last"))
+    return keras.Model(images, outputs, name=model.name)

@@ -7,8 +7,7 @@ import os
 
 import keras
 
-from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._support.arguments import check_integer, check_number
+from cnnzoo._support.arguments import check_number
 from cnnzoo.models.building import (
     InputShape,
     chain,
@@ -16,7 +15,8 @@ from cnnzoo.models.building import (
     dense,
     initializer_for_one_layer,
 )
-from cnnzoo.models.weights import load_local_weights
+from cnnzoo.models.catalog import MODEL_CARDS
+from cnnzoo.models.weights import classes_for, load_weights
 
 INPUT_SHAPE = (224, 224, 3)  # Section 2
 DROPOUT_RATE = 0.5  # Section 4.2
@@ -25,7 +25,7 @@ SMALLEST_SIZE = 163  # leaves one pixel after the last pooling
 
 def alexnet(
     *,
-    num_classes: int = 10,
+    num_classes: int | None = None,
     input_shape: InputShape = INPUT_SHAPE,
     dropout_rate: float = DROPOUT_RATE,
     kernel_initializer: str | keras.initializers.Initializer = "he_normal",
@@ -50,7 +50,8 @@ def alexnet(
     - 10 classes by default, where the paper has 1,000
 
     Args:
-        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
+        num_classes: Number of classes, at least 1; None takes as many as ``weights`` have, else 10. Unused when
+            ``include_top=False``.
         input_shape: Height, width and channels of an image, in pixels; height and width at least 163, or None when
             ``include_top=False``.
         dropout_rate: Fraction of the inputs that the dropout after each hidden dense layer drops, in [0, 1).
@@ -75,7 +76,7 @@ def alexnet(
     >>> alexnet(kernel_initializer="zeros").count_params()
     24767882
     """
-    num_classes = check_integer("num_classes", num_classes, least=1)
+    num_classes = classes_for(MODEL_CARDS["alexnet"], num_classes, weights)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
 
@@ -83,9 +84,7 @@ def alexnet(
     if include_top:
         layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
-    load_local_weights(model, weights)
-    if include_top and weights is not None:
-        compile_classifier(model)
+    load_weights(model, MODEL_CARDS["alexnet"], weights)
     return model
 
 

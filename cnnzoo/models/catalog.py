@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._support.lookup import look_up
+from cnnzoo.models.published import KerasBackbone, PublishedWeights, ShippedRun
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +34,8 @@ class ModelCard:
         macs: Multiply-accumulates of one default image.
         deviations: Where the network differs from the paper.
         datasets: The data sets that the paper reports on.
+        weights: Its trained weights, by the names that its builder's ``weights`` takes, and where they are from.
+        head: The layer that gives the classes.
     """
 
     name: str
@@ -48,6 +51,8 @@ class ModelCard:
     macs: int
     deviations: tuple[str, ...]
     datasets: tuple[str, ...]
+    weights: Mapping[str, PublishedWeights] = field(default_factory=dict, hash=False)
+    head: str = "predictions"
 
 
 _CARDS = (
@@ -94,6 +99,8 @@ _CARDS = (
             "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
         ),
         datasets=("MNIST",),
+        weights={"mnist": ShippedRun("lenet5_mnist")},
+        head="output",
     ),
     ModelCard(
         name="vgg19",
@@ -113,10 +120,9 @@ _CARDS = (
             "10 classes by default, where the paper has 1,000",
         ),
         datasets=("ILSVRC-2012", "ILSVRC-2014", "PASCAL VOC 2007", "PASCAL VOC 2012", "Caltech-101", "Caltech-256"),
+        weights={"imagenet": KerasBackbone("VGG19")},
     ),
 )
-
-TRAINED = Path(__file__).with_name("trained")
 
 MODEL_CARDS = {card.name: card for card in _CARDS}
 
@@ -164,7 +170,8 @@ def list_weights(name: str) -> list[str]:
 
 
 def _trained(name: str) -> dict[str, Path]:
-    return {path.name.partition("_")[2]: path for path in TRAINED.glob(f"{model_card(name).name}_*")}
+    weights = model_card(name).weights.items()
+    return {word: source.path for word, source in weights if isinstance(source, ShippedRun)}
 
 
 def trained_folder(name: str, weights: str) -> Path:
@@ -177,16 +184,6 @@ def trained_folder(name: str, weights: str) -> Path:
     'lenet5_mnist'
     """
     return look_up(_trained(name), weights, f"trained {name} called")
-
-
-def shipped_weights(name: str, weights: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
-    """Return the file of the weights that ship under that name for a network; anything else as it is.
-
-    Raises:
-        ValueError: It is a plain word, but neither such a name nor a file.
-    """
-    is_word = isinstance(weights, str) and weights.isidentifier() and not Path(weights).exists()
-    return trained_folder(name, str(weights)) / "model.weights.h5" if is_word else weights
 
 
 def create_model(name: str, **options: Any) -> keras.Model:

@@ -7,8 +7,6 @@ import os
 
 import keras
 
-from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._support.arguments import check_integer
 from cnnzoo.models.building import (
     InputShape,
     chain,
@@ -16,8 +14,8 @@ from cnnzoo.models.building import (
     dense,
     initializer_for_one_layer,
 )
-from cnnzoo.models.catalog import shipped_weights
-from cnnzoo.models.weights import load_local_weights
+from cnnzoo.models.catalog import MODEL_CARDS
+from cnnzoo.models.weights import classes_for, load_weights
 
 INPUT_SHAPE = (32, 32, 1)  # Figure 2: 28 x 28 digits in a 32 x 32 field
 SMALLEST_SIZE = 32  # leaves the 5 x 5 pixels that C5 covers
@@ -25,7 +23,7 @@ SMALLEST_SIZE = 32  # leaves the 5 x 5 pixels that C5 covers
 
 def lenet5(
     *,
-    num_classes: int = 10,
+    num_classes: int | None = None,
     input_shape: InputShape = INPUT_SHAPE,
     kernel_initializer: str | keras.initializers.Initializer = "he_normal",
     classifier_activation: str | None = "softmax",
@@ -47,7 +45,8 @@ def lenet5(
     - He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero
 
     Args:
-        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
+        num_classes: Number of classes, at least 1; None takes as many as ``weights`` have, else 10. Unused when
+            ``include_top=False``.
         input_shape: Height, width and channels of an image, in pixels; height and width at least 32, or None when
             ``include_top=False``.
         kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
@@ -72,16 +71,14 @@ def lenet5(
     >>> lenet5().count_params()
     61706
     """
-    num_classes = check_integer("num_classes", num_classes, least=1)
+    num_classes = classes_for(MODEL_CARDS["lenet5"], num_classes, weights)
     input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
 
     layers = _convolutions(kernel_initializer)
     if include_top:
         layers += _classifier(num_classes, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
-    load_local_weights(model, shipped_weights("lenet5", weights))
-    if include_top and weights is not None:
-        compile_classifier(model)
+    load_weights(model, MODEL_CARDS["lenet5"], weights)
     return model
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import keras
 
 from cnnzoo._keras.preprocessing import preprocessed, preprocessed_grey
-from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._support.arguments import check_integer, check_number
+from cnnzoo._support.arguments import check_number
 from cnnzoo.models.building import (
     InputShape,
     chain,
@@ -20,7 +19,9 @@ from cnnzoo.models.building import (
     dense,
     initializer_for_one_layer,
 )
-from cnnzoo.models.weights import IMAGENET, copy_by_name, file_fits, load_local_weights, published
+from cnnzoo.models.catalog import MODEL_CARDS
+from cnnzoo.models.keras_applications import IMAGENET
+from cnnzoo.models.weights import classes_for, load_weights
 
 INPUT_SHAPE = (224, 224, 3)  # Section 2.1
 DROPOUT_RATE = 0.5  # Section 3.1
@@ -33,7 +34,7 @@ BLOCKS_E = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 
 def vgg19(
     *,
-    num_classes: int = 10,
+    num_classes: int | None = None,
     input_shape: InputShape = INPUT_SHAPE,
     dropout_rate: float = DROPOUT_RATE,
     weight_decay: float = WEIGHT_DECAY,
@@ -56,7 +57,8 @@ def vgg19(
     - 10 classes by default, where the paper has 1,000
 
     Args:
-        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
+        num_classes: Number of classes, at least 1; None takes as many as ``weights`` have, else 10. Unused when
+            ``include_top=False``.
         input_shape: Height, width and channels of an image, in pixels; height and width at least 32, or None when
             ``include_top=False``.
         dropout_rate: Fraction of the inputs that the dropout after each hidden dense layer drops, in [0, 1).
@@ -92,7 +94,7 @@ def vgg19(
     >>> vgg19(include_top=False, kernel_initializer="zeros").count_params()
     20024384
     """
-    num_classes = check_integer("num_classes", num_classes, least=1)
+    num_classes = classes_for(MODEL_CARDS["vgg19"], num_classes, weights)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     weight_decay = check_number("weight_decay", weight_decay, "[0, inf)")
     input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
@@ -108,30 +110,12 @@ def vgg19(
     if include_top:
         layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
     model = chain(input_shape, layers, name)
-    if weights is not None:
-        _load(model, weights)
-    if include_top and weights is not None:
-        compile_classifier(model)
+    load_weights(model, MODEL_CARDS["vgg19"], weights)
     return model
 
 
 def _preprocessing(input_shape: InputShape) -> Callable[[Any], Any]:
     return preprocessed_grey if input_shape[2] == 1 else partial(preprocessed, mode="caffe", scale="unit")
-
-
-def _load(model: keras.Model, weights: str | os.PathLike[str]) -> None:
-    """Fill ``model`` from ImageNet's convolutions or from a file, of the network or of its convolutions."""
-    size = (*model.input_shape[1:3], 3)
-    if weights == IMAGENET:
-        copy_by_name(published(keras.applications.VGG19, include_top=False, input_shape=size), model)
-        return
-    convolutions = keras.Model(model.inputs[0], model.get_layer("block5_pool").output, name=model.name)
-    of_rgb = chain(size, _convolutions(0, "zeros"), model.name) if model.input_shape[3] == 1 else None
-    if of_rgb is not None and file_fits(of_rgb, weights):
-        load_local_weights(of_rgb, weights)
-        copy_by_name(of_rgb, model)
-    else:
-        load_local_weights(model, weights, backbone=convolutions)
 
 
 def _convolutions(weight_decay: float, kernel_initializer: str | keras.initializers.Initializer) -> list[keras.Layer]:
