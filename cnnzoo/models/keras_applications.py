@@ -12,9 +12,8 @@ from cnnzoo._keras.cache import explain_download_failure
 from cnnzoo._keras.preprocessing import RAW, preprocessed
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import Scale, note_scale
-from cnnzoo.models.building import InputShape
-
-IMAGENET = "imagenet"
+from cnnzoo.models.cards import InputShape
+from cnnzoo.models.published import IMAGENET as IMAGENET
 
 
 def published(build: Callable[..., keras.Model], **options: Any) -> keras.Model:

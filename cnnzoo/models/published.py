@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+IMAGENET = "imagenet"  # the name of all weights that were trained on it
+
 TRAINED = Path(__file__).with_name("trained")
 
 MODEL = "model.keras"  # the network in a run folder

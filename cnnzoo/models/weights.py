@@ -17,15 +17,14 @@ import numpy as np
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
+from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.weight_files import Shapes, StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.lookup import look_up
-from cnnzoo.models.building import flat_layers
+from cnnzoo.models.cards import CLASSES
 from cnnzoo.models.keras_applications import published
 from cnnzoo.models.published import KerasBackbone, PublishedWeights, TrainedNetwork, network_file
-
-CLASSES = 10  # of a network for which neither the user nor the weights tell
 
 WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
 

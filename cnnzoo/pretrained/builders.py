@@ -8,7 +8,8 @@ import keras
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.arguments import check_integer
-from cnnzoo.models.building import InputShape, check_input_shape
+from cnnzoo.models.building import check_input_shape
+from cnnzoo.models.cards import InputShape
 from cnnzoo.models.keras_applications import IMAGENET, build_application
 from cnnzoo.models.weights import load_file
 from cnnzoo.pretrained.catalog import pretrained_card
@@ -71,7 +72,7 @@ def load(
     card = pretrained_card(network)
     own_shape = (card.input_size, card.input_size, 3)
     num_classes = check_integer("num_classes", num_classes, least=1)
-    shape = check_input_shape(input_shape or own_shape, smallest=card.family.smallest_size, include_top=include_top)
+    shape = check_input_shape(input_shape or own_shape, smallest=card.family.smallest_size, is_fixed=include_top)
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
     if scale != "byte" and not preprocess:

@@ -14,7 +14,7 @@ from cnnzoo._keras.heads import with_new_head
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._support.arguments import check_integer, check_number, check_strings
 from cnnzoo._support.lookup import look_up
-from cnnzoo.models.building import InputShape
+from cnnzoo.models.cards import InputShape
 from cnnzoo.pretrained.networks import DEFAULT, Network, network_name, open_backbone
 from cnnzoo.recipes.finetuning import DROPOUT_RATE
 
