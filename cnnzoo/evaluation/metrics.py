@@ -13,9 +13,7 @@ from cnnzoo._support.wording import pluralize
 
 TOP = 5  # most probable classes among which the true one is customarily looked for
 
-# Loaded on first use: they take seconds, and a training needs neither
-scipy = lazy_loader.load("scipy")
-sklearn = lazy_loader.load("sklearn")
+scipy = lazy_loader.load("scipy")  # on first use: it takes a second, and training does not need it
 
 
 def bootstrap_interval(right: int, images: int, level: float = 0.95) -> tuple[float, float]:
@@ -169,13 +167,17 @@ class Evaluation:
 
     def by_class(self) -> list[ClassMetrics]:
         """Return how each class fares, in the order of their numbers."""
-        numbers = range(len(self.class_names))
-        columns = sklearn.metrics.precision_recall_fscore_support(
-            self.labels, self.predictions, labels=numbers, zero_division=np.nan
-        )
+        counts = self.confusion
+        columns = zip(self.class_names, counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0), strict=True)
         return [
-            ClassMetrics(name, int(images), *(None if np.isnan(share) else float(share) for share in shares))
-            for name, *shares, images in zip(self.class_names, *columns, strict=True)
+            ClassMetrics(
+                name=name,
+                images=int(images),
+                precision=_fraction(right, predicted),
+                recall=_fraction(right, images),
+                f1=_fraction(2 * right, images + predicted),
+            )
+            for name, right, images, predicted in columns
         ]
 
     def calibration(self, bins: int = 15) -> Calibration:
@@ -218,6 +220,10 @@ class Evaluation:
         """Return positions worth a look: the first image of each class, at most ten, then the surest mistakes."""
         _, firsts = np.unique(self.labels, return_index=True)
         return np.concatenate([firsts[:10], self.surest_mistakes(mistakes)])
+
+
+def _fraction(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None
 
 
 @dataclass(frozen=True)

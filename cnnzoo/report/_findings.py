@@ -13,11 +13,12 @@ import keras
 from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
+from cnnzoo.models.published import network_file
 from cnnzoo.plots import CURVES
 from cnnzoo.runs.folder import HISTORY, MODEL, RECORD, History, read_history, read_record
 from cnnzoo.runs.rebuild import read_network
 from cnnzoo.runs.record import Record
-from cnnzoo.runs.run import Run, find_network, find_run
+from cnnzoo.runs.run import Run, find_run
 
 Read = TypeVar("Read")
 
@@ -101,7 +102,7 @@ def find(
         ValueError: The data that are named do not fit the network.
     """
     found = Findings(find_run(path))
-    network = find_network(found.path)
+    network = network_file(found.path)
     if not any((found.path / name).is_file() for name in (RECORD, HISTORY, network.name)):
         raise FileNotFoundError(
             f"'{found.path}' is not a run folder: it has none of {RECORD}, {HISTORY} and {MODEL}. "

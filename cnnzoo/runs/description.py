@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 import platform
 from dataclasses import replace
@@ -16,12 +15,12 @@ import keras
 from cnnzoo._keras.copying import layer_config
 from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.hardware import choose_precision
+from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._keras.scale import Scale
 from cnnzoo.data.catalog import FOLDER
 from cnnzoo.data.folder import names_and_sizes
 from cnnzoo.data.source import DataSource
 from cnnzoo.data.split import Dataset, Split
-from cnnzoo.models.building import flat_layers
 from cnnzoo.recipes.recipe import Recipe
 from cnnzoo.runs.record import Computation, DataRecord, Machine, ModelRecord, Record
 
@@ -80,22 +79,15 @@ def describe_data(dataset: Dataset, validation: Split, scale: Scale) -> DataReco
 
 
 def _describe_model(model: keras.Model) -> ModelRecord:
-    buffers = sum(math.prod(weight.shape) for layer in flat_layers(model) for weight in _buffers(layer))
+    counts = count_parameters(model)
     return ModelRecord(
         name=model.name,
-        params=model.count_params() - buffers,
-        buffers=buffers,
+        params=counts.params,
+        buffers=counts.buffers,
         input_shape=tuple(model.input_shape[1:]),
         num_classes=count_classes(model),
         layers=_digest(_layers(model)),
     )
-
-
-def _buffers(layer: keras.Layer) -> list[Any]:
-    """Return the weights of a layer that are no parameters: they are not trained, be the layer frozen or not."""
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return [layer.moving_mean, layer.moving_variance]
-    return list(layer.non_trainable_weights) if layer.trainable else []
 
 
 def _files(source: DataSource | None, *splits: Split) -> str | None:

@@ -16,10 +16,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnzoo._support.files import write_whole
+from cnnzoo.models.published import MODEL as MODEL
 from cnnzoo.runs.record import NewerFormatError, Record
 
-MODEL = "model.keras"
-WEIGHTS = "model.weights.h5"  # in its place in a run that ships: they do not depend on the release of Keras
 HISTORY = "history.csv"
 RECORD = "run.json"
 CURVES = "curves.png"

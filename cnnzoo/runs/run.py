@@ -23,6 +23,7 @@ from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
+from cnnzoo.models.published import network_file
 from cnnzoo.runs.folder import (
     CONFUSION,
     CURVES,
@@ -31,7 +32,6 @@ from cnnzoo.runs.folder import (
     RECORD,
     SAMPLES,
     STATES,
-    WEIGHTS,
     History,
     RunFolder,
     read_history,
@@ -246,11 +246,6 @@ def find_run(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def find_network(path: Path) -> Path:
-    """Return the file of the network in the run folder ``path``: the whole of it, or of one that ships its weights."""
-    return path / (WEIGHTS if (path / WEIGHTS).is_file() and not (path / MODEL).exists() else MODEL)
-
-
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run folder that ``fit`` or ``train`` wrote.
 
@@ -268,7 +263,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
     """
     path = find_run(path)
-    network = find_network(path)
+    network = network_file(path)
     for name in (network.name, HISTORY, RECORD):
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
