@@ -13,7 +13,7 @@ import pytest
 import cnnzoo
 from cnnzoo.data.sampling import subset
 from cnnzoo.models.catalog import trained_folder
-from cnnzoo.runs.description import describe
+from cnnzoo.runs.description import describe, describe_data
 from cnnzoo.runs.folder import read_record, write_record
 from cnnzoo.runs.record import FORMAT, MIGRATIONS, Machine, Record, Resumption
 from cnnzoo.training import Recipe, fit, load_run, recipe_card, resume, train
@@ -67,8 +67,8 @@ def test_parameters_are_counted_without_what_batch_normalisation_keeps():
 def described(model):
     """The record of a training of ``model`` on two images."""
     split = cnnzoo.data.Split(np.zeros((2, 4, 4, 1), np.float32), np.arange(2))
-    options = {"source": None, "class_names": ("a", "b"), "image_size": None, "recipe": Recipe(), "seed": 0}
-    return describe(model, split, split, split, **options, processes=1, devices=1, begun_by="fit", scale="unit")
+    data = describe_data(cnnzoo.data.Dataset(split, split, ("a", "b")), split, "unit")
+    return describe(model, data, recipe=Recipe(), seed=0, begun_by="fit")
 
 
 @pytest.mark.parametrize("path", [run_json for run_json in RECORDS if "format0" in run_json.parts])
