@@ -38,21 +38,21 @@ def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
         return read_model(path)
     except ValueError as error:
         try:
-            written = read_description(path).config
-            model = _rebuilt(path, record)
-            _check_same(model, written)
+            return _rebuilt(path, record, read_description(path).config)
         except (ValueError, KeyError, TypeError) as other:
             raise ValueError(f"{error} Nor can it be built from the record of the run: {other}") from error
-        return model
 
 
-def _rebuilt(path: Path, record: dict[str, Any] | None) -> keras.Model:
+def _rebuilt(path: Path, record: dict[str, Any] | None, written: dict[str, Any] | None = None) -> keras.Model:
+    """Build the network that a record names, and load its weights; ``written`` is what the file says of its layers."""
     if record is None:
         raise ValueError("there is none.")
     failure = ValueError(f"'{record['model']['name']}' is none of the networks of cnnzoo.")
     for model in _networks_named(record):
         try:
             load_exactly(model, path)
+            if written is not None:
+                _check_same(model, written)
         except ValueError as error:
             failure = error
         else:
@@ -70,6 +70,7 @@ def _networks_named(record: dict[str, Any]) -> Iterator[keras.Model]:
             yield create_model(named["name"], kernel_initializer="zeros", **options)
         return
     for backbone in _backbones_named(finetuned.get("network", finetuned["backbone"]), shape):
+        backbone.trainable = False  # as it was while the head was trained
         yield with_new_head(backbone, classes, finetuned["dropout_rate"], dropout_seed=0)
 
 
@@ -91,9 +92,12 @@ def _check_same(model: keras.Model, written: dict[str, Any]) -> None:
         raise ValueError("the file has other layers.")
     for ours, other in zip(own, theirs, strict=True):
         options, name = other["config"], ours["name"]
+        if options.get("trainable") is not None:
+            model.get_layer(name).trainable = options["trainable"]
+        if "layers" in options:  # a model within the model
+            _check_same(model.get_layer(name), other)
+            continue
         for option, value in ours["config"].items():
             is_plain = option in options and option not in OF_TRAINING and not isinstance(value, dict)
             if is_plain and options[option] != value:
                 raise ValueError(f"in the file, the layer '{name}' has {option}={options[option]!r}, not {value!r}.")
-        if options.get("trainable") is not None:
-            model.get_layer(name).trainable = options["trainable"]

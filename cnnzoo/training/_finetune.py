@@ -36,7 +36,8 @@ from cnnzoo.training._progress import print_notes
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
 OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate")  # options that are no fields of a recipe
-OPTIONS = dict.fromkeys([*OF_UNFROZEN, *OTHERS])
+KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
+OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
 
 
 def finetune(
@@ -144,7 +145,7 @@ def finetune(
 def _sorted_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options that are no fields of a recipe, and those that are."""
     for option in options:
-        look_up({**OPTIONS, **FIELDS}, option, "option of `finetune`")
+        look_up(OPTIONS, option, "option of `finetune`")
     return (
         {option: value for option, value in options.items() if option in OTHERS},
         {option: value for option, value in options.items() if option not in OTHERS},

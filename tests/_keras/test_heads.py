@@ -87,9 +87,7 @@ def test_models_within_the_model_are_opened(whole):
     np.testing.assert_allclose(backbone(images), inner.get_layer("maps")(images / 2), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("name", "shape"), [("lenet5", (1, 1, 120)), ("alexnet", (1, 1, 256)), ("vgg19", (1, 1, 512))]
-)
+@pytest.mark.parametrize(("name", "shape"), [("lenet5", (1, 1, 120)), ("alexnet", (1, 1, 256)), ("vgg19", (1, 1, 512))])
 def test_networks_of_the_zoo(name, shape):
     side = cnnzoo.model_card(name).smallest_size
     options = {"input_shape": (side, side, 3), "kernel_initializer": "zeros"}
