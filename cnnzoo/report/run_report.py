@@ -219,7 +219,7 @@ def _recipes(record: dict[str, Any] | None) -> list[dict[str, Any]]:
     card = RECIPE_CARDS.get((record["model"]["name"], name or ""))
     finetuned = record.get("finetuned")
     parts = [record["recipe"]] if not finetuned else finetuned["recipes"]
-    titles = ["Recipe"] if not finetuned else ["Recipe of the top", "Recipe of the unfrozen layers"]
+    titles = ["Recipe"] if not finetuned else ["Recipe of the head", "Recipe of the unfrozen layers"]
     return [
         {
             "title": title,
