@@ -137,7 +137,15 @@ def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     assert told.endswith(f"which is saved. Resume it with `cnnzoo train --resume {out}`.\n")
     finished = cnnzoo_command("train", "--resume", out, "--epochs", "3")
     assert finished.returncode == 2
-    assert finished.stderr.startswith("error: A run goes on as it began: `epochs` is 500 there. Received: epochs=3.")
+    assert finished.stderr.startswith(
+        "error: A resumed run keeps its settings: it began with epochs=500. Received: epochs=3."
+    )
+
+
+def test_tensorboard_s_logs_lie_in_the_run(command, tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
+    assert command("train", "lenet5", "--epochs", 1, "--limit", 20, "--out", "run", "--tensorboard").returncode == 0
+    assert {path.name for path in (tmp_path / "run" / "tensorboard").iterdir()} == {"train", "validation"}
 
 
 def test_options_of_a_team_need_distributed(command):

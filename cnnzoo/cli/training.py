@@ -102,17 +102,17 @@ def train(
     if distributed and (addresses or ADDRESSES in os.environ):
         _choose_jax()
     with quiet_start():
-        from cnnzoo.training import join_team
+        from cnnzoo.training import Team, TensorBoard, join_team
         from cnnzoo.training import resume as resume_training
         from cnnzoo.training import train as train_network
 
-    team = join_team(addresses, processes, process_id) if distributed else None
-    with stoppable():
+    callbacks = [TensorBoard()] if tensorboard else []
+    with join_team(addresses, processes, process_id) if distributed else Team() as team, stoppable():
         if resume is not None:
-            run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
+            run = resume_training(resume, callbacks=callbacks, **given)
         else:
-            run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
-    if team is None or team.leads:
+            run = train_network(given.pop("name"), callbacks=callbacks, **given)
+    if team.leads:
         if report and run.path:
             from cnnzoo.report import write_report
 
@@ -129,8 +129,7 @@ def _choose_jax() -> None:
 
 def print_run(run: Any) -> None:
     """Print what a run came to, and what its folder holds."""
-    name = run.record["model"]["name"]
-    images = run.record["data"]["test_size"]
+    name, images = run.record.model.name, run.record.data.test_size
     print(
         f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} test images are right, "
         f"loss {run.metrics['test_loss']:.4f}, trained in {run.metrics['train_seconds']:.1f} s\n"

@@ -13,14 +13,16 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import with_new_head
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.saved import read_description, read_model
+from cnnzoo.models.building import InputShape
 from cnnzoo.models.catalog import MODEL_CARDS, create_model
 from cnnzoo.models.keras_applications import build_application
 from cnnzoo.models.weights import load_exactly
+from cnnzoo.runs.record import Record
 
 OF_TRAINING = ("name", "trainable", "seed")  # options of a layer that are without effect on what it computes
 
 
-def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
+def read_network(path: Path, record: Record | None) -> keras.Model:
     """Read the network of a run: as Keras reads it, else built as the record of the run names it.
 
     Releases of Keras write options into a ``.keras`` file that others do not know.
@@ -43,11 +45,11 @@ def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
             raise ValueError(f"{error} Nor can it be built from the record of the run: {other}") from error
 
 
-def _rebuilt(path: Path, record: dict[str, Any] | None, written: dict[str, Any] | None = None) -> keras.Model:
+def _rebuilt(path: Path, record: Record | None, written: dict[str, Any] | None = None) -> keras.Model:
     """Build the network that a record names, and load its weights; ``written`` is what the file says of its layers."""
     if record is None:
         raise ValueError("there is none.")
-    failure = ValueError(f"'{record['model']['name']}' is none of the networks of cnnzoo.")
+    failure = ValueError(f"'{record.model.name}' is none of the networks of cnnzoo.")
     for model in _networks_named(record):
         try:
             load_exactly(model, path)
@@ -60,21 +62,21 @@ def _rebuilt(path: Path, record: dict[str, Any] | None, written: dict[str, Any] 
     raise failure
 
 
-def _networks_named(record: dict[str, Any]) -> Iterator[keras.Model]:
+def _networks_named(record: Record) -> Iterator[keras.Model]:
     """Build what a record may mean by its names: both Keras Applications and this zoo have a VGG19."""
-    named, finetuned = record["model"], record.get("finetuned")
-    shape, classes = tuple(named["input_shape"]), named["num_classes"]
+    named, finetuned = record.model, record.finetuned
+    shape: Any = named.input_shape
+    classes = named.num_classes
     if finetuned is None:
-        if named["name"] in MODEL_CARDS:
-            options = {"input_shape": shape, "num_classes": classes}
-            yield create_model(named["name"], kernel_initializer="zeros", **options)
+        if named.name in MODEL_CARDS:
+            yield create_model(named.name, kernel_initializer="zeros", input_shape=shape, num_classes=classes)
         return
-    for backbone in _backbones_named(finetuned.get("network", finetuned["backbone"]), shape):
+    for backbone in _backbones_named(finetuned.network or finetuned.backbone, shape):
         backbone.trainable = False  # as it was while the head was trained
-        yield with_new_head(backbone, classes, finetuned["dropout_rate"], dropout_seed=0)
+        yield with_new_head(backbone, classes, finetuned.dropout_rate, dropout_seed=0)
 
 
-def _backbones_named(name: str | None, shape: tuple[int, int, int]) -> Iterator[keras.Model]:
+def _backbones_named(name: str | None, shape: InputShape) -> Iterator[keras.Model]:
     if name in PRETRAINED_CARDS:
         yield build_application(PRETRAINED_CARDS[name], shape)
     if name in MODEL_CARDS:

@@ -15,7 +15,8 @@ from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import check_number, check_seed, shape_fits
 from cnnzoo._support.lookup import look_up
-from cnnzoo.data.catalog import DataSource, find_source, load_dataset
+from cnnzoo.data.augment import check_augment
+from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import subset
@@ -27,8 +28,10 @@ from cnnzoo.pretrained.transfer import classifier, find_layer
 from cnnzoo.pretrained.transfer import unfreeze as unfreeze_layers
 from cnnzoo.recipes.finetuning import DROPOUT_RATE, HEAD, UNFROZEN
 from cnnzoo.recipes.recipe import FIELDS, Recipe, changed
+from cnnzoo.runs.command import command_words
+from cnnzoo.runs.description import describe, describe_data
 from cnnzoo.runs.folder import History, RunFolder, new_run_folder
-from cnnzoo.runs.record import describe
+from cnnzoo.runs.record import Finetuning, Metrics, Record
 from cnnzoo.runs.run import Run, write_run
 from cnnzoo.training._fit import fit
 from cnnzoo.training._progress import print_notes
@@ -36,6 +39,7 @@ from cnnzoo.training._progress import print_notes
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
 OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate")  # options that are no fields of a recipe
+ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, "batch_size", "patience", "augment", "data_path", "fraction", "skip_broken"}
 KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
 OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
 
@@ -105,6 +109,12 @@ def finetune(
     )
     check_number("fraction", source.fraction, "(0, 1]")
     title = network if isinstance(network, str) else network.name
+    named = _named(backbone, name)
+    command = None
+    if named is not None and recipe == HEAD and (image_size is None or size[0] == size[1]):
+        side = None if image_size is None else size[0]
+        own = {"weights": weights, "image_size": side, "unfreeze": unfreeze, "limit": limit, "seed": seed}
+        command = _command(named, source, own, options)
     folder = new_run_folder(title, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder, seeded(seed):
         dataset = load_dataset(source)
@@ -122,20 +132,18 @@ def finetune(
             unfreeze_layers(model, unfreeze)
             parts.append(_fit(model, dataset, recipes[1], size, seed, progress))
         record = _record(model, dataset, parts, source=source, size=size, seed=seed)
-        record["finetuned"] = {
-            "weights": None if weights is None or isinstance(backbone, keras.Model) else os.fspath(weights),
-            "unfrozen_from": unfreeze,
-            "backbone": _named(backbone, name),
-            "network": title,
-            "dropout_rate": dropout_rate,
-            "recipes": [part.record["recipe"] for part in parts],
-        }
+        finetuned = Finetuning(
+            backbone=named,
+            weights=None if weights is None or isinstance(backbone, keras.Model) else os.fspath(weights),
+            unfrozen_from=unfreeze,
+            dropout_rate=dropout_rate,
+            recipes=tuple(part.record.recipe for part in parts),
+            network=title,
+        )
         evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size)
-        record["metrics"] = {
-            "test_accuracy": evaluation.accuracy,
-            "test_loss": evaluation.loss,
-            "train_seconds": round(sum(part.metrics["train_seconds"] for part in parts), 2),
-        }
+        seconds = round(sum(part.metrics["train_seconds"] for part in parts), 2)
+        metrics = Metrics(evaluation.accuracy, evaluation.loss, seconds)
+        record = replace(record, finetuned=finetuned, command=command, metrics=metrics)
         run = Run(model, _joined([part.history for part in parts]), record, folder.path)
         write_run(folder, run, evaluation, dataset.test.images)
     compile_classifier(model)
@@ -216,9 +224,8 @@ def _train_head(
     outputs = add_head(keras.layers.Flatten()(inputs), last.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
     head.get_layer(LAST).set_weights(last.get_weights())
-    run = fit(
-        head, train, test, recipe=recipe, class_names=dataset.class_names, seed=seed, progress=progress, scale="raw"
-    )
+    of_head = Dataset(train, test, dataset.class_names)
+    run = fit(head, of_head, recipe=recipe, seed=seed, progress=progress, scale="raw")
     last.set_weights(head.get_layer(LAST).get_weights())
     return run
 
@@ -229,41 +236,33 @@ def _features_of(features: keras.Model, split: Split, size: tuple[int, int]) -> 
 
 
 def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, int], seed: int, progress: bool) -> Run:
-    return fit(
-        model,
-        *dataset,
-        recipe=recipe,
-        image_size=size,
-        class_names=dataset.class_names,
-        seed=seed,
-        progress=progress,
-    )
+    return fit(model, replace(dataset, image_size=size), recipe=recipe, seed=seed, progress=progress)
 
 
 def _record(
     model: keras.Model, dataset: Dataset, parts: list[Run], *, source: DataSource, size: tuple[int, int], seed: int
-) -> dict[str, Any]:
+) -> Record:
     """Return the record of a run of one or two parts, all but its metrics: of the whole network, else of the last."""
     train, test = (Split(split.images, class_numbers(split.labels)) for split in dataset)
     last = parts[-1].record
-    record = describe(
-        model,
-        train,
-        test,
-        test,
-        source=source,
-        class_names=dataset.class_names,
-        image_size=size,
-        recipe=Recipe(**{**last["recipe"], "initializer": "he_normal"}),
-        seed=seed,
-        processes=1,
-        devices=1,
-        begun_by="finetune",
-        scale="unit",
-    )
-    for size_of in ("train_size", "validation_size"):  # with patience, a part of the former chooses the epoch
-        record["data"][size_of] = last["data"][size_of]
-    return {**record, "stopped": last["stopped"], "weights_of_epoch": last["weights_of_epoch"]}
+    data = describe_data(replace(dataset, train=train, test=test, image_size=size, source=source), test, "unit")
+    # With patience, a part of the training images chooses the epoch
+    data = replace(data, train_size=last.data.train_size, validation_size=last.data.validation_size)
+    record = describe(model, data, recipe=last.recipe, seed=seed, begun_by="finetune")
+    return replace(record, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
+
+
+def _command(named: str, source: DataSource, own: dict[str, Any], options: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the words of the command line that begin the run; None where it lacks an option."""
+    if not options.keys() <= ON_COMMAND_LINE:
+        return None
+    given = {**own, **options, "weights": "none" if own["weights"] is None else os.fspath(own["weights"])}
+    if "augment" in given:
+        given["augment"] = check_augment(given["augment"])
+    is_folder = source.name == FOLDER
+    given["data_path"] = None if is_folder else source.path
+    given["skip_broken"] = source.skip_broken or None
+    return command_words("finetune", named, str(source.path) if is_folder else source.name, **given)
 
 
 def _joined(histories: list[History]) -> History:

@@ -56,7 +56,7 @@ def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_
     assert loaded.evaluate().accuracy == run.metrics["test_accuracy"]
     images, labels = run.load_data().test
     assert run.model.evaluate(images[:] / 255, labels, verbose=0)[1] == pytest.approx(run.metrics["test_accuracy"])
-    assert loaded.record["finetuned"]["weights"] == str(weights)
+    assert loaded.record.finetuned.weights == str(weights)
     assert len(loaded.history["loss"]) == 5
 
 
@@ -79,7 +79,7 @@ def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path
     slowly = {"unfrozen_epochs": 2, "unfrozen_learning_rate": 1e-4}
     run = quick(photos, weights, out=tmp_path / "run", unfreeze="block5_conv3", **slowly)
     assert len(run.history["loss"]) == 7
-    assert [recipe["learning_rate"] for recipe in run.record["finetuned"]["recipes"]] == [0.01, 1e-4]
+    assert [recipe.learning_rate for recipe in run.record.finetuned.recipes] == [0.01, 1e-4]
     changed = {
         layer.name
         for layer, other in zip(run.model.layers, frozen.model.layers, strict=True)
@@ -94,14 +94,14 @@ def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_
 
     monkeypatch.setitem(finetune.__globals__, "embed", embed)
     run = quick(photos, weights, out=tmp_path / "run", augment="flip", recipe=Recipe(epochs=1))
-    assert run.record["recipe"]["augment"] == ["flip"]
+    assert run.record.recipe.augment == ("flip",)
     assert len(run.history["loss"]) == 1
 
 
 def test_no_augmentation_leaves_out_that_of_the_recipe(photos, weights, tmp_path):
     flips = Recipe(epochs=1, augment=("flip",))
     run = quick(photos, weights, out=tmp_path / "run", augment="none", recipe=flips)
-    assert run.record["recipe"]["augment"] == []
+    assert run.record.recipe.augment == ()
 
 
 def test_grey_photographs_are_repeated(photos, weights, tmp_path):
@@ -118,7 +118,7 @@ def test_a_backbone_of_your_own(photos, tmp_path):
     backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
     before = backbone.get_weights()
     run = finetune(backbone, photos, out=tmp_path / "run", recipe=Recipe(epochs=1, batch_size=8), progress=False)
-    assert (run.model.name, run.record["finetuned"]["weights"]) == ("vgg19", None)
+    assert (run.model.name, run.record.finetuned.weights) == ("vgg19", None)
     assert all(map(np.array_equal, before, run.model.get_weights()))
     assert np.any(run.model.get_layer("top").bias)
 
@@ -150,9 +150,9 @@ def test_a_run_is_a_backbone(photos, run, tmp_path, as_run, monkeypatch):
         assert all(map(np.array_equal, inner.get_layer(name).get_weights(), run.model.get_layer(name).get_weights()))
     found = load_run(tuned.path)
     assert found.predict(photos / "red" / "0.png")[0].probabilities.keys() == {"blue", "red"}
-    assert found.record["finetuned"]["backbone"] == str(run.path)
+    assert found.record.finetuned.backbone == str(run.path)
     again = finetune(tuned.path, photos, limit=20, epochs=1, progress=False)
-    assert again.record["data"]["train_size"] == 20
+    assert again.record.data.train_size == 20
     assert again.model.count_params() == tuned.model.count_params()
 
 
@@ -165,16 +165,16 @@ def test_a_network_of_the_zoo_by_name(photos, tmp_path):
         for layer in [trained.get_layer(name)]
     ]
     assert same == [True, True, False]
-    options = tuned.record["finetuned"]
-    assert (options["backbone"], options["weights"], options["unfrozen_from"]) == ("lenet5", "mnist", "c5")
+    finetuned = tuned.record.finetuned
+    assert (finetuned.backbone, finetuned.weights, finetuned.unfrozen_from) == ("lenet5", "mnist", "c5")
 
 
 def test_options_change_both_parts_but_epochs_and_rate(photos, tmp_path):
     options = {"unfreeze": "c5", "epochs": 2, "unfrozen_epochs": 1, "learning_rate": 0.01, "batch_size": 7}
     tuned = finetune("lenet5", photos, out=tmp_path / "run", progress=False, **options)
-    head, unfrozen = tuned.record["finetuned"]["recipes"]
-    assert (head["epochs"], head["learning_rate"], head["batch_size"]) == (2, 0.01, 7)
-    assert (unfrozen["epochs"], unfrozen["learning_rate"], unfrozen["batch_size"]) == (1, 1e-5, 7)
+    head, unfrozen = tuned.record.finetuned.recipes
+    assert (head.epochs, head.learning_rate, head.batch_size) == (2, 0.01, 7)
+    assert (unfrozen.epochs, unfrozen.learning_rate, unfrozen.batch_size) == (1, 1e-5, 7)
 
 
 def test_a_random_backbone_that_stays_frozen_is_warned_of(photos, tmp_path, capsys):
@@ -184,9 +184,9 @@ def test_a_random_backbone_that_stays_frozen_is_warned_of(photos, tmp_path, caps
 
 def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp_path):
     run = quick(photos, weights, out=tmp_path / "run", recipe=Recipe(epochs=2, batch_size=8, patience=1))
-    data = run.record["data"]
-    assert (data["train_size"] + data["validation_size"], data["test_size"]) == (48, 12)
-    assert run.record["weights_of_epoch"] in (1, 2)
+    data = run.record.data
+    assert (data.train_size + data.validation_size, data.test_size) == (48, 12)
+    assert run.record.weights_of_epoch in (1, 2)
 
 
 def test_it_says_what_it_does(photos, weights, tmp_path, capsys):
