@@ -347,7 +347,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
         (["pretrained", "--max-params", "ten"], "error: `--max-params` must be a number like 10M or 500K."),
         (["pretrained", "--sort", "top2"], "error: There is no order 'top2'. Did you mean 'top5'?"),
-        (["finetune", "vgg20", "photos"], "error: There is no pretrained network 'vgg20'. Did you mean 'vgg"),
+        (["finetune", "vgg20", "photos"], "error: There is no network, run folder or file 'vgg20'. Did you mean 'v"),
         (["finetune", "vgg19", "taken", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["finetune", "vgg19", "taken"], "error: '/"),
         (
@@ -356,15 +356,15 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (
             ["embed", "vgg19", "taken", "--out", "a.npz", "--weights", "b.h5"],
-            "error: `weights` must be a name of published weights, a local file or None.",
+            "error: `weights` must be a name of published weights, a file, a run folder or None.",
         ),
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
         (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
         (["train", "VGG16"], "error: 'VGG16' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
         (["recipes", "resnet5"], "error: There is no model 'resnet5'. Did you mean 'resnet50' in `cnnzoo.pretrained`?"),
-        (["finetune", "lenet5", "taken"], "error: 'lenet5' is in `cnnzoo.models`, not in `cnnzoo.pretrained`"),
-        (["embed", "LeNet5", "taken", "--out", "a.npz"], "error: 'LeNet5' is in `cnnzoo.models`"),
+        (["finetune", "alexnet", "taken"], "error: There are no published weights of alexnet. Give `weights`: a file"),
+        (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: There is no run folder or file 'runs/absent'."),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
@@ -403,11 +403,11 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
         (["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find"),
         (["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find"),
         (["data", "show", "digits", "--out", "out.png"], "out.png", "cnnzoo.data.load_dataset"),
-        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.runs.networks.open_network"),
+        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.pretrained.networks.open_network"),
         (
             ["embed", "mobilenet", "digit.png", "--weights", "none", "--image-size", "32", "--out", "out.npz"],
             "out.npz",
-            "cnnzoo.pretrained.embeddings.load",
+            "cnnzoo.pretrained.embeddings.open_backbone",
         ),
     ],
 )
@@ -457,3 +457,13 @@ def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     assert finished.stdout == "f.npz\n"
     with np.load(tmp_path / "f.npz") as arrays:
         assert (arrays["features"].shape, arrays["files"][0]) == ((20, 1024), "dark/0.png")
+
+
+def test_embed_takes_what_is_trained_here(command, tmp_path, run):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(tmp_path / "photos" / "0.png")
+    for network in (run.path, "lenet5"):
+        finished = command("embed", network, "photos", "--out", "f.npz", "--force")
+        assert finished.stdout == "f.npz\n", finished.stderr
+        with np.load(tmp_path / "f.npz") as arrays:
+            assert arrays["features"].shape == (1, 120)
