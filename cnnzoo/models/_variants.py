@@ -116,7 +116,7 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         macs=card.macs,
         size=f"{height} x {width}",
         num_classes=card.num_classes,
-        buffers=f" Batch normalisation keeps {card.buffers:,} buffers beside: means and variances."
+        buffers=f" Batch normalisation keeps {card.buffers:,} buffers as well: means and variances."
         if card.buffers
         else "",
         deviations="\n".join(_wrapped(f"- {deviation}", "", "  ") for deviation in card.deviations) or "none",
