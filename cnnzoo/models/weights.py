@@ -277,10 +277,10 @@ def _listed(shapes: Shapes) -> str:
 
 
 def _looks_like(layers: Sequence[StoredLayer]) -> str:
-    """Say which network has as many values as a file, if one has."""
+    """Say which network has as many parameters and buffers as a file, if one has."""
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
     known = {card.params: f"{card.title} of Keras Applications with its head" for card in PRETRAINED_CARDS.values()}
     known |= {card.params_no_top: f"{card.title} without its head" for card in PRETRAINED_CARDS.values()}
     cards = map(cnnzoo.model_card, cnnzoo.list_models())
     known |= {card.params + card.buffers: f"the {card.title} of this zoo" for card in cards}
-    return f" By its {total:,} values it looks like {known[total]}." if total in known else ""
+    return f" By its {total:,} parameters it looks like {known[total]}." if total in known else ""
