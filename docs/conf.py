@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cnnzoo
+from cnnzoo.recipes.cards import has_recipes
 
 HERE = Path(__file__).parent
 GENERATED = HERE / "_generated"
@@ -45,14 +46,19 @@ add_module_names = False
 
 
 def _models_page() -> str:
-    rows = ["| name | network | year | input | parameters | MACs |", "|---|---|---|---|---:|---:|"]
-    parts = []
+    rows = ["| name | network | year | input | parameters | buffers | MACs |", "|---|---|---|---|---:|---:|---:|"]
+    shown, parts = set(), []
     for name in cnnzoo.list_models():
         card = cnnzoo.model_card(name)
         size = " x ".join(map(str, card.input_shape))
-        rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {card.params:,} | {card.macs:,} |")
+        figures = f"{card.params:,} | {card.buffers:,} | {card.macs:,}"
+        rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {figures} |")
+        if card.family in shown:
+            continue
+        shown.add(card.family)
+        variants = ", ".join(cnnzoo.model_card(other).title for other in cnnzoo.list_models(family=card.family))
         parts += [
-            f"## {card.title}",
+            f"## {variants}",
             f"{', '.join(card.authors)}, {card.year}: [{card.paper}]({card.reference}). "
             f"The paper reports on {', '.join(card.datasets)}.",
             "Where it differs from the paper:",
@@ -64,7 +70,7 @@ def _models_page() -> str:
 
 def _recipes_page() -> str:
     parts = []
-    for network in cnnzoo.list_models():
+    for network in filter(has_recipes, cnnzoo.list_models()):
         parts.append(_block(("recipes", network)).partition("\ndefault: ")[0] + "\n```")
         for name in cnnzoo.training.list_recipes(network):
             card = cnnzoo.training.recipe_card(network, name)

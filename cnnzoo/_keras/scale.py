@@ -66,8 +66,8 @@ def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
 def _scale_of(known: Scale | None, values: Any) -> Scale | None:
     """Return the range of pixels that becomes ``values`` of flat images of 0, 128 and 256 where ``known`` is wanted."""
     zero, probe, _ = keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).reshape(3, -1)
-    # Medians, as padding is neither scaled nor shifted
-    factor, offset = float(np.median(np.abs(probe - zero))) / PROBE, float(np.median(np.abs(zero)))
+    inside = probe != zero  # padding is neither scaled nor shifted
+    factor, offset = (float(np.median(np.abs(each[inside]))) for each in ((probe - zero) / PROBE, zero))
     if np.isclose(factor, 1, rtol=CLOSE) and np.isclose(offset, 0, atol=CLOSE):
         return known
     if known in LARGEST:

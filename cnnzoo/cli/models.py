@@ -24,12 +24,11 @@ def list_networks() -> None:
     """List the networks."""
     cards = [cnnzoo.model_card(name) for name in cnnzoo.list_models()]
     table = Table("name", "network", "year", "input", box=None, pad_edge=False)
-    table.add_column("parameters", justify="right")
-    table.add_column("MACs", justify="right")
+    for figure in ("parameters", "buffers", "MACs"):
+        table.add_column(figure, justify="right")
     for card in cards:
-        table.add_row(
-            card.name, card.title, str(card.year), format_shape(card.input_shape), f"{card.params:,}", f"{card.macs:,}"
-        )
+        figures = (f"{figure:,}" for figure in (card.params, card.buffers, card.macs))
+        table.add_row(card.name, card.title, str(card.year), format_shape(card.input_shape), *figures)
     print_table(table)
 
 
@@ -97,6 +96,8 @@ def _layers(layers: LayerTable) -> Table:
     table.columns[0].footer = "total"
     table.add_column("parameters", justify="right", footer=f"{layers.params:,}")
     table.add_column("")
+    if layers.buffers:
+        table.add_column("buffers", justify="right", footer=f"{layers.buffers:,}")
     table.add_column("MACs", justify="right", footer=f"{layers.macs:,}")
     table.add_column("")
     table.add_column("memory", justify="right", footer=memory(layers.activation_bytes))
@@ -109,6 +110,7 @@ def _layers(layers: LayerTable) -> Table:
             format_shape(row.output_shape),
             f"{row.params:,}",
             bar(row.params / max(layers.params, 1), SHARE_WIDTH),
+            *([f"{row.buffers:,}"] if layers.buffers else []),
             f"{row.macs:,}",
             bar(row.macs / max(layers.macs, 1), SHARE_WIDTH),
             memory(row.activation_bytes),

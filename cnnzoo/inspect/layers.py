@@ -13,10 +13,12 @@ import keras
 
 from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
-from cnnzoo._keras.parameters import count_of_layer
+from cnnzoo._keras.parameters import Counts, count_of_layer
 from cnnzoo._support.arguments import shape_fits
 from cnnzoo._support.wording import format_shape
 from cnnzoo.inspect._receptive import field_after, pixel, size_of
+
+TOTALS = ("params", "macs", "activation_bytes", "buffers")  # columns whose values add up
 
 
 class LayerRow(NamedTuple):
@@ -34,6 +36,7 @@ class LayerRow(NamedTuple):
         activation_bytes: Memory of the output.
         receptive_field: Pixels of the image that a value depends on, for each spatial axis, padding included; None
             where it is not known.
+        buffers: Values that the layer keeps beside its parameters: means and variances of batch normalisation.
     """
 
     name: str
@@ -45,6 +48,7 @@ class LayerRow(NamedTuple):
     strides: tuple[int, ...] | None = None
     activation_bytes: int = 0
     receptive_field: tuple[int, ...] | None = None
+    buffers: int = 0
 
     @property
     def window(self) -> str:
@@ -73,6 +77,16 @@ class LayerTable:
         return sum(row.params for row in self.rows)
 
     @property
+    def buffers(self) -> int:
+        """All values that the network keeps beside its parameters."""
+        return sum(row.buffers for row in self.rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns: the fields of ``LayerRow``; ``buffers`` only where the network has any."""
+        return tuple(name for name in LayerRow._fields if name != "buffers" or self.buffers)
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of one image through the network."""
         return sum(row.macs for row in self.rows)
@@ -84,25 +98,25 @@ class LayerTable:
 
     def to_json(self) -> str:
         """Return the table as JSON: ``layers``, an object each; ``total``; ``not_counted``."""
-        total = {"params": self.params, "macs": self.macs, "activation_bytes": self.activation_bytes}
-        layers = [row._asdict() for row in self.rows]
+        total = {name: getattr(self, name) for name in self.columns if name in TOTALS}
+        layers = [{name: getattr(row, name) for name in self.columns} for row in self.rows]
         return json.dumps({"layers": layers, "total": total, "not_counted": self.not_counted}, indent=2)
 
     def to_csv(self) -> str:
         """Return the rows as comma-separated values under a line of names; shapes as ``28x28x6``."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(LayerRow._fields)
-        writer.writerows([_cell(value) for value in row] for row in self.rows)
+        writer.writerow(self.columns)
+        writer.writerows([_cell(getattr(row, name)) for name in self.columns] for row in self.rows)
         return text.getvalue()
 
     def to_markdown(self) -> str:
         """Return the table in Markdown, with the totals as its last row."""
-        total = ("total", "", "", self.params, self.macs, "", "", self.activation_bytes, "")
+        total = ["total", *(getattr(self, name) if name in TOTALS else "" for name in self.columns[1:])]
         lines = [
-            LayerRow._fields,
-            ("---", "---", "---", "---:", "---:", "---", "---", "---:", "---"),
-            *self.rows,
+            self.columns,
+            ["---:" if name in TOTALS else "---" for name in self.columns],
+            *([getattr(row, name) for name in self.columns] for row in self.rows),
             total,
         ]
         return "".join(f"| {' | '.join(_markdown_cell(value) for value in line)} |\n" for line in lines)
@@ -140,12 +154,12 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
         field = field_after(call, [each.field for each in call.inputs], image_size)
         for each in call.outputs:
             each.field = field
-        params = 0 if id(call.operation) in seen else _params(call.operation)
+        counts = Counts(0, 0) if id(call.operation) in seen else _counts(call.operation)
         seen.add(id(call.operation))
         macs = _macs(call)
         if macs is None:
             not_counted.append(call.name)
-        rows.append(_row(call, params, macs or 0, size_of(field)))
+        rows.append(_row(call, counts, macs or 0, size_of(field)))
     return LayerTable(tuple(rows), tuple(dict.fromkeys(not_counted)))
 
 
@@ -164,7 +178,7 @@ def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Te
     return inputs
 
 
-def _row(call: Call, params: int, macs: int, receptive_field: tuple[int, ...] | None) -> LayerRow:
+def _row(call: Call, counts: Counts, macs: int, receptive_field: tuple[int, ...] | None) -> LayerRow:
     layer = call.operation
     has_window = is_kind(layer, "convolution", "transposed", "pooling")
     axes = len(call.inputs[0].spatial)
@@ -173,18 +187,19 @@ def _row(call: Call, params: int, macs: int, receptive_field: tuple[int, ...] | 
         call.name,
         type(layer).__name__,
         tuple(call.outputs[0].shape),
-        params,
+        counts.params,
         macs,
         kernel_size,
         strides,
         sum(math.prod(each.shape) * _bytes(each.dtype) for each in call.outputs),
         receptive_field,
+        counts.buffers,
     )
 
 
-def _params(operation: Any) -> int:
-    """Count the parameters, without what is never trained; Keras' operations have none."""
-    return count_of_layer(operation).params if isinstance(operation, keras.Layer) else 0
+def _counts(operation: Any) -> Counts:
+    """Count the parameters and the buffers; Keras' operations have none."""
+    return count_of_layer(operation) if isinstance(operation, keras.Layer) else Counts(0, 0)
 
 
 def _macs(call: Call) -> int | None:

@@ -18,12 +18,12 @@ Options = ParamSpec("Options")
 SHARED = {
     "num_classes": "Number of classes, at least 1; None takes as many as ``weights`` have, else {num_classes}. Unused "
     "when ``include_top=False``.",
-    "input_shape": "Height, width and channels of an image, in pixels; height and width at least {smallest_size}, or "
-    "None where nothing needs a fixed size: at the latest when ``include_top=False``.",
+    "input_shape": "Height, width and channels of an image, in pixels; height and width at least {smallest_size}. "
+    "They may be None, for any size, where no dense layer takes flattened maps.",
     "kernel_initializer": "Keras initializer of all kernels; each layer gets a copy of its own.",
     "classifier_activation": "Activation of the output layer; None gives logits.",
     "include_top": "Whether the layers that classify follow the last maps.",
-    "weights": "{weights}a file (``.weights.h5``, ``.keras`` or ``.h5``) of the same network, or the folder of a run; "
+    "weights": "{weights} file (``.weights.h5``, ``.keras`` or ``.h5``) of the same network, or the folder of a run; "
     "None initialises. Where the classes differ, the output layer is left as initialised, with a warning. A network of "
     "one channel takes weights of three: the first kernels are summed.",
     "name": "Name of the model. Any other than the network's own also begins the names of its layers, so that two "
@@ -71,20 +71,25 @@ def variant(
         **defaults: Defaults in which the variant differs from the paper's builder.
     """
     defaults = {"name": card.name, **defaults}
-
-    def builder(*args: Options.args, **options: Options.kwargs) -> keras.Model:
-        for argument, default in defaults.items():
-            options.setdefault(argument, default)
-        return build(card, *args, **options)
-
     _, *parameters = inspect.signature(build).parameters.values()
     parameters = [
         parameter.replace(default=defaults.get(parameter.name, parameter.default)) for parameter in parameters
     ]
+    signature = inspect.Signature(parameters, return_annotation="keras.Model")
+
+    def builder(*args: Options.args, **options: Options.kwargs) -> keras.Model:
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:  # of this variant, where Python would speak of the paper's builder
+            raise TypeError(f"{card.name}() {error}") from None
+        for argument, default in defaults.items():
+            options.setdefault(argument, default)
+        return build(card, *args, **options)
+
     builder.__name__ = builder.__qualname__ = card.name
     builder.__module__ = build.__module__
     builder.__doc__ = _docstring(card, summary, [parameter.name for parameter in parameters], build.__doc__ or "")
-    builder.__signature__ = inspect.Signature(parameters, return_annotation="keras.Model")  # type: ignore[attr-defined]
+    builder.__signature__ = signature  # type: ignore[attr-defined]
     builder.__annotations__ = {**build.__annotations__}
     builder.__annotations__.pop("card", None)
     return builder
@@ -98,7 +103,7 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         name: text.format(
             num_classes=card.num_classes,
             smallest_size=card.smallest_size,
-            weights=f"{names}, see ``docs/models``; or " if names else "",
+            weights=f"{names}, see ``docs/models``; or a" if names else "A",
         )
         for name, text in SHARED.items()
     }
@@ -111,7 +116,9 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         macs=card.macs,
         size=f"{height} x {width}",
         num_classes=card.num_classes,
-        buffers=f" Batch normalisation keeps {card.buffers:,} values more." if card.buffers else "",
+        buffers=f" Batch normalisation keeps {card.buffers:,} buffers as well: means and variances."
+        if card.buffers
+        else "",
         deviations="\n".join(_wrapped(f"- {deviation}", "", "  ") for deviation in card.deviations) or "none",
         arguments="\n".join(_wrapped(line, " " * 4, " " * 8) for line in described),
         reference=card.reference,

@@ -27,7 +27,7 @@ PAPER = Paper(
 
 FILTERS = (64, 128, 256, 512)  # Table 1: conv2_x to conv5_x
 EXPANSION = 4  # Table 1: the last convolution of a bottleneck has four times as many filters
-EPSILON, MOMENTUM = 1e-5, 0.9  # of batch normalisation, as in the authors' models
+EPSILON, MOMENTUM = 1e-5, 0.9  # as in the authors' models and in torchvision's, where the momentum is written 0.1
 
 
 class Row(NamedTuple):
@@ -38,11 +38,13 @@ class Row(NamedTuple):
     params: int
     buffers: int
     macs: int
+    deviations: tuple[str, ...] = ()
 
 
+OPTION_B = ("projections where a stage begins (option B), where the paper's table 2 pads with zeros (option A)",)
 TABLE = {
-    "resnet18": Row((3, 3), (2, 2, 2, 2), 11_181_642, 9_600, 1_813_566_464),
-    "resnet34": Row((3, 3), (3, 4, 6, 3), 21_289_802, 17_024, 3_663_254_528),
+    "resnet18": Row((3, 3), (2, 2, 2, 2), 11_181_642, 9_600, 1_813_566_464, OPTION_B),
+    "resnet34": Row((3, 3), (3, 4, 6, 3), 21_289_802, 17_024, 3_663_254_528, OPTION_B),
     "resnet50": Row((1, 3, 1), (3, 4, 6, 3), 23_528_522, 53_120, 3_855_945_728),
     "resnet101": Row((1, 3, 1), (3, 4, 23, 3), 42_520_650, 105_344, 7_568_166_912),
     "resnet152": Row((1, 3, 1), (3, 8, 36, 3), 58_164_298, 151_424, 11_280_388_096),
@@ -101,7 +103,14 @@ def _resnet(
 
 
 CARDS = {
-    name: PAPER.card(name, f"ResNet-{name[6:]}", params=row.params, macs=row.macs, buffers=row.buffers)
+    name: PAPER.card(
+        name,
+        f"ResNet-{name[6:]}",
+        params=row.params,
+        macs=row.macs,
+        buffers=row.buffers,
+        deviations=row.deviations,
+    )
     for name, row in TABLE.items()
 }
 SUMMARY = "{} blocks of {} convolutions with shortcuts around them, after one 7 x 7 convolution"

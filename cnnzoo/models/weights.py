@@ -17,7 +17,7 @@ import numpy as np
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
-from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.parameters import count_parameters, flat_layers
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.weight_files import Shapes, StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
@@ -233,7 +233,7 @@ def _told_extra(extra: Sequence[StoredLayer]) -> str | None:
 
 def _not_of(model: keras.Model, named: str, difference: str, layers: Sequence[StoredLayer]) -> str:
     return (
-        f"{named} does not hold the weights of this {model.name} ({model.count_params():,} parameters): "
+        f"{named} does not hold the weights of this {model.name} ({count_parameters(model).params:,} parameters): "
         f"{difference}.{_looks_like(layers)} Give another file, or build the network with the options that the file "
         "was saved with."
     )
@@ -277,9 +277,10 @@ def _listed(shapes: Shapes) -> str:
 
 
 def _looks_like(layers: Sequence[StoredLayer]) -> str:
-    """Say which network has as many parameters as a file, if one has."""
+    """Say which network has as many parameters and buffers as a file, if one has."""
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
     known = {card.params: f"{card.title} of Keras Applications with its head" for card in PRETRAINED_CARDS.values()}
     known |= {card.params_no_top: f"{card.title} without its head" for card in PRETRAINED_CARDS.values()}
-    known |= {card.params: f"the {card.title} of this zoo" for card in map(cnnzoo.model_card, cnnzoo.list_models())}
+    cards = map(cnnzoo.model_card, cnnzoo.list_models())
+    known |= {card.params + card.buffers: f"the {card.title} of this zoo" for card in cards}
     return f" By its {total:,} parameters it looks like {known[total]}." if total in known else ""

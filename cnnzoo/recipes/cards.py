@@ -187,7 +187,12 @@ _CARDS = (
 )
 
 RECIPE_CARDS = {(card.network, card.name): card for card in _CARDS}
-OTHER = RecipeCard("", "default", Recipe(), "a start for a network that has no recipe of its own")
+OTHER = RecipeCard(
+    "",
+    "default",
+    Recipe(),
+    "a general recipe: the network has none of its own yet, and no accuracy was measured with it",
+)
 
 
 def list_recipes(network: str) -> list[str]:
@@ -197,6 +202,25 @@ def list_recipes(network: str) -> list[str]:
     ['default', 'lecture', 'paper']
     """
     return sorted(name for owner, name in RECIPE_CARDS if owner == network) or [OTHER.name]
+
+
+def has_recipes(network: str) -> bool:
+    """Tell whether there are recipes for ``network`` beside the general one."""
+    return any(owner == network for owner, _ in RECIPE_CARDS)
+
+
+def note_of_general_recipe(network: str) -> str:
+    """Return what to tell who trains ``network`` by a recipe's name: that it is not its own; empty where it is.
+
+    >>> note_of_general_recipe("lenet5")
+    ''
+    """
+    if has_recipes(network):
+        return ""
+    return (
+        f"{network} has no recipe of its own yet: it is trained by the general one, which was not tuned for it. "
+        f"`cnnzoo recipes {network}` shows it; choose other values with options such as `--learning-rate`."
+    )
 
 
 def published_results(network: str, data: str, fraction: float, image_size: int) -> dict[str, Result]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnzoo import plots
+from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._support.files import check_target
 from cnnzoo._support.fonts import readers_fonts
 from cnnzoo._support.wording import format_shape
@@ -192,9 +193,10 @@ def _size(found: Findings) -> tuple[int | None, int | None]:
     if found.model is None:
         return None if found.record is None else found.record.model.params, None
     try:
-        return found.model.count_params(), layer_table(found.model).macs
+        macs = layer_table(found.model).macs
     except ValueError:
-        return found.model.count_params(), None
+        macs = None
+    return count_parameters(found.model).params, macs
 
 
 def _test(first: Findings, second: Findings) -> PairedTest | None:

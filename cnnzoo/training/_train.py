@@ -17,7 +17,7 @@ from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import subset
 from cnnzoo.data.split import Dataset
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
-from cnnzoo.recipes.cards import recipe_card
+from cnnzoo.recipes.cards import note_of_general_recipe, recipe_card
 from cnnzoo.recipes.recipe import FIELDS, Recipe, changed, kernel_initializer
 from cnnzoo.runs.command import command_words
 from cnnzoo.runs.folder import RECORD, RunFolder, new_run_folder, read_record
@@ -110,6 +110,8 @@ def train(
         model = _built(name, chosen, size, dataset, seed, data)
         if progress and leads:
             print_notes(dataset)
+            if isinstance(recipe, str) and (note := note_of_general_recipe(name)):
+                print(note, flush=True)
         return fit(model, dataset, recipe=chosen, seed=seed, out=folder, progress=progress, callbacks=callbacks)
 
 

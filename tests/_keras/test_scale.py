@@ -108,6 +108,13 @@ def test_what_this_package_builds_is_known_and_what_is_made_of_it():
     assert scale_of(other) is None
 
 
+def test_padding_that_is_wider_than_the_image_hides_no_scale():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Conv2D(2, 3)(layers.ZeroPadding2D(5)(layers.Rescaling(1 / 255)(inputs))))
+    assert scale_of(model) == "byte"
+    assert scale_of(cnnzoo.models.resnet18(input_shape=(8, 8, 3), kernel_initializer="zeros")) == "unit"
+
+
 def test_what_is_noted_does_not_contradict_the_graph():
     model = network(layers.Rescaling(1 / 255))
     note_scale(model, "unit")

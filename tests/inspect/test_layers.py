@@ -104,7 +104,7 @@ def test_models_within_models_are_listed_layer_by_layer():
     x = layers.GlobalAveragePooling2D(name="pool")(inner(inputs))
     table = layer_table(keras.Model(inputs, layers.Dense(2, name="dense")(x)))
     alone = layer_table(cnnzoo.models.vgg19(include_top=False, input_shape=(64, 64, 3)))
-    assert [row.name for row in table.rows[:2]] == ["backbone/block1_conv1", "backbone/block1_conv2"]
+    assert [row.name for row in table.rows[:2]] == ["backbone/backbone_block1_conv1", "backbone/backbone_block1_conv2"]
     assert [row[1:] for row in table.rows[:-2]] == [row[1:] for row in alone.rows]
     assert table.macs == alone.macs + 1024
 
@@ -185,7 +185,8 @@ def test_the_receptive_field_is_where_a_gradient_arrives():
 def test_published_networks(name, macs):
     model = getattr(keras.applications, name)(weights=None)
     table = layer_table(model, input_shape=(224, 224, 3))
-    assert (table.macs, table.params, table.not_counted) == (macs, model.count_params(), ())
+    assert (table.macs, table.params + table.buffers, table.not_counted) == (macs, model.count_params(), ())
+    assert table.params == sum(weight.size for weight in map(np.asarray, model.trainable_weights))
 
 
 def test_an_open_size_needs_one():
@@ -217,9 +218,26 @@ def test_formats_hold_every_row_and_the_totals():
     assert written["total"] == {"params": 61_706, "macs": 416_520, "activation_bytes": 32_856}
     assert written["layers"][0]["receptive_field"] == [5, 5]
     header, *lines = csv.reader(io.StringIO(table.to_csv()))
-    assert header == list(LayerRow._fields)
+    assert header == [name for name in LayerRow._fields if name != "buffers"]
     assert lines[0] == ["c1", "Conv2D", "28x28x6", "156", "117600", "5x5", "1x1", "18816", "5x5"]
     assert len(lines) == len(written["layers"]) == 8
     markdown = table.to_markdown().splitlines()
     assert markdown[2] == "| c1 | Conv2D | 28x28x6 | 156 | 117,600 | 5x5 | 1x1 | 18,816 | 5x5 |"
     assert markdown[-1] == "| total |  |  | 61,706 | 416,520 |  |  | 32,856 |  |"
+
+
+def test_what_batch_normalisation_keeps_is_a_figure_of_its_own():
+    """Gamma and beta are learned; mean and variance are not, be the layer frozen or not."""
+    for trainable in (True, False):
+        inputs = keras.Input((4, 4, 3))
+        table = layer_table(keras.Model(inputs, layers.BatchNormalization(trainable=trainable)(inputs)))
+        assert (table.params, table.buffers) == (6, 6)
+    assert json.loads(table.to_json())["total"] == {
+        "params": 6,
+        "macs": 0,
+        "activation_bytes": 192,
+        "buffers": 6,
+    }
+    header, line = csv.reader(io.StringIO(table.to_csv()))
+    assert dict(zip(header, line, strict=True))["buffers"] == "6"
+    assert table.to_markdown().splitlines()[-1] == "| total |  |  | 6 | 0 |  |  | 192 |  | 6 |"

@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.recipes.cards import published_results
+from cnnzoo.recipes.cards import note_of_general_recipe, published_results
 from cnnzoo.recipes.recipe import kernel_initializer
 from cnnzoo.training import Recipe, list_recipes, recipe_card
 
+TAUGHT = ["alexnet", "lenet5", "vgg19"]  # by the lecture
 
-@pytest.mark.parametrize("network", cnnzoo.list_models())
-def test_every_network_has_the_three(network):
+
+@pytest.mark.parametrize("network", TAUGHT)
+def test_a_network_of_the_lecture_has_the_three(network):
     assert list_recipes(network) == ["default", "lecture", "paper"]
     assert all(recipe_card(network, name).source for name in list_recipes(network))
 
 
-@pytest.mark.parametrize("network", cnnzoo.list_models())
+@pytest.mark.parametrize("network", TAUGHT)
 def test_the_lecture_trains_by_the_defaults_of_keras(network):
     recipe = recipe_card(network, "lecture").recipe
     assert (recipe.optimizer, recipe.learning_rate, recipe.schedule, recipe.warmup) == ("adam", 1e-3, "constant", 0)
@@ -49,9 +51,18 @@ def test_the_paper_of_lenet():
     assert [factor * 5e-4 for _, factor in recipe.steps] == pytest.approx([2e-4, 1e-4, 5e-5, 1e-5])
 
 
-def test_another_network_has_a_default():
+def test_another_network_has_a_default_and_says_that_it_is_general():
     assert recipe_card("mine").recipe == Recipe()
     assert list_recipes("mine") == ["default"]
+    assert "none of its own" in recipe_card("resnet18").source
+    assert recipe_card("resnet18").results == ()
+    assert note_of_general_recipe("resnet18").startswith("resnet18 has no recipe of its own yet")
+    assert note_of_general_recipe("vgg19") == ""
+
+
+def test_training_says_that_the_recipe_is_general(capsys, tmp_path):
+    cnnzoo.training.train("resnet18", limit=10, image_size=8, epochs=1, out=tmp_path / "run")
+    assert "resnet18 has no recipe of its own yet" in capsys.readouterr().out
 
 
 def test_an_unknown_recipe_is_refused():
@@ -60,7 +71,7 @@ def test_an_unknown_recipe_is_refused():
 
 
 def test_what_the_lecture_published():
-    published = {network: recipe_card(network, "lecture").results for network in cnnzoo.list_models()}
+    published = {network: recipe_card(network, "lecture").results for network in TAUGHT}
     assert [(result.data, result.accuracy, result.fraction) for (result,) in published.values()] == [
         ("cifar10", 0.222, 0.1),
         ("mnist", 0.9903, 1.0),
