@@ -155,6 +155,11 @@ def has_kernel(operation: Any) -> bool:
     return is_einsum or is_kind(operation, "convolution", "transposed", "dense")
 
 
+def activation_form(layer: Any) -> Form:
+    """Tell which function the activation of ``layer``, which has a kernel, is."""
+    return _form(layer.activation, PROBE.size)
+
+
 def without_activation(layer: Any) -> Callable[..., Any]:
     """Return what gives the logits where ``layer``, which an ``Ending`` names, makes probabilities of them."""
     if not has_kernel(layer):
@@ -258,7 +263,7 @@ def _form_of(node: Any) -> Form:
     """Tell what a call makes of numbers; of a layer with a kernel, what its activation makes of them."""
     layer = node.operation
     if has_kernel(layer):
-        return _form(layer.activation, PROBE.size)
+        return activation_form(layer)
     if _is_averaging(layer):
         return "scores"
     if _has_weights(layer) or len(node.input_tensors) != 1 or len(node.outputs) != 1:

@@ -1,5 +1,7 @@
 """The preprocessing of Keras Applications as layers of a graph, so that it is saved with the network."""
 
+from collections.abc import Callable
+
 import keras
 
 from cnnzoo._keras.scale import Scale
@@ -15,7 +17,9 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR in [0, 255]
 
 
-def preprocessed(images: keras.KerasTensor, mode: str, scale: Scale = "byte") -> keras.KerasTensor:
+def preprocessed(
+    images: keras.KerasTensor, mode: str, scale: Scale = "byte", layer: Callable[[str], str] = str
+) -> keras.KerasTensor:
     """Return what a network of Keras Applications takes, made of ``images`` by layers without weights.
 
     The same as its ``preprocess_input``, to 1e-5, but nothing is written over the caller's array.
@@ -24,6 +28,7 @@ def preprocessed(images: keras.KerasTensor, mode: str, scale: Scale = "byte") ->
         images: RGB of shape (n, height, width, 3), or grey of one channel, which is repeated.
         mode: One of ``cnnzoo._keras.applications.PREPROCESSING``.
         scale: "byte" for values in [0, 255], "unit" for [0, 1].
+        layer: What turns the name of the layer into that in the model.
     """
     to_bytes, name = look_up(SCALES, scale, "scale")
     if images.shape[-1] == 1:
@@ -38,14 +43,33 @@ def preprocessed(images: keras.KerasTensor, mode: str, scale: Scale = "byte") ->
         factor, offset = [to_bytes / 127.5] * 3, [-1.0] * 3
     else:
         factor, offset = [to_bytes] * 3, [0.0] * 3
-    return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=name)(images)
+    return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=layer(name))(images)
 
 
-def preprocessed_grey(images: keras.KerasTensor) -> keras.KerasTensor:
+def preprocessed_grey(images: keras.KerasTensor, layer: Callable[[str], str] = str) -> keras.KerasTensor:
     """Return what grey images in [0, 1] are to a "caffe" network whose first kernels are summed over the channels.
 
     All three channels lose the mean of their means, which differ by 20 of 255.
     """
     to_bytes, name = SCALES["unit"]
     mean = sum(CAFFE_MEAN) / len(CAFFE_MEAN)
-    return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=name)(images)
+    return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=layer(name))(images)
+
+
+def with_channels(model: keras.Model, channels: int) -> keras.Model:
+    """Return ``model`` for images of so many channels: grey ones are repeated, colours become grey.
+
+    Raises:
+        ValueError: Other numbers of channels than 1 and 3 differ.
+    """
+    *size, own = model.inputs[0].shape[1:]
+    if own == channels:
+        return model
+    if {own, channels} != {1, 3}:
+        raise ValueError(f"'{model.name}' takes images of {own} channels. Received images of {channels}.")
+    images = keras.Input((*size, channels), name="input")
+    if channels == 1:
+        outputs = model(keras.ops.repeat(images, 3, axis=-1))
+    else:
+        outputs = model(keras.ops.image.rgb_to_grayscale(images, data_format="channels_last"))
+    return keras.Model(images, outputs, name=model.name)

@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.report import write_comparison, write_report
 from cnnzoo.report._galleries import _layers_with_maps
+from cnnzoo.report.run_report import _recipe_name
 from tests.report.conftest import HOSTILE
 from tests.report.reading import Page
 
@@ -72,8 +75,8 @@ def test_the_page_tells_how_it_came_about(page, run):
     _, *rows = page.tables["Layers"]
     assert sum(int(row[4].replace(",", "")) for row in rows) == 61_706
     assert sum(int(row[5].replace(",", "")) for row in rows) == 416_520
-    assert run.record["versions"]["keras"] in page.text
-    assert "cnnzoo train lenet5 --data digits --recipe default --epochs 5 --image-size 32 --seed 0" in page.text
+    assert run.record.versions["keras"] in page.text
+    assert "cnnzoo train lenet5 --data digits --recipe default --epochs 5 --seed 0" in page.text
     assert "What is missing" not in page.text
 
 
@@ -141,6 +144,19 @@ def test_figures_that_are_no_numbers_are_told(run_folder):
     assert "nan" not in text
 
 
+def test_a_recipe_is_known_by_its_fields(run):
+    assert _recipe_name(run.record) is None  # five epochs
+    assert _recipe_name(replace(run.record, recipe=cnnzoo.training.recipe_card("lenet5").recipe)) == "default"
+
+
+def test_a_run_from_before_formats_is_reported_on(tmp_path):
+    folder = shutil.copytree(Path(__file__).parents[1] / "runs" / "format0" / "finished", tmp_path / "tiny")
+    text = Page(write_report(folder).path).text
+    assert "No command does just this. In Python it is cnnzoo.training.fit" in text
+    assert re.search(r"computed in\s*float32", text)
+    assert re.search(r"initializer\s*-", text)
+
+
 def test_a_history_without_curves_is_told(run_folder):
     (run_folder / "history.csv").write_text("epoch,rate\n1,0.1\n")
     text = Page(write_report(run_folder).path).text
@@ -155,13 +171,12 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
     text = Page(write_report(run_folder, data="digits").path).text
     assert "Evaluated on the test images of digits, as asked" in text
     assert "Nothing is published" in text
-    assert "--limit 4000" in text
 
 
 def test_data_that_do_not_do_are_refused_before_anything_is_written(run_folder, hostile_run):
     (run_folder / "report.html").write_text("mine")
     with pytest.raises(ValueError, match="The run knows the classes"):
-        write_report(run_folder, data=hostile_run.record["data"]["source"]["path"], force=True)
+        write_report(run_folder, data=hostile_run.record.data.source.path, force=True)
     with pytest.raises(FileNotFoundError):
         write_report(run_folder, data="mnist", data_path="nope.npz", force=True)
     assert (run_folder / "report.html").read_text() == "mine"
