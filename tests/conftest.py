@@ -9,6 +9,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 import cnnzoo
@@ -77,10 +78,26 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def trained_once(tmp_path_factory):
+    """A function that trains a run, which all workers of a session share: the first to ask for it trains."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def train_once(out, *arguments, **options):
+        out = folder / "shared" / out
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{out}.lock"):
+            if not out.exists():
+                cnnzoo.training.train(*arguments, out=out, progress=False, **options)
+        return cnnzoo.training.load_run(out)
+
+    return train_once
+
+
+@pytest.fixture(scope="session")
+def run(trained_once):
     """A LeNet-5 trained on the embedded digits, with its run folder."""
-    out = tmp_path_factory.mktemp("runs") / "lenet5"
-    return cnnzoo.training.train("lenet5", epochs=5, out=out, progress=False)
+    return trained_once("lenet5", "lenet5", epochs=5)
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,7 @@ def fit_that_fails(small):
         fit(cnnzoo.models.lenet5(kernel_initializer="zeros"), *small, recipe=ONCE, callbacks=[Fails()], progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [
@@ -85,6 +86,7 @@ def test_training_gives_the_global_seeds_back(small, tmp_path, photos, call):
     assert with_training == without
 
 
+@pytest.mark.slow
 def test_what_was_never_seeded_stays_so(small):
     """A program that set no seed goes on drawing differently in every process."""
     context = importlib.import_module("tensorflow.python.eager.context").context()
@@ -99,6 +101,7 @@ def test_what_was_never_seeded_stays_so(small):
     assert state.get_global_attribute("global_seed_generator") is generator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_get_their_states_back(backend, monkeypatch):
     if importlib.util.find_spec(backend) is None:

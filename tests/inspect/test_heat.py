@@ -23,6 +23,7 @@ def share_in_the_corner(heat):
     return heat[:, :8, 24:].sum() / heat.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_gradcam_finds_the_corner_that_the_network_looks_at(backend, monkeypatch):
     if importlib.util.find_spec(backend) is None:

@@ -22,6 +22,7 @@ print(keras.config.backend())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_builds_on(backend, monkeypatch):
     if importlib.util.find_spec(backend) is None:

@@ -23,6 +23,7 @@ def test_summary_without_top():
     assert table.params == 20_024_384
 
 
+@pytest.mark.slow
 def test_summary_with_top():
     table = layer_table(cnnzoo.pretrained.vgg19(weights=None, include_top=True))
     assert tuple(row[:5] for row in table.rows[:21]) == TABLE[:21]
@@ -94,6 +95,7 @@ class Weights(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_downloaded_and_verified(tmp_path, monkeypatch):
     """Keras' own download from a server on loopback, of EfficientNetB0: its address and hashes can be changed."""
     network = "keras.src.applications.efficientnet"
