@@ -78,18 +78,29 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def trained_once(tmp_path_factory):
-    """A function that trains a run, which all workers of a session share: the first to ask for it trains."""
+def made_once(tmp_path_factory):
+    """A function that makes a file or folder, which all workers share: the first that asks for it makes it."""
     own = tmp_path_factory.getbasetemp()
-    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
 
-    def train_once(out, *arguments, **options):
-        out = folder / "shared" / out
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{out}.lock"):
-            if not out.exists():
-                cnnzoo.training.train(*arguments, out=out, progress=False, **options)
-        return cnnzoo.training.load_run(out)
+    def make_once(name, make):
+        path = shared / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                make(path)
+        return path
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def trained_once(made_once):
+    """A function that trains a run, by the arguments of ``train``, which all workers share."""
+
+    def train_once(name, *arguments, **options):
+        path = made_once(name, lambda out: cnnzoo.training.train(*arguments, out=out, progress=False, **options))
+        return cnnzoo.training.load_run(path)
 
     return train_once
 

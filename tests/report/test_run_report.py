@@ -1,9 +1,6 @@
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,19 +195,6 @@ def test_a_network_of_open_size_is_reported_on(run_folder):
     page = Page(write_report(run_folder).path)
     assert "What made it decide" in page.text
     assert "The layers cannot be listed. `model` must have a fixed input size" in page.text
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_report_is_written_on_every_backend(run, tmp_path, backend):
-    pytest.importorskip(backend, reason=f"the backend {backend}")
-    out = tmp_path / "report.html"
-    words = [sys.executable, "-m", "cnnzoo", "report", str(run.path), "--out", str(out)]
-    subprocess.run(words, check=True, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True)
-    text = Page(out).text
-    assert "What made it decide" in text
-    assert "What its layers see" in text
-    assert "What is missing" not in text
 
 
 @pytest.fixture(scope="module")
