@@ -360,8 +360,11 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
         (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
-        (["train", "VGG16"], "error: 'VGG16' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
-        (["recipes", "resnet5"], "error: There is no model 'resnet5'. Did you mean 'resnet50' in `cnnzoo.pretrained`?"),
+        (["train", "DenseNet121"], "error: 'DenseNet121' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
+        (
+            ["recipes", "densenet12"],
+            "error: There is no model 'densenet12'. Did you mean 'densenet121' in `cnnzoo.pretrained`?",
+        ),
         (["finetune", "lenet5", "taken"], "error: 'lenet5' is in `cnnzoo.models`, not in `cnnzoo.pretrained`"),
         (["embed", "LeNet5", "taken", "--out", "a.npz"], "error: 'LeNet5' is in `cnnzoo.models`"),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
