@@ -13,8 +13,9 @@ import cnnzoo
 
 # The smallest variant of each family, and of each kind of block
 NAMES = ["alexnet", "lenet5", "resnet18", "resnet50", "vgg11"]
-QUICK = ("lenet5", "resnet18")
-EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]  # for what takes long
+EACH = [
+    name if name == "lenet5" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]  # for what takes long
 FIXED = ["alexnet", "lenet5", "vgg11"]  # a dense layer follows the flattened maps
 SMALLEST = {name: max(cnnzoo.model_card(name).smallest_size, 32) for name in NAMES}
 LABELS = np.array([0, 1, 2, 0])
