@@ -9,6 +9,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 import cnnzoo
@@ -77,10 +78,37 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """A function that makes a file or folder, which all workers share: the first that asks for it makes it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+
+    def make_once(name, make):
+        path = shared / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                make(path)
+        return path
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def trained_once(made_once):
+    """A function that trains a run, by the arguments of ``train``, which all workers share."""
+
+    def train_once(name, *arguments, **options):
+        path = made_once(name, lambda out: cnnzoo.training.train(*arguments, out=out, progress=False, **options))
+        return cnnzoo.training.load_run(path)
+
+    return train_once
+
+
+@pytest.fixture(scope="session")
+def run(trained_once):
     """A LeNet-5 trained on the embedded digits, with its run folder."""
-    out = tmp_path_factory.mktemp("runs") / "lenet5"
-    return cnnzoo.training.train("lenet5", epochs=5, out=out, progress=False)
+    return trained_once("lenet5", "lenet5", epochs=5)
 
 
 @pytest.fixture(scope="session")

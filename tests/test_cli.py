@@ -56,6 +56,7 @@ def picture(digits, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_train_says_what_it_did_and_where_things_are(tmp_path):
     finished = cnnzoo_command("train", "lenet5", "--epochs", 1, "--limit", 100, "--seed", 1, cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
@@ -66,6 +67,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
     assert (tmp_path / "runs" / "lenet5" / "model.keras").is_file()
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_the_accuracy(run):
     finished = cnnzoo_command("evaluate", run.path)
     assert (finished.returncode, finished.stderr) == (0, "")
@@ -82,6 +84,7 @@ def test_evaluate_lists_the_classes(command, run):
     assert f"3 100 {three.precision:.2%} {three.recall:.2%} {three.f1:.2%} #" in " ".join(printed.split())
 
 
+@pytest.mark.slow
 def test_train_report_and_compare_leave_pages(command):
     finished = command("train", "lenet5", "--limit", 100, "--epochs", 1, "--out", "one", "--report")
     assert "  report.html\n" in finished.stdout
@@ -108,6 +111,7 @@ def test_predict_prints_every_class_best_first(command, run, picture):
     assert len(others) == 9
 
 
+@pytest.mark.slow
 def test_predict_needs_no_training_where_weights_ship(picture, tmp_path):
     finished = cnnzoo_command("predict", "lenet5", picture, cwd=tmp_path)
     assert (finished.returncode, finished.stderr) == (0, "")
@@ -120,6 +124,7 @@ def test_recipes_lists_every_field_with_its_sources(command):
         assert cell in printed
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     out = tmp_path / "run"
     words = ["train", "lenet5", "--limit", "200", "--epochs", "500", "--out", str(out)]
@@ -276,6 +281,7 @@ def test_a_damaged_copy_is_reported_by_verify(command):
     assert finished.stderr == f"error: 1 damaged: delete '{copy}' and run `cnnzoo data fetch mnist`.\n"
 
 
+@pytest.mark.slow
 def test_train_on_a_folder_and_ask_about_one_of_its_images(command, tmp_path):
     rng = np.random.default_rng(0)
     for name, color in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
@@ -306,6 +312,7 @@ def test_version():
     assert cnnzoo_command("--version").stdout == f"cnnzoo {cnnzoo.__version__}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="this system has UTF-8 names only")
 def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch, tmp_path):
     data, out = os.fsdecode(b"d\xe9ta"), os.fsdecode(b"r\xe9n")
@@ -361,8 +368,11 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
         (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
-        (["train", "VGG16"], "error: 'VGG16' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
-        (["recipes", "resnet5"], "error: There is no model 'resnet5'. Did you mean 'resnet50' in `cnnzoo.pretrained`?"),
+        (["train", "DenseNet121"], "error: 'DenseNet121' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
+        (
+            ["recipes", "densenet12"],
+            "error: There is no model 'densenet12'. Did you mean 'densenet121' in `cnnzoo.pretrained`?",
+        ),
         (["finetune", "alexnet", "taken"], "error: There are no published weights of alexnet. Give `weights`: a file"),
         (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: There is no run folder or file 'runs/absent'."),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
@@ -399,15 +409,20 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
 @pytest.mark.parametrize(
     ("words", "file", "work"),
     [
-        (["report", "RUN", "--out", "out.html"], "out.html", "cnnzoo.report.run_report.find"),
-        (["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find"),
-        (["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find"),
+        pytest.param(
+            ["report", "RUN", "--out", "out.html"], "out.html", "cnnzoo.report.run_report.find", marks=pytest.mark.slow
+        ),
+        pytest.param(["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find", marks=pytest.mark.slow),
+        pytest.param(
+            ["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find", marks=pytest.mark.slow
+        ),
         (["data", "show", "digits", "--out", "out.png"], "out.png", "cnnzoo.data.load_dataset"),
         (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.pretrained.networks.open_network"),
-        (
+        pytest.param(
             ["embed", "mobilenet", "digit.png", "--weights", "none", "--image-size", "32", "--out", "out.npz"],
             "out.npz",
             "cnnzoo.pretrained.embeddings.open_backbone",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -438,6 +453,7 @@ def test_pretrained_lists_what_there_is(command):
     assert len(others) == 10
 
 
+@pytest.mark.slow
 def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     rng = np.random.default_rng(0)
     for name, brightness in (("dark", 0), ("light", 155)):

@@ -48,6 +48,7 @@ def is_picture(path):
     return matplotlib.image.imread(path).std() > 0
 
 
+@pytest.mark.slow
 def test_lenet5_on_the_digits(example):
     told = example("lenet5_mnist.py")
     assert float(re.search(r"([\d.]+)% of the 1,000 test images are right", told)[1]) > 90

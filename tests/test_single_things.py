@@ -45,6 +45,7 @@ def test_titles_and_runs_are_several():
         plots.histories([{"loss": [1.0]}])
 
 
+@pytest.mark.slow
 def test_one_of_several_is_taken_as_one(lenet5, digits):
     assert features(lenet5, "c1").output_shape == (None, 28, 28, 6)
     assert gradcam(lenet5, THREE.images, 2).shape == (2, 32, 32)

@@ -136,6 +136,7 @@ def test_what_reads_or_resizes_images_refuses_channels_first(tmp_path):
         plots.overlay(images, np.zeros((4, 32, 24)))
 
 
+@pytest.mark.slow
 def test_what_the_refusal_advises_trains(pair):
     last, first, images = pair
     wrapped = keras.Sequential([keras.Input((32, 24, 3)), layers.Permute((3, 1, 2)), first])

@@ -103,6 +103,11 @@ def test_one_hot_labels(folder):
     assert (train.labels.shape, train.labels.dtype) == ((100, 10), np.float32)
 
 
+def test_as_a_data_set_its_images_stay_bytes(folder):
+    dataset = cnnzoo.data.load_dataset(cnnzoo.data.find_source("cifar10", folder))
+    assert [split.images.dtype for split in dataset] == [np.uint8, np.uint8]
+
+
 def test_there_are_ten_classes():
     assert len(CIFAR10_CLASSES) == 10
 

@@ -493,6 +493,7 @@ def test_who_waited_for_another_process_leaves_nothing_behind(server):
     assert left_in_cache() == {"file.bin"}
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_no_wrong_file_and_is_recovered_from(server):
     file = server.file("slow")
     moments = random.Random(0)

@@ -13,6 +13,9 @@ import cnnzoo
 
 # The smallest variant of each family, and of each kind of block
 NAMES = ["alexnet", "lenet5", "resnet18", "resnet50", "vgg11"]
+EACH = [
+    name if name == "lenet5" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]  # for what takes long
 FIXED = ["alexnet", "lenet5", "vgg11"]  # a dense layer follows the flattened maps
 SMALLEST = {name: max(cnnzoo.model_card(name).smallest_size, 32) for name in NAMES}
 LABELS = np.array([0, 1, 2, 0])
@@ -47,7 +50,7 @@ def test_arguments_are_keywords_with_the_same_defaults(name):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_output_is_a_distribution_over_the_classes(name):
     probabilities = build(name).predict(batch(name), verbose=0)
     assert probabilities.shape == (4, 3)
@@ -56,7 +59,7 @@ def test_output_is_a_distribution_over_the_classes(name):
     assert (probabilities >= 0).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_without_activation_the_output_is_logits(name):
     model, logits_model = build(name), build(name, classifier_activation=None)
     logits_model.set_weights(model.get_weights())
@@ -76,7 +79,7 @@ def test_without_top_the_size_may_be_open(name):
     assert build(name, include_top=False, input_shape=(None, None, 3)).input_shape == (None, None, None, 3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_gradient_reaches_every_weight(name):
     model = build(name)
     with tf.GradientTape() as tape:
@@ -90,7 +93,7 @@ def test_gradient_reaches_every_weight(name):
         assert np.any(gradient.numpy() != 0), variable.path
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_a_few_steps_on_one_batch_lower_the_loss(name):
     keras.utils.set_random_seed(0)
     options = {"dropout_rate": 0.0} if name in ("alexnet", "vgg11") else {}
@@ -102,7 +105,7 @@ def test_a_few_steps_on_one_batch_lower_the_loss(name):
     assert model.evaluate(images, labels, verbose=0) < before
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_model_survives_saving(name, tmp_path):
     model = build(name)
     model.save(tmp_path / "model.keras")
@@ -125,7 +128,7 @@ def test_under_mixed_precision_the_classifier_stays_float32(name):
     assert model.output.dtype == "float32"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_equal_layers_start_with_different_kernels_even_from_one_initializer_object(name):
     model = build(name, kernel_initializer=keras.initializers.HeNormal())
     kernels: dict[tuple, list] = {}
@@ -189,7 +192,7 @@ def test_two_networks_of_a_kind_can_be_joined(name):
     assert len({layer.name for layer in joined.layers}) == len(joined.layers)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_weights_fit_whatever_the_model_is_called(name, tmp_path):
     build(name).save_weights(tmp_path / "own.weights.h5")
     own = build(name, weights=tmp_path / "own.weights.h5")

@@ -23,6 +23,7 @@ def test_summary_without_top():
     assert table.params == 20_024_384
 
 
+@pytest.mark.slow
 def test_summary_with_top():
     table = layer_table(cnnzoo.pretrained.vgg19(weights=None, include_top=True))
     assert tuple(row[:5] for row in table.rows[:21]) == TABLE[:21]
@@ -94,6 +95,7 @@ class Weights(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_downloaded_and_verified(tmp_path, monkeypatch):
     """Keras' own download from a server on loopback, of EfficientNetB0: its address and hashes can be changed."""
     network = "keras.src.applications.efficientnet"
@@ -122,7 +124,7 @@ def test_imagenet_weights_are_downloaded_and_verified(tmp_path, monkeypatch):
         ("vgg19", False, NO_TOP_FILE),
         ("vgg19", True, "vgg19_weights_tf_dim_ordering_tf_kernels.h5"),
         ("mobilenetv2", False, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
-        ("nasnetmobile", False, "nasnet_mobile_no_top.h5"),
+        pytest.param("nasnetmobile", False, "nasnet_mobile_no_top.h5", marks=pytest.mark.slow),
     ],
 )
 def test_without_network_the_error_says_where_to_place_which_file(network, include_top, file):
@@ -180,6 +182,7 @@ def test_a_file_with_a_head_gives_its_backbone(tmp_path):
     assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
 
 
+@pytest.mark.slow
 def test_layers_that_keras_named_itself_are_told_by_their_shapes(tmp_path):
     """InceptionV3's convolutions are numbered through the session, so another session's file has other names."""
     source = pretrained.load("inceptionv3", weights=None, input_shape=(75, 75, 3))
@@ -189,6 +192,7 @@ def test_layers_that_keras_named_itself_are_told_by_their_shapes(tmp_path):
     assert all(map(np.array_equal, loaded.get_weights(), source.get_weights()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["byte", "unit"])
 def test_preprocessing_in_the_graph_is_that_of_keras(scale):
     plain = pretrained.load("densenet121", weights=None, input_shape=(32, 32, 3), pooling="avg")
@@ -201,6 +205,7 @@ def test_preprocessing_in_the_graph_is_that_of_keras(scale):
     np.testing.assert_allclose(whole(images / 255 if scale == "unit" else images), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_with_preprocessing_loads_the_files_of_one_without(tmp_path):
     plain = pretrained.load("efficientnetb0", weights=None, input_shape=(32, 32, 3))
     for name in ("plain.weights.h5", "plain.h5"):

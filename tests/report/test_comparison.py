@@ -4,19 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cnnzoo
 from cnnzoo.evaluation import mcnemar
 from cnnzoo.report import write_comparison
 from tests.report.reading import Page
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
+def other(trained_once):
     """Trained for less."""
-    out = tmp_path_factory.mktemp("other") / "lenet5"
-    return cnnzoo.training.train("lenet5", epochs=1, limit=500, out=out, progress=False)
+    return trained_once("other/lenet5", "lenet5", epochs=1, limit=500)
 
 
+@pytest.mark.slow
 def test_runs_are_compared_on_the_same_images(run, other, tmp_path):
     comparison = write_comparison([run.path, other.path], tmp_path / "both.html")
     page, evaluations = Page(comparison.path), [run.evaluate(), other.evaluate()]
@@ -37,17 +36,20 @@ def test_runs_are_compared_on_the_same_images(run, other, tmp_path):
     assert all(address.startswith("data:") or address == "#main" for address in page.addresses)
 
 
+@pytest.mark.slow
 def test_runs_of_the_same_name_are_told_apart(run, other, tmp_path):
     rows = write_comparison([run.path, other.path], tmp_path / "both.html").rows
     assert len({row.name for row in rows}) == 2
     assert all(row.name.endswith("lenet5") for row in rows)
 
 
+@pytest.mark.slow
 def test_the_network_that_ships_is_told_from_a_run(run, tmp_path):
     rows = write_comparison(["lenet5", run.path], tmp_path / "both.html", data="digits").rows
     assert [row.name for row in rows] == ["lenet5 as shipped", "lenet5"]
 
 
+@pytest.mark.slow
 def test_runs_on_other_images_are_not_tested_as_a_pair(run, hostile_run, tmp_path):
     comparison = write_comparison([run.path, hostile_run.path], tmp_path / "both.html")
     assert comparison.pairs[0].test is None
@@ -58,6 +60,7 @@ def test_runs_on_other_images_are_not_tested_as_a_pair(run, hostile_run, tmp_pat
     assert "<i>" not in comparison.path.read_text()
 
 
+@pytest.mark.slow
 def test_one_run_in_two_folders_shows_no_difference(run, run_folder, tmp_path):
     (run_folder / "history.csv").unlink()
     comparison = write_comparison([run.path, run_folder], tmp_path / "both.html")
@@ -68,6 +71,7 @@ def test_one_run_in_two_folders_shows_no_difference(run, run_folder, tmp_path):
     assert sentence.endswith("history.csv is not in the run folder: the learning curves.")
 
 
+@pytest.mark.slow
 def test_folders_are_the_same_where_their_files_are(hostile_run, tmp_path):
     again = shutil.copytree(hostile_run.path, tmp_path / "again")
     (again / "history.csv").write_text("epoch,rate\n1,0.1\n")
@@ -76,6 +80,7 @@ def test_folders_are_the_same_where_their_files_are(hostile_run, tmp_path):
     assert "How they learned" in Page(comparison.path).text
 
 
+@pytest.mark.slow
 def test_a_run_that_is_broken_is_listed_all_the_same(run, run_folder, tmp_path):
     for name in ("run.json", "history.csv"):
         (run_folder / name).unlink()

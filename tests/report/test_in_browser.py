@@ -9,6 +9,7 @@ from cnnzoo.report import write_comparison, write_report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the extra cnnzoo[test]")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra cnnzoo[test]")
+pytestmark = pytest.mark.slow
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

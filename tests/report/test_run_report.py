@@ -1,9 +1,6 @@
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +77,7 @@ def test_the_page_tells_how_it_came_about(page, run):
     assert "What is missing" not in page.text
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself(page, run_folder):
     assert page.addresses
     assert all(address.startswith("data:") or address == "#main" for address in page.addresses)
@@ -96,6 +94,7 @@ def test_the_page_needs_nothing_but_itself(page, run_folder):
     assert not [file.name for file in run_folder.iterdir() if file.name.startswith(".")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "told", "still_there"),
     [
@@ -119,6 +118,7 @@ def test_a_folder_that_lacks_a_file_gives_a_page_that_says_so(run_folder, name, 
     assert still_there in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lost",
     ["model", "data", "recipe", "seed", "begun_by", "metrics", "data/train_size", "data/class_names", "model/name"],
@@ -131,6 +131,7 @@ def test_a_record_that_lacks_an_entry_is_told(run_folder, lost):
     assert "run.json cannot be read: what was trained" in Page(write_report(run_folder).path).text
 
 
+@pytest.mark.slow
 def test_figures_that_are_no_numbers_are_told(run_folder):
     record = json.loads((run_folder / "run.json").read_text())
     record["metrics"] |= {"test_loss": None, "train_seconds": None}
@@ -157,6 +158,7 @@ def test_a_run_from_before_formats_is_reported_on(tmp_path):
     assert re.search(r"initializer\s*-", text)
 
 
+@pytest.mark.slow
 def test_a_history_without_curves_is_told(run_folder):
     (run_folder / "history.csv").write_text("epoch,rate\n1,0.1\n")
     text = Page(write_report(run_folder).path).text
@@ -164,6 +166,7 @@ def test_a_history_without_curves_is_told(run_folder):
     assert "How it learned" not in text
 
 
+@pytest.mark.slow
 def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder, tmp_path):
     record = json.loads((run_folder / "run.json").read_text())
     record["data"]["source"]["fraction"] = 0.5
@@ -173,6 +176,7 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
     assert "Nothing is published" in text
 
 
+@pytest.mark.slow
 def test_data_that_do_not_do_are_refused_before_anything_is_written(run_folder, hostile_run):
     (run_folder / "report.html").write_text("mine")
     with pytest.raises(ValueError, match="The run knows the classes"):
@@ -182,6 +186,7 @@ def test_data_that_do_not_do_are_refused_before_anything_is_written(run_folder, 
     assert (run_folder / "report.html").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_network_of_open_size_is_reported_on(run_folder):
     inputs = keras.Input((None, None, 1))
     maps = keras.layers.Conv2D(4, 3, name="maps")(inputs)
@@ -190,18 +195,6 @@ def test_a_network_of_open_size_is_reported_on(run_folder):
     page = Page(write_report(run_folder).path)
     assert "What made it decide" in page.text
     assert "The layers cannot be listed. `model` must have a fixed input size" in page.text
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_report_is_written_on_every_backend(run, tmp_path, backend):
-    pytest.importorskip(backend, reason=f"the backend {backend}")
-    out = tmp_path / "report.html"
-    words = [sys.executable, "-m", "cnnzoo", "report", str(run.path), "--out", str(out)]
-    subprocess.run(words, check=True, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True)
-    text = Page(out).text
-    assert "What made it decide" in text
-    assert "What its layers see" in text
-    assert "What is missing" not in text
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +210,7 @@ def photographs(tmp_path_factory):
     return cnnzoo.training.finetune("mobilenetv2", str(data), out=data.parent / "finetuned", **options)
 
 
+@pytest.mark.slow
 def test_a_page_of_many_photographs_and_classes_is_small(photographs, tmp_path):
     path = write_report(photographs.path, tmp_path / "report.html").path
     page = Page(path)
@@ -231,6 +225,7 @@ def test_a_page_of_many_photographs_and_classes_is_small(photographs, tmp_path):
     assert "one.jpg" in page.text
 
 
+@pytest.mark.slow
 def test_a_network_that_is_always_right_has_no_mistakes(hostile_run, tmp_path):
     folder = shutil.copytree(hostile_run.path, tmp_path / "run")
     inputs = keras.Input((32, 32, 3))
@@ -257,6 +252,7 @@ def test_a_record_alone_gives_the_verdict_it_holds(run_folder, run):
         write_report(run_folder, force=True)
 
 
+@pytest.mark.slow
 def test_images_that_are_gone_are_told(hostile_run, tmp_path):
     folder = shutil.copytree(hostile_run.path, tmp_path / "run")
     record = json.loads((folder / "run.json").read_text())
@@ -268,6 +264,7 @@ def test_images_that_are_gone_are_told(hostile_run, tmp_path):
     assert "What it is made of" in text
 
 
+@pytest.mark.slow
 def test_names_are_escaped(hostile_run, tmp_path):
     path = write_report(hostile_run.path, tmp_path / "report.html").path
     page, source = Page(path), path.read_text()
@@ -282,6 +279,7 @@ def test_names_are_escaped(hostile_run, tmp_path):
     assert "<i>" not in source
 
 
+@pytest.mark.slow
 def test_what_the_network_does_not_give_is_told(tmp_path):
     rng = np.random.default_rng(0)
     split = Split(rng.random((20, 8, 8, 1), dtype=np.float32), np.arange(20) % 2)
@@ -295,6 +293,7 @@ def test_what_the_network_does_not_give_is_told(tmp_path):
     assert "Nothing is published for this network on just these data." in text
 
 
+@pytest.mark.slow
 def test_grad_cam_and_maps_need_layers_with_maps(tmp_path, run_folder):
     inputs = keras.Input((32, 32, 1))
     model = keras.Model(inputs, keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(inputs)), name="flat")
@@ -338,6 +337,7 @@ def test_the_page_is_written_where_the_user_says(run, tmp_path):
         write_report("absent")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("patience", "kind", "other"), [(0, "test", "validation"), (3, "validation", "test")])
 def test_the_curves_are_named_by_their_images(run_folder, tmp_path, patience, kind, other):
     record = json.loads((run_folder / "run.json").read_text())

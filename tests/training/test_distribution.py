@@ -60,6 +60,7 @@ numpy.save(f"{out}-{index}-losses.npy", run.history["loss"])
 """
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path):
     pytest.importorskip("jax", reason="the extra cnnzoo[jax]")
     words = [sys.executable, "-c", WEIGHTS, f"127.0.0.1:{free_port()}"]
@@ -82,6 +83,7 @@ def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path
     assert written == expected
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_with_a_clear_error_and_a_checkpoint_to_go_on_from(tmp_path):
     out, port = tmp_path / "run", free_port()
     words = [*WORDS, "--epochs", EPOCHS, "--out", out]
@@ -227,6 +229,7 @@ print(*run.history["loss"])
 """
 
 
+@pytest.mark.slow
 def test_mirrored_devices_of_tensorflow_give_the_losses_of_one(tmp_path):
     """On two logical CPUs, where there are no two GPUs."""
     losses = []

@@ -46,6 +46,7 @@ def quick(photos, weights, **options):
     return finetune("vgg16", photos, progress=False, **options)
 
 
+@pytest.mark.slow
 def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_path):
     run = quick(photos, weights, out=tmp_path / "run")
     assert run.metrics["test_accuracy"] >= 0.9
@@ -60,6 +61,7 @@ def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_
     assert len(loaded.history["loss"]) == 5
 
 
+@pytest.mark.slow
 def test_cached_features_train_the_top_as_the_frozen_backbone_does(photos, weights, tmp_path):
     recipe = Recipe(epochs=5, batch_size=8, learning_rate=0.01, precision="float32")
     run = quick(photos, weights, out=tmp_path / "run", seed=3, recipe=recipe)
@@ -74,6 +76,7 @@ def test_cached_features_train_the_top_as_the_frozen_backbone_does(photos, weigh
         np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path):
     frozen = quick(photos, weights, out=tmp_path / "frozen")
     slowly = {"unfrozen_epochs": 2, "unfrozen_learning_rate": 1e-4}
@@ -88,6 +91,7 @@ def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path
     assert changed == {"block5_conv3", "top"}
 
 
+@pytest.mark.slow
 def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_path, monkeypatch):
     def embed(*args, **options):
         raise AssertionError("features of images that change are not cached")
@@ -98,12 +102,14 @@ def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_
     assert len(run.history["loss"]) == 1
 
 
+@pytest.mark.slow
 def test_no_augmentation_leaves_out_that_of_the_recipe(photos, weights, tmp_path):
     flips = Recipe(epochs=1, augment=("flip",))
     run = quick(photos, weights, out=tmp_path / "run", augment="none", recipe=flips)
     assert run.record.recipe.augment == ()
 
 
+@pytest.mark.slow
 def test_grey_photographs_are_repeated(photos, weights, tmp_path):
     for name in COLORS:
         (tmp_path / "grey" / name).mkdir(parents=True)
@@ -114,6 +120,7 @@ def test_grey_photographs_are_repeated(photos, weights, tmp_path):
     assert len(load_run(run.path).predict([photos / "red" / "0.png"])[0].probabilities) == 2
 
 
+@pytest.mark.slow
 def test_a_backbone_of_your_own(photos, tmp_path):
     backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
     before = backbone.get_weights()
@@ -123,6 +130,7 @@ def test_a_backbone_of_your_own(photos, tmp_path):
     assert np.any(run.model.get_layer("top").bias)
 
 
+@pytest.mark.slow
 def test_a_data_set_by_name_is_resized_to_the_network(tmp_path):
     options = {
         "weights": None,
@@ -182,6 +190,7 @@ def test_a_random_backbone_that_stays_frozen_is_warned_of(photos, tmp_path, caps
     assert "Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp_path):
     run = quick(photos, weights, out=tmp_path / "run", recipe=Recipe(epochs=2, batch_size=8, patience=1))
     data = run.record.data

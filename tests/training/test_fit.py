@@ -27,16 +27,19 @@ def quick_fit(small, seed=0, recipe=QUICK, **options):
     return fit(cnnzoo.models.lenet5(), *small, recipe=recipe, seed=seed, progress=False, **options)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_history_and_weights_bit_for_bit(small):
     first, second = quick_fit(small), quick_fit(small)
     assert first.history == second.history
     assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_history(small):
     assert quick_fit(small).history != quick_fit(small, seed=1).history
 
 
+@pytest.mark.slow
 def test_dropout_obeys_the_seed_too(small):
     def fit_with_dropout():
         keras.utils.set_random_seed(0)
@@ -53,6 +56,7 @@ def test_history_has_a_number_an_epoch(small):
     assert all(len(values) == 2 for values in history.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "accuracy", "loss"), [("float32", 1e-6, 1e-4), ("mixed_bfloat16", 0.02, 0.01)])
 def test_metrics_are_those_of_the_last_epoch(small, precision, accuracy, loss):
     """The metrics are the trained network's, in float32; the history's are of the precision of the training."""
@@ -61,6 +65,7 @@ def test_metrics_are_those_of_the_last_epoch(small, precision, accuracy, loss):
     assert run.metrics["test_loss"] == pytest.approx(run.history["val_loss"][-1], rel=loss)
 
 
+@pytest.mark.slow
 def test_one_hot_labels_and_logits_train_alike(small):
     one_hot = [Split(split.images, keras.utils.to_categorical(split.labels, 10)) for split in small]
     keras.utils.set_random_seed(0)
@@ -93,6 +98,7 @@ def test_training_that_fails_leaves_no_folder(small, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["matplotlib.figure.Figure.savefig", "cnnzoo.plots.samples", "cnnzoo.plots.history"])
 def test_a_picture_that_fails_leaves_the_trained_model(small, tmp_path, monkeypatch, step):
     def fail(*args, **options):
@@ -140,6 +146,7 @@ def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
     assert all(re.fullmatch(form, line) for line in lines)
 
 
+@pytest.mark.slow
 def test_it_says_when_tensorflow_could_be_faster(small, capsys, monkeypatch):
     monkeypatch.setattr(cnnzoo, "TENSORFLOW_CAME_FIRST", True)
     fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
@@ -178,6 +185,7 @@ def test_the_recipe_that_is_taken_by_name_is_named(small, capsys, monkeypatch):
     assert "the general recipe: 10 epochs, batches of 128" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
     split = Split(np.random.default_rng(0).random((20, 32, 32, 2), dtype="float32"), np.arange(20) % 10)
     model = cnnzoo.models.lenet5(input_shape=(32, 32, 2))
@@ -185,6 +193,7 @@ def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
     assert len(list((tmp_path / "run").iterdir())) == 6
 
 
+@pytest.mark.slow
 def test_raw_images_of_another_size_are_resized(tmp_path):
     raw = Split(np.random.default_rng(0).integers(0, 256, (20, 16, 20, 1), dtype=np.uint8), np.arange(20) % 10)
     recipe = Recipe(epochs=1, batch_size=8, augment="shift,rotate")
@@ -215,6 +224,7 @@ class Poison(keras.callbacks.Callback):
             self.model.layers[-1].bias.assign(np.full(10, np.nan, np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", [True, False])
 def test_a_run_that_diverges_later_keeps_the_last_good_weights(small, tmp_path, written):
     poison, model = Poison(), cnnzoo.models.lenet5()
@@ -229,6 +239,7 @@ def test_a_run_that_diverges_later_keeps_the_last_good_weights(small, tmp_path, 
         assert all(map(np.array_equal, loaded.model.get_weights(), poison.good))
 
 
+@pytest.mark.slow
 def test_patience_takes_the_best_epoch_by_images_held_out_of_training(small):
     recipe = Recipe(epochs=12, batch_size=20, learning_rate=0.02, schedule="constant", patience=2)
     seen = []
@@ -264,6 +275,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_named_with_a_smaller_one(small
         quick_fit(small)
 
 
+@pytest.mark.slow
 def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small, capsys):
     """With large weights that decay, the loss falls though nothing is learned: the labels are turned at random."""
     train, test = small
@@ -283,6 +295,7 @@ def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small, capsys):
     assert run.validated_on == "validation"
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_its_logs(small, tmp_path):
     pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
     quick_fit(small, out=tmp_path / "run", callbacks=[TensorBoard()])
@@ -303,11 +316,13 @@ def test_tensorboard_needs_its_package(monkeypatch):
         TensorBoard()
 
 
+@pytest.mark.slow
 def test_the_trained_model_takes_no_optimizer_along(small, tmp_path):
     quick_fit(small, out=tmp_path / "run")
     assert (tmp_path / "run" / "model.keras").stat().st_size < 61_706 * 4 * 1.2
 
 
+@pytest.mark.slow
 def test_label_forms_may_be_mixed(small):
     train, test = small
     one_hot = Split(train.images, keras.utils.to_categorical(train.labels, 10))

@@ -149,6 +149,7 @@ def test_fit_refuses_before_anything_is_written(digits, machine, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_fit_warns_and_trains(digits, machine, capsys):
     train, test = (Split(split.images[:64], split.labels[:64]) for split in digits)
     machine(0)
@@ -159,6 +160,7 @@ def test_fit_warns_and_trains(digits, machine, capsys):
         fit(cnnzoo.models.lenet5(), train, test, recipe=recipe, progress=False)
 
 
+@pytest.mark.slow
 def test_training_takes_what_is_said_of_it():
     model = cnnzoo.models.lenet5()
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow"}

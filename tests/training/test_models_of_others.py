@@ -47,6 +47,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_a_single_output_trains_as_keras_trains_it(small, end, smoothing):
@@ -69,6 +70,7 @@ def test_a_single_output_trains_as_keras_trains_it(small, end, smoothing):
     assert 0 < right.mean() < 1
 
 
+@pytest.mark.slow
 def test_a_binary_run_is_whole(small, tmp_path):
     train, test = map(as_ones, small)
     recipe = Recipe(epochs=15, batch_size=20, learning_rate=1e-2, patience=15)
@@ -84,6 +86,7 @@ def test_a_binary_run_is_whole(small, tmp_path):
     assert evaluate(loaded.model, test).confusion.sum() == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form",
     [
@@ -103,6 +106,7 @@ def test_labels_of_two_classes_in_any_form_train_alike(small, form):
     assert histories[0] == histories[1]
 
 
+@pytest.mark.slow
 def test_pairs_as_keras_gives_them(small):
     expected = quick(network(), *small).history
     images, labels = ([split[part] for split in small] for part in (0, 1))
@@ -149,6 +153,7 @@ def test_a_weight_that_is_no_number_ends_the_training(small):
     assert caught.value.run.record.weights_of_epoch == 1
 
 
+@pytest.mark.slow
 def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
     splits = [Split((images * 255).round().astype(np.uint8), labels) for images, labels in small]
     model, training_copy = network(layers.Rescaling(1 / 255)), network()
@@ -177,6 +182,7 @@ def test_a_network_that_was_trained_is_known_to_take_what_it_was_trained_on(smal
     assert evaluate(model, (images, small[1].labels)).accuracy == evaluate(model, small[1]).accuracy
 
 
+@pytest.mark.slow
 def test_floats_of_a_range_of_their_own(small):
     standardized = [Split((images - 0.3) / 0.4, labels) for images, labels in small]
     model = network()
@@ -200,6 +206,7 @@ def test_colours_cannot_be_changed_beyond_the_range_that_is_known(small):
         quick(model, split, split, recipe, scale="raw")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("beginning", "end"),
     [
@@ -223,6 +230,7 @@ def test_networks_that_keras_cannot_copy_are_trained(small, beginning, end):
     assert run.metrics["test_accuracy"] == evaluate(model, small[1]).accuracy
 
 
+@pytest.mark.slow
 def test_a_network_with_a_loss_of_the_users_is_trained(small):
     model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), layers.Flatten(), layers.Dense(10)])
     model.compile(loss=lambda labels, outputs: keras.ops.mean(outputs))
@@ -270,6 +278,7 @@ def test_what_cannot_be_trained_gets_one_sentence(small, change, message, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_will_not_be_read_back_is_told_before_the_training(small, tmp_path):
     model = network(layers.Lambda(lambda images: images * 2.0, name="doubled"), end=layers.Activation("softmax"))
     with pytest.warns(UserWarning, match="will not give this network back: doubled holds a Python function"):

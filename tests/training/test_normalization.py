@@ -70,6 +70,7 @@ def test_a_network_that_scales_pixels_itself_is_left_to_it(before):
     assert "the network scales them itself" in why_not
 
 
+@pytest.mark.slow
 def test_such_a_network_trains_as_without_normalization(split, capsys):
     model = network(layers.Rescaling(2.0, name="scaled"))
     weights = model.get_weights()
@@ -82,6 +83,7 @@ def test_such_a_network_trains_as_without_normalization(split, capsys):
     assert capsys.readouterr().out.count(line) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build",
     [
@@ -110,6 +112,7 @@ def freeze_model_within(model):
     model.get_layer("top").trainable = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freeze", [freeze_layer, freeze_kernel, freeze_model_within])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_weights_that_are_frozen_stay_as_they_are(freeze, optimizer, split):

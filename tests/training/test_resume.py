@@ -67,7 +67,14 @@ class SignalAt(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
-@pytest.mark.parametrize(("number", "calls"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 4)])
+@pytest.mark.parametrize(
+    ("number", "calls"),
+    [
+        (signal.SIGINT, 1),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 4, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, capfd, number, calls):
     out = tmp_path / "run"
     message = rf"which is saved\. Resume it with the same call of `fit` and `resume=True`; the run folder is '{out}'"
@@ -92,6 +99,7 @@ def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_pa
     assert resumed.record.created <= taken_up.created
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_after_a_stop_has_the_weights_of_the_last_whole_epoch(small, tmp_path):
     out, whole = tmp_path / "run", []
 
@@ -126,6 +134,7 @@ def test_a_second_signal_stops_at_once(small, tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_patience_goes_on_counting(small, tmp_path):
     recipe = Recipe(epochs=20, batch_size=20, learning_rate=0.05, schedule="constant", patience=3)
 
@@ -151,6 +160,7 @@ def _train_or_resume(out):
         train("lenet5", out=out, progress=False, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_run_killed_ten_times_ends_in_the_weights_of_one_that_never_was(tmp_path):
     """Killed at random moments, before the first checkpoint too, and taken up each time."""
     context = multiprocessing.get_context("forkserver")
@@ -190,6 +200,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(mounted)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_checkpoint_before(small, small_disk):
     recipe = Recipe(epochs=3, batch_size=50)
 
@@ -208,6 +219,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(small, small_disk):
     same(start(out=out, resume=True), start())
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_any_more_leaves_the_checkpoint_before(small, tmp_path, monkeypatch):
     recipe, out = Recipe(epochs=3, batch_size=50), tmp_path / "run"
 
@@ -242,14 +254,19 @@ def test_a_folder_that_is_being_written_is_refused_to_a_second(tmp_path):
         assert (tmp_path / "run").is_dir()
 
 
-@pytest.fixture
-def stopped(tmp_path):
-    """A run of `train` that was interrupted after its first epoch."""
-    out = tmp_path / "stopped"
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "stopped"
     callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
     with pytest.raises(KeyboardInterrupt, match="Stopped after epoch 1"):
         train("lenet5", epochs=2, limit=100, out=out, progress=False, callbacks=[callback])
     return out
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path):
+    """A run of `train` that was interrupted after its first epoch."""
+    return shutil.copytree(stopped_once, tmp_path / "stopped")
 
 
 @pytest.mark.parametrize(
@@ -274,6 +291,7 @@ def test_changed_options_are_refused(stopped, option, value, message):
     assert (stopped / CHECKPOINT).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_same_options_are_taken(stopped):
     options = {"name": "lenet5", "epochs": 2, "limit": 100, "data": "digits", "seed": 0, "image_size": 32}
     assert len(resume(stopped, progress=False, **options).history["loss"]) == 2
@@ -304,6 +322,7 @@ def stop_and_move(tmp_path, parts=("",), **options):
     return out, new, options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "options"), [(("",), {}), (("train", "val"), {"limit": 8, "patience": 2, "fraction": 0.9})]
 )
@@ -322,6 +341,7 @@ def test_a_run_whose_images_have_moved_ends_in_the_same_weights(tmp_path, capsys
     assert load_run(run).evaluate().accuracy == whole.metrics["test_accuracy"]
 
 
+@pytest.mark.slow
 def test_other_images_are_refused_and_the_run_is_left_as_it_was(tmp_path):
     run, new, _ = stop_and_move(tmp_path)
     before = {path.name: path.read_bytes() for path in run.iterdir()}
@@ -343,6 +363,7 @@ def test_other_images_are_refused_and_the_run_is_left_as_it_was(tmp_path):
     check()
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_release_goes_on_where_the_labels_fit(tmp_path):
     run, new, options = stop_and_move(tmp_path)
     record = json.loads((run / "run.json").read_text())
@@ -353,6 +374,7 @@ def test_a_run_of_an_earlier_release_goes_on_where_the_labels_fit(tmp_path):
     assert resumed.record.data.files == began_with
 
 
+@pytest.mark.slow
 def test_a_data_set_that_has_moved_is_told_by_its_path(tmp_path):
     archive, callback = tmp_path / "mnist.npz", keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
     rng, labels = np.random.default_rng(0), np.arange(20, dtype=np.uint8) % 10
@@ -368,6 +390,7 @@ def test_a_data_set_that_has_moved_is_told_by_its_path(tmp_path):
     same(resume(tmp_path / "run", data_path=tmp_path / "moved.npz", progress=False), whole)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_resumed(run, small, tmp_path):
     with pytest.raises(ValueError, match=r"is finished: there is nothing to resume"):
         resume(run.path)
@@ -378,6 +401,7 @@ def test_a_finished_run_is_not_resumed(run, small, tmp_path):
     same(load_run(out), finished)
 
 
+@pytest.mark.slow
 def test_what_fit_began_is_not_for_resume(small, tmp_path):
     """It cannot know the model and the images that the caller had."""
     out = tmp_path / "run"
@@ -414,6 +438,7 @@ def test_fit_refuses_to_resume_with_another_recipe(small, stopped):
         fit(cnnzoo.models.lenet5(), *small, out=stopped, resume=True, progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["layers", "labels", "precision", "devices"])
 def test_what_decides_the_weights_must_be_the_same(small, tmp_path, part):
     train_split, test_split = small
@@ -462,6 +487,7 @@ def test_the_state_of_another_network_is_refused():
         put(second.variables, take(first.variables))
 
 
+@pytest.mark.slow
 def test_seconds_add_up_over_interruptions(stopped):
     before = read_checkpoint(stopped / CHECKPOINT)[0].seconds
     start = time.perf_counter()

@@ -14,6 +14,7 @@ from cnnzoo.training import join_team, recipe_card, resume, train
 from cnnzoo.training._train import _input_size
 
 
+@pytest.mark.slow
 def test_the_main_job_reaches_its_bar(tmp_path):
     run = train("lenet5", out=tmp_path / "run", progress=False)
     assert run.metrics["test_accuracy"] >= 0.97
@@ -38,12 +39,14 @@ def test_the_command_line_has_the_words_of_python():
     assert words(resume, "path") <= command
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(tmp_path):
     first, second = (train("lenet5", epochs=1, limit=200, out=tmp_path / name, progress=False) for name in "ab")
     assert (first.path / "history.csv").read_bytes() == (second.path / "history.csv").read_bytes()
     assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
 
 
+@pytest.mark.slow
 def test_the_default_folder_is_never_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = [train("lenet5", epochs=1, limit=20, progress=False).path for _ in range(2)]
@@ -57,6 +60,7 @@ def test_two_runs_at_once_take_two_names(tmp_path, monkeypatch):
     assert len(set(folders)) == 8
 
 
+@pytest.mark.slow
 def test_a_network_of_another_size_gets_the_images_resized(tmp_path):
     run = train("lenet5", epochs=1, limit=10, image_size=(40, 36), out=tmp_path / "run", progress=False)
     assert run.record.model.input_shape == (40, 36, 1)

@@ -55,6 +55,7 @@ def test_layers_compute_in_the_policy_and_the_last_in_float32():
     assert {weight.dtype for weight in training_copy.weights} == {"float32"}
 
 
+@pytest.mark.slow
 def test_training_in_bfloat16_leaves_a_network_in_float32(digits):
     train, test = (Split(split.images[:100], split.labels[:100]) for split in digits)
     recipe = Recipe(epochs=1, batch_size=20, precision="mixed_bfloat16", normalize=True)

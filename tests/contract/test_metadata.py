@@ -1,0 +1,40 @@
+"""The metadata of the installed package: what pip, and the tools that check licences, rely on."""
+
+from importlib.metadata import distribution
+
+import pytest
+from packaging.requirements import Requirement
+
+DEPENDENCIES = [
+    *("filelock", "h5py", "jinja2", "keras", "lazy-loader", "matplotlib", "numpy", "pillow", "pooch", "psutil"),
+    *("requests", "rich", "scipy", "tensorflow", "typer", "urllib3"),
+]
+EXTRAS = ["docs", "heic", "jax", "lint", "tensorboard", "test"]
+
+
+@pytest.fixture(scope="module")
+def package():
+    return distribution("cnnzoo")
+
+
+def test_name_and_python(package):
+    assert (package.name, package.metadata["Requires-Python"]) == ("cnnzoo", ">=3.10")
+
+
+def test_dependencies_and_extras(package):
+    requirements = map(Requirement, package.requires)
+    needed = {requirement.name for requirement in requirements if requirement.marker is None}
+    assert sorted(needed) == DEPENDENCIES, "of the installed package: install it again if the checkout is newer"
+    assert sorted(package.metadata.get_all("Provides-Extra")) == EXTRAS
+
+
+def test_the_command(package):
+    commands = package.entry_points.select(group="console_scripts")
+    assert [(command.name, command.value) for command in commands] == [("cnnzoo", "cnnzoo.cli:main")]
+
+
+def test_licences(package):
+    assert package.metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0"
+    assert package.metadata.get_all("License-File") == ["LICENSE", "cnnzoo/data/DIGITS-LICENSE.md"]
+    for name in package.metadata.get_all("License-File"):
+        assert package.read_text(f"licenses/{name}")

@@ -1,0 +1,62 @@
+"""What must hold on every backend of Keras, in one process: ``KERAS_BACKEND=jax python -m tests.on_backend RUN OUT``.
+
+Leaves ``heat.npy`` and ``report.html`` in the folder OUT, for the tests to compare.
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import cnnzoo
+from cnnzoo._keras.seeds import seeded
+from tests.inspect.corner import images, looks_at_a_corner
+from tests.inspect.layouts import both, turned
+
+BACKEND = keras.config.backend()
+SMALLEST = ("alexnet", "lenet5", "resnet18", "vgg11")  # of each family; the golden tables hold for all
+
+
+def check_networks():
+    for name in SMALLEST:
+        table = cnnzoo.inspect.layer_table(cnnzoo.create_model(name, kernel_initializer="zeros"))
+        assert (table.params, table.macs) == (cnnzoo.model_card(name).params, cnnzoo.model_card(name).macs), name
+    probabilities = cnnzoo.models.lenet5().predict(np.zeros((2, 32, 32, 1), "float32"), verbose=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert BACKEND == "tensorflow" or "tensorflow" not in sys.modules, "a network loaded TensorFlow"
+
+
+def check_layouts():
+    if BACKEND != "tensorflow":  # which needs oneDNN: tests/_keras/test_layout.py
+        last, first, pictures = both()
+        heat = cnnzoo.inspect.gradcam(first, turned(pictures), 1)
+        np.testing.assert_allclose(heat, cnnzoo.inspect.gradcam(last, pictures, 1), rtol=0, atol=1e-4)
+
+
+def check_seeds():
+    """Those of JAX have no global state; Keras' own have."""
+
+    def draw():
+        own = (__import__("torch").rand(()).item(),) if BACKEND == "torch" else ()
+        return *own, float(keras.random.uniform(()))
+
+    keras.utils.set_random_seed(3)
+    draw()
+    expected = draw()
+    keras.utils.set_random_seed(3)
+    draw()
+    with seeded(0):
+        draw()
+    assert draw() == expected
+
+
+if __name__ == "__main__":
+    run, out = map(Path, sys.argv[1:])
+    check_networks()  # first: the report loads TensorFlow
+    check_layouts()
+    check_seeds()
+    out.mkdir()
+    np.save(out / "heat.npy", cnnzoo.inspect.gradcam(looks_at_a_corner(), images))
+    cnnzoo.report.write_report(run, out / "report.html")
+    print(BACKEND)
