@@ -216,7 +216,7 @@ def test_a_single_output_that_the_graph_does_not_tell_is_refused():
 def test_outputs_that_are_not_finite_are_no_figure():
     model, _ = network(layers.Softmax())
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    with pytest.raises(ValueError, match="gives NaN or infinity for 6 of 6 images"):
+    with pytest.raises(ValueError, match="outputs NaN or infinity for 6 of 6 images"):
         evaluate(model, Split(IMAGES, np.arange(6) % 4))
 
 

@@ -145,7 +145,7 @@ def test_whole_numbers_are_refused_where_nothing_tells(ask):
     floats = AS_BYTES.astype(np.float32)
     np.testing.assert_allclose(ask(model, AS_BYTES, scale="byte"), ask(model, floats, scale="byte"), atol=1e-5)
     np.testing.assert_allclose(ask(model, AS_BYTES, scale="unit"), ask(model, floats / 255), atol=1e-5)
-    with pytest.raises(ValueError, match="There is no scale 'bytes'"):
+    with pytest.raises(ValueError, match="Unknown scale 'bytes'"):
         ask(model, AS_BYTES, scale="bytes")
 
 

@@ -46,12 +46,12 @@ def test_an_unknown_option_is_refused():
 @pytest.mark.parametrize("call", [cnnzoo.create_model, cnnzoo.model_card])
 @pytest.mark.parametrize(("name", "nearest"), [("vgg91", "vgg19"), ("LeNet", "lenet5"), ("alex", "alexnet")])
 def test_an_unknown_name_suggests_the_nearest(call, name, nearest):
-    with pytest.raises(ValueError, match=f"There is no model '{name}'. Did you mean '{nearest}'"):
+    with pytest.raises(ValueError, match=f"Unknown model '{name}'. Did you mean '{nearest}'"):
         call(name)
 
 
 def test_a_name_like_none_lists_what_there_is():
-    with pytest.raises(ValueError, match=r"There is no model 'zzz'\. Available: alexnet, lenet5, vgg19"):
+    with pytest.raises(ValueError, match=r"Unknown model 'zzz'\. Available: alexnet, lenet5, vgg19"):
         cnnzoo.model_card("zzz")
 
 
@@ -68,7 +68,7 @@ def test_a_network_of_the_other_zoo_is_pointed_to(call, tmp_path, monkeypatch):
     ):
         call("VGG16")
     with pytest.raises(
-        ValueError, match=r"There is no model 'resnet5'\. Did you mean 'resnet50' in `cnnzoo\.pretrained`\?"
+        ValueError, match=r"Unknown model 'resnet5'\. Did you mean 'resnet50' in `cnnzoo\.pretrained`\?"
     ):
         call("resnet5")
     assert not any(tmp_path.iterdir())

@@ -65,5 +65,5 @@ def test_weights_for_ten_classes_do_not_fit_five():
 
 
 def test_unknown_weights_are_named():
-    with pytest.raises(ValueError, match=r"There is no trained lenet5 called 'minst'\. Did you mean 'mnist'"):
+    with pytest.raises(ValueError, match=r"Unknown lenet5 weights 'minst'\. Did you mean 'mnist'"):
         trained_folder("lenet5", "minst")

@@ -172,7 +172,7 @@ def test_a_broken_file_is_named_or_left_out(network, folder):
 def test_what_else_lies_in_the_folder_is_told(network, folder):
     (folder / "z" / "notes.txt").write_text("no image")
     (folder / ".DS_Store").write_text("no image")
-    with pytest.warns(UserWarning, match=r"^passed over: 1 file \(\.txt\), 1 hidden file$"):
+    with pytest.warns(UserWarning, match=r"^ignored: 1 file \(\.txt\), 1 hidden file$"):
         assert embed(network, folder).shape == (5, 1024)
 
 

@@ -55,7 +55,7 @@ def test_another_network_has_a_default():
 
 
 def test_an_unknown_recipe_is_refused():
-    with pytest.raises(ValueError, match=r"There is no recipe 'papers'\. Did you mean 'paper'"):
+    with pytest.raises(ValueError, match=r"Unknown recipe 'papers'\. Did you mean 'paper'"):
         recipe_card("vgg19", "papers")
 
 

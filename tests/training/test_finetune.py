@@ -145,7 +145,7 @@ def test_it_says_what_it_does(photos, weights, tmp_path, capsys):
     finetune("vgg16", photos, image_size=32, weights=weights, recipe=Recipe(epochs=1), out=tmp_path / "run")
     said = capsys.readouterr().out
     assert said.startswith(
-        "found a folder for each class; 20% of each class held out\ncomputing the features of 60 images\n"
+        "layout: one folder per class; 20% of each class used for testing\ncomputing the features of 60 images\n"
     )
     assert "epoch 1/1   training: loss" in said
 
@@ -154,7 +154,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
     (tmp_path / "one" / "cat").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     for options, message in (
-        ({"unfreeze_from": "block99"}, "There is no layer 'block99'"),
+        ({"unfreeze_from": "block99"}, "Unknown layer 'block99'"),
         ({"augment": "flop"}, "no augmentation 'flop'"),
         ({"image_size": 16}, "smallest that works"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
@@ -166,7 +166,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         with pytest.raises(ValueError, match=message):
             quick(**given, out=tmp_path / "run")
         assert not (tmp_path / "run").exists()
-    with pytest.raises(ValueError, match="There is no pretrained network 'vgg20'"):
+    with pytest.raises(ValueError, match="Unknown pretrained network 'vgg20'"):
         finetune("vgg20", photos)
     with pytest.raises(FileNotFoundError, match=r"No such file: 'absent\.h5'"):
         quick(photos, "absent.h5", out=tmp_path / "run")

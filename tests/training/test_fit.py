@@ -159,7 +159,7 @@ def test_images_that_do_not_fit_are_refused(small):
 
 
 def test_an_unknown_data_set_is_refused_before_training(small, tmp_path):
-    with pytest.raises(ValueError, match="There is no folder or data set 'bogus'"):
+    with pytest.raises(ValueError, match="Unknown folder or data set 'bogus'"):
         quick_fit(small, data="bogus", class_names=list("0123456789"), out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 

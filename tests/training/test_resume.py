@@ -263,7 +263,7 @@ def stopped(tmp_path):
         ("recipe", "paper", "`recipe` is Recipe"),
         ("data", "mnist", r"`data` is 'digits' there\. Received: data='mnist'"),
         ("image_size", 64, r"`image_size` is \(32, 32\) there"),
-        ("epoch", 3, "There is no option 'epoch'"),
+        ("epoch", 3, "Unknown option 'epoch'"),
         ("out", "elsewhere", r"stays in its folder\. Received: out='elsewhere'"),
     ],
 )
