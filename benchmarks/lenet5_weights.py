@@ -49,7 +49,8 @@ def main() -> None:
     )
     of_test = run.evaluate("mnist", arguments.mnist)
     of_held_out = cnnzoo.evaluation.evaluate(model, held_out)
-    record = {**run.record, "machine": {"cpus": run.record["machine"]["cpus"]}}
+    record = run.record.to_json()
+    record["machine"] = {"cpus": run.record.machine.cpus}
     record["recipe"]["initializer"] = recipe.initializer
     record["data"]["source"] = asdict(DataSource("mnist"))
     record["metrics"]["held_out_digits_accuracy"] = of_held_out.accuracy

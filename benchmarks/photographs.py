@@ -1,5 +1,6 @@
 """Photographs of 12 megapixels at 224 x 224: read as before and as now, and streamed for several epochs.
 
+    pip install scikit-learn
     python benchmarks/photographs.py [--count 200] [--repeats 3]
 
 The photographs are generated in a temporary folder: the two that scikit-learn brings, mirrored to 1,333 x 1,000 pixels

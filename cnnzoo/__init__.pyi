@@ -9,6 +9,10 @@ from . import training as training
 from .models.catalog import create_model as create_model
 from .models.catalog import list_models as list_models
 from .models.catalog import model_card as model_card
+from .pretrained.transfer import backbone as backbone
+from .pretrained.transfer import freeze as freeze
+from .pretrained.transfer import unfreeze as unfreeze
+from .pretrained.transfer import with_head as with_head
 
 TENSORFLOW_CAME_FIRST: bool
 __version__: str

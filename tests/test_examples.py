@@ -58,7 +58,7 @@ def test_lenet5_on_the_digits(example):
 @pytest.mark.parametrize("network", ["alexnet", "vgg19"])
 def test_a_network_on_a_tenth_of_cifar10(example, cifar10, monkeypatch, network):
     monkeypatch.setattr(cnnzoo.training, "train", partial(cnnzoo.training.train, epochs=1))
-    told = example(f"{network}_cifar10.py", cifar10)
+    told = example("cifar10.py", network, cifar10)
     assert "training images: (50, 32, 32, 3)" in told
     assert "% of the 10 test images are right" in told
     pictures = [Path(f"{network}_images.png"), *Path("runs", f"{network}_cifar10").glob("*.png")]

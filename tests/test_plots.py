@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from cnnzoo import plots
 from cnnzoo.data import Dataset, Split
 from cnnzoo.evaluation import Evaluation
+from cnnzoo.runs.record import Finetuning
 
 CURVES = {"loss": [2.0, 1.0], "val_loss": [2.5, 1.5], "accuracy": [0.3, 0.6], "val_accuracy": [0.2, 0.5]}
 
@@ -40,11 +41,11 @@ def test_the_legend_names_the_images_that_are_not_trained_on(run):
     assert legend(plots.history(run)) == ["training", "test"] * 2
     assert legend(plots.history(CURVES)) == ["training", "validation"] * 2  # as Keras calls them
     assert legend(plots.history(CURVES, validated_on="test")) == ["training", "test"] * 2
-    recipe = {**run.record["recipe"], "patience": 3}
-    patient = replace(run, record={**run.record, "recipe": recipe})
+    recipe = replace(run.record.recipe, patience=3)
+    patient = replace(run, record=replace(run.record, recipe=recipe))
     assert legend(plots.history(patient)) == ["training", "validation"] * 2
-    finetuned = {"recipes": [recipe, run.record["recipe"]]}
-    assert legend(plots.history(replace(run, record={**run.record, "finetuned": finetuned})))[1] == "held-out"
+    finetuned = Finetuning("mobilenetv2", None, None, 0.2, (recipe, run.record.recipe))
+    assert legend(plots.history(replace(run, record=replace(run.record, finetuned=finetuned))))[1] == "held-out"
 
 
 def test_history_draws_what_is_there():

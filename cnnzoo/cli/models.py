@@ -61,7 +61,7 @@ def show(
     with quiet_start():
         from cnnzoo.data.resize import check_image_size
         from cnnzoo.inspect import layer_table, write_diagram
-        from cnnzoo.runs.networks import image_shape, open_network
+        from cnnzoo.pretrained.networks import image_shape, open_network
 
         size = None if image_size is None else check_image_size(image_size)
         model = open_network(network, image_size=size)

@@ -129,8 +129,7 @@ def _choose_jax() -> None:
 
 def print_run(run: Any) -> None:
     """Print what a run came to, and what its folder holds."""
-    name = run.record["model"]["name"]
-    images = run.record["data"]["test_size"]
+    name, images = run.record.model.name, run.record.data.test_size
     print(
         f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} test images are right, "
         f"loss {run.metrics['test_loss']:.4f}, trained in {run.metrics['train_seconds']:.1f} s\n"

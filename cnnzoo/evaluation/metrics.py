@@ -12,9 +12,7 @@ from cnnzoo._support.arguments import check_integer, check_number
 
 TOP = 5  # the customary k of top-k accuracy
 
-# Imported on first use: this takes seconds, and training needs neither
-scipy = lazy_loader.load("scipy")
-sklearn = lazy_loader.load("sklearn")
+scipy = lazy_loader.load("scipy")  # imported on first use: it takes a second, and training does not need it
 
 
 def bootstrap_interval(right: int, images: int, level: float = 0.95) -> tuple[float, float]:
@@ -168,13 +166,17 @@ class Evaluation:
 
     def by_class(self) -> list[ClassMetrics]:
         """Return the metrics of each class, in the order of their numbers."""
-        numbers = range(len(self.class_names))
-        columns = sklearn.metrics.precision_recall_fscore_support(
-            self.labels, self.predictions, labels=numbers, zero_division=np.nan
-        )
+        counts = self.confusion
+        columns = zip(self.class_names, counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0), strict=True)
         return [
-            ClassMetrics(name, int(images), *(None if np.isnan(share) else float(share) for share in shares))
-            for name, *shares, images in zip(self.class_names, *columns, strict=True)
+            ClassMetrics(
+                name=name,
+                images=int(images),
+                precision=_fraction(right, predicted),
+                recall=_fraction(right, images),
+                f1=_fraction(2 * right, images + predicted),
+            )
+            for name, right, images, predicted in columns
         ]
 
     def calibration(self, bins: int = 15) -> Calibration:
@@ -217,6 +219,10 @@ class Evaluation:
         """Return positions of images to show: one per class, at most ten, then the most confident mistakes."""
         _, firsts = np.unique(self.labels, return_index=True)
         return np.concatenate([firsts[:10], self.surest_mistakes(mistakes)])
+
+
+def _fraction(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import keras
 
 from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
+from cnnzoo._keras.parameters import count_of_layer
 from cnnzoo._support.arguments import shape_fits
 from cnnzoo._support.wording import format_shape
 from cnnzoo.inspect._receptive import field_after, pixel, size_of
@@ -25,7 +26,8 @@ class LayerRow(NamedTuple):
         name: The layer's name; for a layer of a nested model, its path, such as "backbone/conv1".
         type: Its class.
         output_shape: Without the batch axis.
-        params: Parameters; 0 where the layer stands in an earlier row already.
+        params: Trainable parameters, so without the means and variances of batch normalisation; 0 if an earlier row
+            already counts the layer.
         macs: Multiply-accumulates.
         kernel_size: Kernel size of a convolution or pooling layer; None for other layers.
         strides: Strides of a convolution or pooling layer; None for other layers.
@@ -181,8 +183,8 @@ def _row(call: Call, params: int, macs: int, receptive_field: tuple[int, ...] | 
 
 
 def _params(operation: Any) -> int:
-    """Count the parameters; Keras' operations have none."""
-    return int(operation.count_params()) if isinstance(operation, keras.Layer) else 0
+    """Count the parameters, without what is never trained; Keras' operations have none."""
+    return count_of_layer(operation).params if isinstance(operation, keras.Layer) else 0
 
 
 def _macs(call: Call) -> int | None:

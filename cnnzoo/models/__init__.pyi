@@ -1,4 +1,12 @@
 from . import catalog as catalog
 from .alexnet import alexnet as alexnet
 from .lenet import lenet5 as lenet5
+from .resnet import resnet18 as resnet18
+from .resnet import resnet34 as resnet34
+from .resnet import resnet50 as resnet50
+from .resnet import resnet101 as resnet101
+from .resnet import resnet152 as resnet152
+from .vgg import vgg11 as vgg11
+from .vgg import vgg13 as vgg13
+from .vgg import vgg16 as vgg16
 from .vgg import vgg19 as vgg19

@@ -3,30 +3,44 @@
 The layers follow section 3.5 and figure 2, in the compact form that courses use.
 """
 
+from __future__ import annotations
+
 import os
 
-import keras
+from cnnzoo._support.arguments import check_number
+from cnnzoo.models._late import building, keras
+from cnnzoo.models._variants import variant
+from cnnzoo.models.cards import InputShape, ModelCard, Paper
 
-from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._support.arguments import check_integer, check_number
-from cnnzoo.models.building import (
-    InputShape,
-    chain,
-    check_input_shape,
-    dense,
-    initializer_for_one_layer,
+PAPER = Paper(
+    family="alexnet",
+    title="ImageNet classification with deep convolutional neural networks",
+    authors=("A. Krizhevsky", "I. Sutskever", "G. E. Hinton"),
+    year=2012,
+    reference="https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
+    input_shape=(224, 224, 3),  # Section 2
+    smallest_size=163,  # leaves one pixel after the last pooling
+    deviations=(
+        "one tower, where the paper splits the maps over two GPUs",
+        "no local response normalisation",
+        "no padding in any convolution",
+        "no pooling after the first convolution, but one after the third",
+        "1,024 values enter the first dense layer, where the paper has 9,216",
+        "He initialisation and zero biases, where the paper has N(0, 0.01), and ones for some biases",
+        "10 classes by default, where the paper has 1,000",
+    ),
+    datasets=("ILSVRC-2010", "ILSVRC-2012", "ImageNet Fall 2009"),
 )
-from cnnzoo.models.weights import load_local_weights
 
-INPUT_SHAPE = (224, 224, 3)  # Section 2
+UNITS = 4096  # Section 3.5
 DROPOUT_RATE = 0.5  # Section 4.2
-SMALLEST_SIZE = 163  # leaves one pixel after the last pooling
 
 
-def alexnet(
+def _alexnet(
+    card: ModelCard,
     *,
-    num_classes: int = 10,
-    input_shape: InputShape = INPUT_SHAPE,
+    num_classes: int | None = None,
+    input_shape: InputShape = PAPER.input_shape,
     dropout_rate: float = DROPOUT_RATE,
     kernel_initializer: str | keras.initializers.Initializer = "he_normal",
     classifier_activation: str | None = "softmax",
@@ -36,92 +50,41 @@ def alexnet(
 ) -> keras.Model:
     """Build the compact, single-tower AlexNet.
 
-    Five convolutions, three overlapping poolings, three dense layers: 24,767,882 parameters and 2,203,626,624
-    multiply-accumulates for a 224 x 224 image and 10 classes.
-
-    **Deviations from the paper:**
-
-    - one tower, where the paper splits the maps over two GPUs
-    - no local response normalisation
-    - no padding in any convolution
-    - no pooling after the first convolution, but one after the third
-    - 1,024 values enter the first dense layer, where the paper has 9,216
-    - He initialisation and zero biases, where the paper has N(0, 0.01), and ones for some biases
-    - 10 classes by default, where the paper has 1,000
-
-    Args:
-        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
-        input_shape: Height, width and channels of an image, in pixels; height and width at least 163, or None when
-            ``include_top=False``.
+    Its own arguments:
         dropout_rate: Fraction of the inputs that the dropout after each hidden dense layer drops, in [0, 1).
-        kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
-        classifier_activation: Activation of the output layer; None gives logits.
-        include_top: Whether the dense layers follow the convolutions.
-        weights: Local file (``.weights.h5``, ``.keras`` or ``.h5``) saved from the same network; None initialises.
-        name: Name of the model.
-
-    Returns:
-        A functional model that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
-        class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the last pooled
-        maps when ``include_top=False``.
-
-    Raises:
-        ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
-        FileNotFoundError: ``weights`` names no file.
-
-    Reference:
-        https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks
-
-    >>> alexnet(kernel_initializer="zeros").count_params()
-    24767882
     """
-    num_classes = check_integer("num_classes", num_classes, least=1)
+    num_classes = building.classes_for(card, num_classes, weights)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
-    input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
+    input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=include_top)
+    layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
-    layers = _convolutions(kernel_initializer)
-    if include_top:
-        layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
-    model = chain(input_shape, layers, name)
-    load_local_weights(model, weights)
-    if include_top and weights is not None:
-        compile_classifier(model)
-    return model
-
-
-def _convolutions(kernel_initializer: str | keras.initializers.Initializer) -> list[keras.Layer]:
     def convolution(filters: int, kernel_size: int, name: str, strides: int = 1) -> keras.Layer:
-        kernel = initializer_for_one_layer(kernel_initializer)
         return keras.layers.Conv2D(
-            filters, kernel_size, strides, activation="relu", kernel_initializer=kernel, name=name
+            filters, kernel_size, strides, activation="relu", kernel_initializer=kernel(), name=layer(name)
         )
 
     def overlapping_pool(name: str) -> keras.Layer:
-        return keras.layers.MaxPooling2D(3, strides=2, name=name)
+        return keras.layers.MaxPooling2D(3, strides=2, name=layer(name))
 
-    return [
-        convolution(96, 11, "conv1", strides=4),  # (54, 54, 96)
-        convolution(256, 5, "conv2"),  # (50, 50, 256)
-        overlapping_pool("pool2"),  # (24, 24, 256)
-        convolution(384, 3, "conv3"),  # (22, 22, 384)
-        overlapping_pool("pool3"),  # (10, 10, 384)
-        convolution(384, 3, "conv4"),  # (8, 8, 384)
-        convolution(256, 3, "conv5"),  # (6, 6, 256)
-        overlapping_pool("pool5"),  # (2, 2, 256)
-    ]
+    inputs = keras.Input(input_shape, name=layer("input"))
+    x = convolution(96, 11, "conv1", strides=4)(inputs)  # (54, 54, 96)
+    x = overlapping_pool("pool2")(convolution(256, 5, "conv2")(x))  # (24, 24, 256)
+    x = overlapping_pool("pool3")(convolution(384, 3, "conv3")(x))  # (10, 10, 384)
+    x = convolution(384, 3, "conv4")(x)  # (8, 8, 384)
+    x = overlapping_pool("pool5")(convolution(256, 3, "conv5")(x))  # (2, 2, 256)
+    if include_top:
+        x = keras.layers.Flatten(name=layer("flatten"))(x)  # 1,024
+        for number in (1, 2):
+            x = keras.layers.Dense(UNITS, "relu", kernel_initializer=kernel(), name=layer(f"fc{number}"))(x)
+            x = keras.layers.Dropout(dropout_rate, name=layer(f"dropout{number}"))(x)
+        x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))
+    return building.finish(inputs, x, card, name, weights)
 
 
-def _classifier(
-    num_classes: int,
-    dropout_rate: float,
-    kernel_initializer: str | keras.initializers.Initializer,
-    classifier_activation: str | None,
-) -> list[keras.Layer]:
-    return [
-        keras.layers.Flatten(name="flatten"),  # 1,024
-        dense(4096, "fc1", "relu", kernel_initializer),
-        keras.layers.Dropout(dropout_rate, name="dropout1"),
-        dense(4096, "fc2", "relu", kernel_initializer),
-        keras.layers.Dropout(dropout_rate, name="dropout2"),
-        dense(num_classes, "predictions", classifier_activation, kernel_initializer, dtype="float32"),
-    ]
+CARDS = {"alexnet": PAPER.card("alexnet", "AlexNet (compact)", params=24_767_882, macs=2_203_626_624)}
+
+alexnet = variant(
+    _alexnet,
+    CARDS["alexnet"],
+    "The compact AlexNet in a single tower: five convolutions, three overlapping poolings, three dense layers",
+)

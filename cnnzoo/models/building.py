@@ -1,24 +1,29 @@
-"""What the builders share: the check of the input's shape, the chain of layers."""
+"""What the builders share: the check of the input's shape, names and initializers of layers, the finished model."""
 
-from collections.abc import Callable, Iterable, Iterator
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from cnnzoo._keras.preprocessing import preprocessed, preprocessed_grey
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.arguments import check_integer
+from cnnzoo.models.cards import InputShape, ModelCard
+from cnnzoo.models.weights import classes_for as classes_for
+from cnnzoo.models.weights import load_weights
 
-InputShape = tuple[int | None, int | None, int]
 
-
-def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bool) -> InputShape:
+def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool) -> InputShape:
     """Return ``input_shape`` as (height, width, channels) that survive all strides and pools, or raise ``ValueError``.
 
     Args:
-        input_shape: What the user gave. Height and width may be None without the dense layers, which need a fixed size.
+        input_shape: What the user gave.
         smallest: Least height and width, in pixels, that leave at least one pixel after the last layer.
-        include_top: Whether the dense layers follow.
+        is_fixed: Whether a dense layer follows that needs a fixed height and width.
     """
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
@@ -32,7 +37,7 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bo
     *size, channels = (None if side is None else check_integer("input_shape", side, least=1) for side in input_shape)
     if channels is None:
         raise ValueError(f"`input_shape` must end with a number of channels. Received: input_shape={input_shape!r}")
-    if include_top and None in size:
+    if is_fixed and None in size:
         raise ValueError(
             "`input_shape` must have a fixed height and width when `include_top=True`: the dense layers need one. "
             f"Received: input_shape={input_shape!r}"
@@ -45,44 +50,51 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, include_top: bo
     return size[0], size[1], channels
 
 
-def chain(input_shape: InputShape, layers: Iterable[Callable[[Any], Any]], name: str) -> keras.Model:
-    """Return the functional model in which images, their pixels in [0, 1], go through ``layers`` in turn."""
-    inputs = outputs = keras.Input(input_shape, name="input")
-    for layer in layers:
-        outputs = layer(outputs)
-    model = keras.Model(inputs, outputs, name=name)
-    note_scale(model, "unit")
-    make_exportable(model)
-    return model
+def layer_names(card: ModelCard, name: str) -> Callable[[str], str]:
+    """Return what turns the name of a layer in the paper into that in the model: prefixed by a name of the user's."""
+    prefix = "" if name == card.name else f"{name}_"
+    return lambda layer: f"{prefix}{layer}"
 
 
-def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Give the layers of ``model``, those of models within it among them, in order."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from flat_layers(layer)
-        else:
-            yield layer
-
-
-def initializer_for_one_layer(kernel_initializer: Any) -> Any:
-    """Return ``kernel_initializer`` ready for one layer only.
+def initializers(kernel_initializer: str | keras.initializers.Initializer) -> Callable[[], Any]:
+    """Return what gives an initializer for each layer.
 
     A Keras initializer object draws the same numbers at every call with the same shape, so layers of equal shape that
     shared one would start with equal kernels.
     """
     initializer = keras.initializers.get(kernel_initializer)
-    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+    is_object = isinstance(initializer, keras.initializers.Initializer)
+    return lambda: initializer.clone() if is_object else initializer
 
 
-def dense(
-    units: int, name: str, activation: str | None, kernel_initializer: Any, dtype: str | None = None
-) -> keras.layers.Dense:
-    """Return a dense layer with an initializer of its own."""
-    return keras.layers.Dense(
-        units,
-        activation=activation,
-        kernel_initializer=initializer_for_one_layer(kernel_initializer),
-        dtype=dtype,
-        name=name,
-    )
+def as_in_caffe(images: keras.KerasTensor, layer: Callable[[str], str]) -> keras.KerasTensor:
+    """Return what the VGGs of Keras Applications take, of images in [0, 1], grey or RGB."""
+    if images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"ImageNet weights and preprocessing take 1 or 3 channels. Received: input_shape={tuple(images.shape[1:])}"
+        )
+    if images.shape[-1] == 1:
+        return preprocessed_grey(images, layer)
+    return preprocessed(images, "caffe", "unit", layer)
+
+
+def predictions(
+    x: keras.KerasTensor, num_classes: int, activation: str | None, initializer: Any, name: str
+) -> keras.KerasTensor:
+    """Return the classes' probabilities or logits: float32, also where the rest computes in bfloat16."""
+    return keras.layers.Dense(num_classes, activation, kernel_initializer=initializer, dtype="float32", name=name)(x)
+
+
+def finish(
+    inputs: keras.KerasTensor,
+    outputs: keras.KerasTensor,
+    card: ModelCard,
+    name: str,
+    weights: str | os.PathLike[str] | None,
+) -> keras.Model:
+    """Return the model of images in [0, 1], with its weights."""
+    model = keras.Model(inputs, outputs, name=name)
+    note_scale(model, "unit")
+    make_exportable(model)
+    load_weights(model, card, weights)
+    return model

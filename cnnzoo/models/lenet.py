@@ -3,107 +3,75 @@
 The layers follow section II.B and figure 2.
 """
 
+from __future__ import annotations
+
 import os
 
-import keras
+from cnnzoo.models._late import building, keras
+from cnnzoo.models._variants import variant
+from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models.published import ShippedRun
 
-from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._support.arguments import check_integer
-from cnnzoo.models.building import (
-    InputShape,
-    chain,
-    check_input_shape,
-    dense,
-    initializer_for_one_layer,
+PAPER = Paper(
+    family="lenet",
+    title="Gradient-based learning applied to document recognition",
+    authors=("Y. LeCun", "L. Bottou", "Y. Bengio", "P. Haffner"),
+    year=1998,
+    reference="https://doi.org/10.1109/5.726791",
+    input_shape=(32, 32, 1),  # Figure 2: 28 x 28 digits in a 32 x 32 field
+    smallest_size=32,  # leaves the 5 x 5 pixels that C5 covers
+    deviations=(
+        "ReLU where the paper has a scaled tanh",
+        "C3 sees all six maps of S2, where the paper connects them by a table",
+        "S2 and S4 average, without the trainable coefficient and bias of the paper",
+        "a dense softmax output where the paper has Euclidean radial basis functions",
+        "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
+    ),
+    datasets=("MNIST",),
+    head="output",
 )
-from cnnzoo.models.catalog import shipped_weights
-from cnnzoo.models.weights import load_local_weights
-
-INPUT_SHAPE = (32, 32, 1)  # Figure 2: 28 x 28 digits in a 32 x 32 field
-SMALLEST_SIZE = 32  # leaves the 5 x 5 pixels that C5 covers
 
 
-def lenet5(
+def _lenet5(
+    card: ModelCard,
     *,
-    num_classes: int = 10,
-    input_shape: InputShape = INPUT_SHAPE,
+    num_classes: int | None = None,
+    input_shape: InputShape = PAPER.input_shape,
     kernel_initializer: str | keras.initializers.Initializer = "he_normal",
     classifier_activation: str | None = "softmax",
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = None,
     name: str = "lenet5",
 ) -> keras.Model:
-    """Build LeNet-5, as it is taught today.
+    """Build LeNet-5, as it is taught today."""
+    num_classes = building.classes_for(card, num_classes, weights)
+    input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=include_top)
+    layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
-    Three 5 x 5 convolutions with average pooling between them, then two dense layers: 61,706 parameters and 416,520
-    multiply-accumulates for a 32 x 32 image and 10 classes.
-
-    **Deviations from the paper:**
-
-    - ReLU where the paper has a scaled tanh
-    - C3 sees all six maps of S2, where the paper connects them by a table
-    - S2 and S4 average, without the trainable coefficient and bias of the paper
-    - a dense softmax output where the paper has Euclidean radial basis functions
-    - He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero
-
-    Args:
-        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
-        input_shape: Height, width and channels of an image, in pixels; height and width at least 32, or None when
-            ``include_top=False``.
-        kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
-        classifier_activation: Activation of the output layer; None gives logits.
-        include_top: Whether F6 and the output follow the convolutions.
-        weights: "mnist" for the weights that ship with the package, see ``docs/models``; or a local file
-            (``.weights.h5``, ``.keras`` or ``.h5``) saved from the same network; None initialises.
-        name: Name of the model.
-
-    Returns:
-        A functional model that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
-        class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the maps of C5
-        when ``include_top=False``.
-
-    Raises:
-        ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
-        FileNotFoundError: ``weights`` names no file.
-
-    Reference:
-        https://doi.org/10.1109/5.726791
-
-    >>> lenet5().count_params()
-    61706
-    """
-    num_classes = check_integer("num_classes", num_classes, least=1)
-    input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
-
-    layers = _convolutions(kernel_initializer)
-    if include_top:
-        layers += _classifier(num_classes, kernel_initializer, classifier_activation)
-    model = chain(input_shape, layers, name)
-    load_local_weights(model, shipped_weights("lenet5", weights))
-    if include_top and weights is not None:
-        compile_classifier(model)
-    return model
-
-
-def _convolutions(kernel_initializer: str | keras.initializers.Initializer) -> list[keras.Layer]:
     def convolution(filters: int, name: str) -> keras.Layer:
-        kernel = initializer_for_one_layer(kernel_initializer)
-        return keras.layers.Conv2D(filters, 5, activation="relu", kernel_initializer=kernel, name=name)
+        return keras.layers.Conv2D(filters, 5, activation="relu", kernel_initializer=kernel(), name=layer(name))
 
-    return [
-        convolution(6, "c1"),  # (28, 28, 6)
-        keras.layers.AveragePooling2D(2, name="s2"),  # (14, 14, 6)
-        convolution(16, "c3"),  # (10, 10, 16)
-        keras.layers.AveragePooling2D(2, name="s4"),  # (5, 5, 16)
-        convolution(120, "c5"),  # (1, 1, 120)
-    ]
+    inputs = keras.Input(input_shape, name=layer("input"))
+    x = convolution(6, "c1")(inputs)  # (28, 28, 6)
+    x = keras.layers.AveragePooling2D(2, name=layer("s2"))(x)  # (14, 14, 6)
+    x = convolution(16, "c3")(x)  # (10, 10, 16)
+    x = keras.layers.AveragePooling2D(2, name=layer("s4"))(x)  # (5, 5, 16)
+    x = convolution(120, "c5")(x)  # (1, 1, 120)
+    if include_top:
+        x = keras.layers.Flatten(name=layer("flatten"))(x)
+        x = keras.layers.Dense(84, "relu", kernel_initializer=kernel(), name=layer("f6"))(x)
+        x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))
+    return building.finish(inputs, x, card, name, weights)
 
 
-def _classifier(
-    num_classes: int, kernel_initializer: str | keras.initializers.Initializer, classifier_activation: str | None
-) -> list[keras.Layer]:
-    return [
-        keras.layers.Flatten(name="flatten"),
-        dense(84, "f6", "relu", kernel_initializer),
-        dense(num_classes, "output", classifier_activation, kernel_initializer, dtype="float32"),
-    ]
+CARDS = {
+    "lenet5": PAPER.card(
+        "lenet5", "LeNet-5", params=61_706, macs=416_520, weights={"mnist": ShippedRun("lenet5_mnist")}
+    )
+}
+
+lenet5 = variant(
+    _lenet5,
+    CARDS["lenet5"],
+    "LeNet-5 as it is taught today, three 5 x 5 convolutions with average pooling between them, then two dense layers",
+)

@@ -3,167 +3,134 @@
 The layers follow table 1; they carry the names of ``keras.applications``, so weights move by name.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import NamedTuple
 
-import keras
+from cnnzoo._support.arguments import check_number
+from cnnzoo.models._late import building, keras
+from cnnzoo.models._variants import variant
+from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models.published import IMAGENET, KerasBackbone
 
-from cnnzoo._keras.preprocessing import preprocessed, preprocessed_grey
-from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._support.arguments import check_integer, check_number
-from cnnzoo.models.building import (
-    InputShape,
-    chain,
-    check_input_shape,
-    dense,
-    initializer_for_one_layer,
+PAPER = Paper(
+    family="vgg",
+    title="Very deep convolutional networks for large-scale image recognition",
+    authors=("K. Simonyan", "A. Zisserman"),
+    year=2015,
+    reference="https://arxiv.org/abs/1409.1556",
+    input_shape=(224, 224, 3),  # Section 2.1
+    smallest_size=32,  # leaves one pixel after the five poolings
+    deviations=(
+        "He initialisation, where the paper draws network A from N(0, 0.01) and starts the others from it",
+        "10 classes by default, where the paper has 1,000",
+    ),
+    datasets=("ILSVRC-2012", "ILSVRC-2014", "PASCAL VOC 2007", "PASCAL VOC 2012", "Caltech-101", "Caltech-256"),
 )
-from cnnzoo.models.weights import IMAGENET, copy_by_name, file_fits, load_local_weights, published
 
-INPUT_SHAPE = (224, 224, 3)  # Section 2.1
+FILTERS = (64, 128, 256, 512, 512)  # Table 1: of the five blocks
+UNITS = 4096  # Table 1
 DROPOUT_RATE = 0.5  # Section 3.1
 WEIGHT_DECAY = 5e-4  # Section 3.1
-SMALLEST_SIZE = 32  # leaves one pixel after the five poolings
-
-# Table 1, column E: how many convolutions of how many filters make each block
-BLOCKS_E = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 
 
-def vgg19(
+class Row(NamedTuple):
+    """A column of table 1: how many convolutions make each block; counted for 10 classes."""
+
+    column: str
+    convolutions: tuple[int, ...]
+    params: int
+    macs: int
+    keras_name: str | None = None
+    deviation: str = "no weight decay by default, where the paper has 5e-4: see `weight_decay`"
+
+
+TABLE = {
+    "vgg11": Row("A", (1, 1, 2, 2, 2), 128_807_306, 7_605_035_008),
+    "vgg13": Row("B", (2, 2, 2, 2, 2), 128_991_818, 11_304_411_136),
+    "vgg16": Row("D", (2, 2, 3, 3, 3), 134_301_514, 15_466_209_280, "VGG16"),
+    "vgg19": Row(
+        "E",
+        (2, 2, 4, 4, 4),
+        139_611_210,
+        19_628_007_424,
+        "VGG19",
+        "weight decay on the convolutions only, by default twice as strong as the paper's: see `weight_decay`",
+    ),
+}
+
+
+def _vgg(
+    card: ModelCard,
     *,
-    num_classes: int = 10,
-    input_shape: InputShape = INPUT_SHAPE,
+    num_classes: int | None = None,
+    input_shape: InputShape = PAPER.input_shape,
     dropout_rate: float = DROPOUT_RATE,
-    weight_decay: float = WEIGHT_DECAY,
+    weight_decay: float = 0.0,
     kernel_initializer: str | keras.initializers.Initializer = "he_normal",
     classifier_activation: str | None = "softmax",
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = None,
     preprocess: bool | None = None,
-    name: str = "vgg19",
+    name: str = "vgg",
 ) -> keras.Model:
-    """Build VGG19, the paper's network E.
+    """Build a column of table 1.
 
-    Sixteen 3 x 3 convolutions in five blocks, three dense layers: 139,611,210 parameters and 19,628,007,424
-    multiply-accumulates for a 224 x 224 image and 10 classes.
-
-    **Deviations from the paper:**
-
-    - weight decay on the convolutions only, by default twice as strong as the paper's: see `weight_decay`
-    - He initialisation, where the paper starts from its network A
-    - 10 classes by default, where the paper has 1,000
-
-    Args:
-        num_classes: Number of classes, at least 1. Unused when ``include_top=False``.
-        input_shape: Height, width and channels of an image, in pixels; height and width at least 32, or None when
-            ``include_top=False``.
+    Its own arguments:
         dropout_rate: Fraction of the inputs that the dropout after each hidden dense layer drops, in [0, 1).
         weight_decay: Factor w of ``keras.regularizers.L2`` on the convolutions' kernels, at least 0; 0 leaves it out.
-            Keras adds w times the sum of squares to the loss, a gradient of 2 w W, where the paper means w W: so
-            5e-4 here equals 1e-3 in the paper's terms, and the paper's 5e-4 is ``weight_decay=2.5e-4``. It is not the
+            Keras adds w times the sum of squares to the loss, a gradient of 2 w W, where the paper means w W: so 5e-4
+            here equals 1e-3 in the paper's terms, and the paper's 5e-4 is ``weight_decay=2.5e-4``. It is not the
             decoupled ``weight_decay`` of an optimiser.
-        kernel_initializer: Keras initializer of all kernels; each layer gets a copy of its own.
-        classifier_activation: Activation of the output layer; None gives logits.
-        include_top: Whether the dense layers follow the convolutions.
-        weights: "imagenet" starts the convolutions, by name, from those of ``keras.applications.VGG19`` (80 MB, from
-            Keras' cache or downloaded there), and leaves the dense layers as initialised. A local file
-            (``.weights.h5``, ``.keras`` or ``.h5``) gives all weights, or where it holds the convolutions only, those.
-            None initialises. With an ``input_shape`` of one channel, the first kernels of ImageNet's convolutions, or
-            of a file of convolutions on three channels, are summed.
         preprocess: Whether the graph turns images in [0, 1] into what the convolutions of Keras Applications take, RGB
-            or grey; None does so with ``weights="imagenet"``. Give True for a local copy of those.
-        name: Name of the model.
-
-    Returns:
-        A functional model that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
-        class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the last pooled
-        maps when ``include_top=False``.
-
-    Raises:
-        ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
-        FileNotFoundError: ``weights`` names no file.
-        ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
-
-    Reference:
-        https://arxiv.org/abs/1409.1556
-
-    >>> vgg19(include_top=False, kernel_initializer="zeros").count_params()
-    20024384
+            or grey; None does so with ``weights="imagenet"``. Pass True for a local copy of those.
     """
-    num_classes = check_integer("num_classes", num_classes, least=1)
+    num_classes = building.classes_for(card, num_classes, weights)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     weight_decay = check_number("weight_decay", weight_decay, "[0, inf)")
-    input_shape = check_input_shape(input_shape, smallest=SMALLEST_SIZE, include_top=include_top)
+    input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=include_top)
+    layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
-    imagenet = weights == IMAGENET
-    preprocess = imagenet if preprocess is None else preprocess
-    if (imagenet or preprocess) and input_shape[2] not in (1, 3):
-        raise ValueError(
-            f"ImageNet weights and preprocessing take 1 or 3 channels. Received: input_shape={input_shape}"
-        )
-    layers: list[Callable[[Any], Any]] = [_preprocessing(input_shape)] if preprocess else []
-    layers += _convolutions(weight_decay, kernel_initializer)
-    if include_top:
-        layers += _classifier(num_classes, dropout_rate, kernel_initializer, classifier_activation)
-    model = chain(input_shape, layers, name)
-    if weights is not None:
-        _load(model, weights)
-    if include_top and weights is not None:
-        compile_classifier(model)
-    return model
-
-
-def _preprocessing(input_shape: InputShape) -> Callable[[Any], Any]:
-    return preprocessed_grey if input_shape[2] == 1 else partial(preprocessed, mode="caffe", scale="unit")
-
-
-def _load(model: keras.Model, weights: str | os.PathLike[str]) -> None:
-    """Fill ``model`` from ImageNet's convolutions or from a file, of the network or of its convolutions."""
-    size = (*model.input_shape[1:3], 3)
-    if weights == IMAGENET:
-        copy_by_name(published(keras.applications.VGG19, include_top=False, input_shape=size), model)
-        return
-    convolutions = keras.Model(model.inputs[0], model.get_layer("block5_pool").output, name=model.name)
-    of_rgb = chain(size, _convolutions(0, "zeros"), model.name) if model.input_shape[3] == 1 else None
-    if of_rgb is not None and file_fits(of_rgb, weights):
-        load_local_weights(of_rgb, weights)
-        copy_by_name(of_rgb, model)
-    else:
-        load_local_weights(model, weights, backbone=convolutions)
-
-
-def _convolutions(weight_decay: float, kernel_initializer: str | keras.initializers.Initializer) -> list[keras.Layer]:
-    layers: list[keras.Layer] = []
-    for block, (convolutions, filters) in enumerate(BLOCKS_E, start=1):
+    x = inputs = keras.Input(input_shape, name=layer("input"))
+    if weights == IMAGENET if preprocess is None else preprocess:
+        x = building.as_in_caffe(x, layer)
+    for block, (convolutions, filters) in enumerate(zip(TABLE[card.name].convolutions, FILTERS, strict=True), start=1):
         for convolution in range(1, convolutions + 1):
-            layers.append(
-                keras.layers.Conv2D(
-                    filters,
-                    3,
-                    padding="same",
-                    activation="relu",
-                    kernel_initializer=initializer_for_one_layer(kernel_initializer),
-                    kernel_regularizer=keras.regularizers.L2(weight_decay) if weight_decay else None,
-                    name=f"block{block}_conv{convolution}",
-                )
-            )
-        layers.append(keras.layers.MaxPooling2D(2, name=f"block{block}_pool"))
-    return layers
+            x = keras.layers.Conv2D(
+                filters,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer=kernel(),
+                kernel_regularizer=keras.regularizers.L2(weight_decay) if weight_decay else None,
+                name=layer(f"block{block}_conv{convolution}"),
+            )(x)
+        x = keras.layers.MaxPooling2D(2, name=layer(f"block{block}_pool"))(x)  # (112 ... 7, 112 ... 7, filters)
+    if include_top:
+        x = keras.layers.Flatten(name=layer("flatten"))(x)  # 25,088
+        for number in (1, 2):
+            x = keras.layers.Dense(UNITS, "relu", kernel_initializer=kernel(), name=layer(f"fc{number}"))(x)
+            x = keras.layers.Dropout(dropout_rate, name=layer(f"dropout{number}"))(x)
+        x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))
+    return building.finish(inputs, x, card, name, weights)
 
 
-def _classifier(
-    num_classes: int,
-    dropout_rate: float,
-    kernel_initializer: str | keras.initializers.Initializer,
-    classifier_activation: str | None,
-) -> list[keras.Layer]:
-    return [
-        keras.layers.Flatten(name="flatten"),  # 25,088
-        dense(4096, "fc1", "relu", kernel_initializer),
-        keras.layers.Dropout(dropout_rate, name="dropout1"),
-        dense(4096, "fc2", "relu", kernel_initializer),
-        keras.layers.Dropout(dropout_rate, name="dropout2"),
-        dense(num_classes, "predictions", classifier_activation, kernel_initializer, dtype="float32"),
-    ]
+CARDS = {
+    name: PAPER.card(
+        name,
+        name.upper(),
+        params=row.params,
+        macs=row.macs,
+        deviations=(row.deviation,),
+        weights={IMAGENET: KerasBackbone(row.keras_name)} if row.keras_name else None,
+    )
+    for name, row in TABLE.items()
+}
+SUMMARY = "Column {} of table 1, {} convolutions of 3 x 3 in five blocks, then three dense layers"
+SUMMARIES = {name: SUMMARY.format(row.column, sum(row.convolutions)) for name, row in TABLE.items()}
+
+vgg11 = variant(_vgg, CARDS["vgg11"], SUMMARIES["vgg11"])
+vgg13 = variant(_vgg, CARDS["vgg13"], SUMMARIES["vgg13"])
+vgg16 = variant(_vgg, CARDS["vgg16"], SUMMARIES["vgg16"])
+vgg19 = variant(_vgg, CARDS["vgg19"], SUMMARIES["vgg19"], weight_decay=WEIGHT_DECAY)

@@ -1,214 +1,255 @@
-"""Weights from files: checked layer by layer before anything is loaded, and loaded whole."""
+"""Weights for a network: named by its card, in a file, or of a run; checked layer by layer before any is loaded."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import h5py
 import keras
+import numpy as np
 
+import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
-from cnnzoo._keras.cache import explain_download_failure
-from cnnzoo.models.building import flat_layers
-from cnnzoo.models.catalog import MODEL_CARDS
+from cnnzoo._keras.heads import HEAD, without_head
+from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.ready import compile_classifier
+from cnnzoo._keras.weight_files import Shapes, StoredLayer, open_weights
+from cnnzoo._support.arguments import check_integer
+from cnnzoo._support.lookup import look_up
+from cnnzoo.models.cards import CLASSES
+from cnnzoo.models.keras_applications import published
+from cnnzoo.models.published import KerasBackbone, PublishedWeights, TrainedNetwork, network_file
 
-IMAGENET = "imagenet"
-WEIGHT_FILES = (".weights.h5", ".keras", ".h5")
-IN_KERAS_FILE = "model.weights.h5"
+WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
 
-Shapes = tuple[tuple[int, ...], ...]
+
+def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os.PathLike[str] | None) -> int:
+    """Return how many classes a network is to have: as many as the user wants, else as the weights have, else ten.
+
+    Raises:
+        ValueError: ``num_classes`` is no integer of at least 1, or see ``load_weights``.
+        FileNotFoundError: ``weights`` names nothing.
+    """
+    if num_classes is not None:
+        return check_integer("num_classes", num_classes, least=1)
+    source = _find(card, weights)
+    if not isinstance(source, Path):
+        return CLASSES
+    with open_weights(source) as layers:
+        heads = [layer for layer in layers if layer.name in (card.head, HEAD)]
+        heads = heads or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
+        return heads[-1].shapes[-1][-1] if heads else CLASSES
+
+
+def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> None:
+    """Fill ``model``, a network of this zoo; the last step of its builder. None leaves it as initialised.
+
+    The backbone must fit exactly. The head is loaded layer by layer where it fits; where it does not, because the
+    classes differ, it is left as initialised, which one warning says. A model without a head takes the backbone of
+    whatever is given, and weights of a backbone alone leave the head. Where the first kernels are of three channels
+    and the model takes one, they are summed: grey images give what they would give as RGB.
+
+    Args:
+        model: What to fill. One with a head is compiled, see ``compile_classifier``.
+        card: The network's card.
+        weights: A name that the card lists, in any case; a ``.weights.h5``, ``.keras`` or ``.h5`` file; or a run
+            folder.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: The file is of another kind, damaged, or belongs to another network; the message names the first
+            layer that differs, and the network that the file looks like.
+        ConnectionError: The weights must be downloaded and there is no network.
+    """
+    source = _find(card, weights)
+    if source is None:
+        return
+    with _open(source, model) as layers:
+        _fill(model, layers, f"'{weights}'", classifier=card.head)
+    if len(model.outputs[0].shape) == 2:
+        compile_classifier(model)
+
+
+def load_file(model: keras.Model, weights: str | os.PathLike[str]) -> None:
+    """Fill ``model``, any Keras model, from a file or a run folder, by the rules of ``load_weights``."""
+    with open_weights(_find_file(weights)) as layers:
+        _fill(model, layers, f"'{weights}'")
+
+
+def load_exactly(model: keras.Model, path: Path) -> None:
+    """Fill ``model`` from a file of the same network, head and all.
+
+    Raises:
+        ValueError: The file is damaged, or differs; the message names the first layer that does.
+    """
+    with open_weights(path) as layers:
+        pairs, extra = _pair(model, layers)
+        if difference := next(filter(None, map(_difference, pairs)), None) or _told_extra(extra):
+            raise ValueError(_not_of(model, f"'{path}'", difference, layers))
+        _assign(pairs, f"'{path}'")
 
 
 @dataclass(frozen=True)
-class FileLayer:
-    """A layer of a file of weights; the name is None in files that give none."""
+class _Pair:
+    """A layer with weights, and what is stored of it; ``is_grey`` where its kernel is to be summed over the colours."""
 
-    name: str | None
-    shapes: Shapes
+    layer: keras.Layer
+    stored: StoredLayer | None
+    name: str
+    is_grey: bool
+
+    def arrays(self) -> list[np.ndarray]:
+        """Read what is stored, as the layer takes it."""
+        kernel, *others = self.stored.arrays() if self.stored else [np.empty(0)]
+        return [kernel.sum(axis=2, keepdims=True) if self.is_grey else kernel, *others]
 
 
-def load_local_weights(
-    model: keras.Model, weights: str | os.PathLike[str] | None, backbone: keras.Model | None = None
-) -> None:
-    """Fill ``model`` from a local file that Keras wrote for the same network; None leaves it as initialised.
-
-    Args:
-        model: What to fill.
-        weights: A ``.weights.h5``, ``.keras`` or ``.h5`` file.
-        backbone: The part of ``model`` without its top, on the same layers: a file of it fills that part, and leaves
-            the top as initialised. None takes whole files only.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is of another kind, damaged, or belongs to another network; the message names the first
-            layer that differs, and the network that the file looks like.
-    """
+def _find(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> PublishedWeights | Path | None:
+    """Return where weights are: published ones by their name, others as a file."""
     if weights is None:
-        return
-    if not isinstance(weights, str | os.PathLike):
-        raise ValueError(f"`weights` must be a name of published weights, a local file or None. Received: {weights!r}")
-    path = Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"`weights` must be a name of published weights, a local file or None. No such file: '{path}'"
-        )
-    if not path.name.endswith(WEIGHT_FILES):
-        raise ValueError(f"`weights` must be a file that ends in {', '.join(WEIGHT_FILES)}. Received: '{path}'")
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise ValueError(f"'{path}' is not a Keras model file (expected a zip archive). Save it anew or give another.")
-    layers = _layers_in(path)
-    if backbone is not None and _difference(backbone, layers) is None:
-        model = backbone
-    if difference := _difference(model, layers):
-        raise ValueError(
-            f"'{path}' does not hold the weights of this {model.name} ({model.count_params():,} parameters): "
-            f"{difference}.{_looks_like(layers)} Give another file, or build the network with the options that the "
-            "file was saved with."
-        )
-    try:
-        _load_all(model, path)
-    except Exception as error:  # Keras and h5py raise whatever the damage happens to cause
-        raise ValueError(
-            f"'{path}' does not hold the weights of this {model.name} ({model.count_params():,} parameters), or is "
-            f"damaged. Keras says: {' '.join(str(error).split())}"
-        ) from error
-
-
-def file_fits(model: keras.Model, weights: str | os.PathLike[str]) -> bool:
-    """Tell whether ``load_local_weights`` would take a file for ``model``, as far as names and shapes tell."""
-    path = Path(weights)
-    return path.is_file() and path.name.endswith(WEIGHT_FILES) and _difference(model, _layers_in(path)) is None
-
-
-def copy_by_name(source: keras.Model, target: keras.Model) -> None:
-    """Give the layers of ``target`` the weights of those of the same name in ``source``.
-
-    Where a kernel takes three channels in ``source`` and one in ``target``, it is summed over them: grey images then
-    give what they would give as RGB.
-    """
-    for layer in source.layers:
-        if not layer.weights:
-            continue
-        own = target.get_layer(layer.name)
-        values = layer.get_weights()
-        if own.kernel.shape[2] == 1 and values[0].shape[2] == 3:
-            values[0] = values[0].sum(axis=2, keepdims=True)
-        own.set_weights(values)
-
-
-def published(build: Callable[..., keras.Model], **options: Any) -> keras.Model:
-    """Return what ``build``, a builder of Keras Applications, makes with the published ImageNet weights.
-
-    Raises:
-        ConnectionError: They are not in Keras' cache and cannot be downloaded; the message names the file, its address
-            and its place.
-    """
-    with explain_download_failure("The ImageNet weights", "a local file as `weights`"):
-        return build(weights=IMAGENET, **options)
-
-
-def _load_all(model: keras.Model, path: Path) -> None:
-    """Load every weight of ``model``: where Keras only warns that it left some as initialised, raise ``ValueError``."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.load_weights(path)
-    for warning in caught:
-        if "freshly-initialized" in str(warning.message):
-            raise ValueError(str(warning.message))
-
-
-def _layers_in(path: Path) -> list[FileLayer]:
-    """List the layers with weights in a file, in its order.
-
-    Raises:
-        ValueError: The file is damaged, or of another kind.
-    """
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive, archive.open(IN_KERAS_FILE) as member, h5py.File(member) as file:
-                return list(_read_layers(file))
-        with h5py.File(path) as file:
-            return list(_read_layers(file))
-    except Exception as error:  # h5py raises whatever the damage happens to cause
-        raise ValueError(
-            f"'{path}' cannot be read as weights that Keras saved: it is damaged, cut short or of another kind. "
-            "Fetch or save it anew."
-        ) from error
-
-
-def _read_layers(file: h5py.File) -> Iterator[FileLayer]:
-    group = file.get("model_weights", file)
-    names = _attribute(group, "layer_names")
-    if names is None:
-        yield from _read_new_layers(file["layers"])
-        return
-    for name in names:
-        shapes = tuple(tuple(group[name][weight].shape) for weight in _attribute(group[name], "weight_names") or ())
-        if shapes:
-            yield FileLayer(name, shapes)
-
-
-def _read_new_layers(layers: h5py.Group) -> Iterator[FileLayer]:
-    """List the layers in the layout of Keras 3: a group a layer, with its variables under ``vars``."""
-    found: list[FileLayer] = []
-
-    def visit(path: str, item: Any) -> None:
-        if path.endswith("vars") and len(item) and "seed_generator" not in path:
-            shapes = tuple(tuple(item[str(number)].shape) for number in range(len(item)))
-            name = item.attrs.get("name")
-            found.append(FileLayer(None if name is None else _text(name), shapes))
-
-    layers.visititems(visit)
-    yield from found
-
-
-def _attribute(group: h5py.Group, name: str) -> list[str] | None:
-    """Return a list of words that Keras wrote as an attribute, a long one in pieces, "name0", "name1" ..."""
-    pieces = [name] if name in group.attrs else [f"{name}{number}" for number in range(len(group.attrs))]
-    pieces = [piece for piece in pieces if piece in group.attrs]
-    return [_text(word) for piece in pieces for word in group.attrs[piece]] if pieces else None
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _difference(model: keras.Model, layers: list[FileLayer]) -> str | None:
-    """Say in what the layers of a file differ first from those of ``model``; None where they fit.
-
-    Layers are told apart by their names, as far as older releases of Keras wrote the same. Those that Keras named
-    itself, with a number that another session may have counted otherwise, and those without a name are compared by
-    their shapes alone.
-    """
-    wanted = [(layer, _shapes(layer)) for layer in flat_layers(model) if _shapes(layer)]
-    named = {_plain(layer.name): layer for layer in layers if layer.name}
-    for layer, shapes in wanted:
-        if _is_named_by_keras(layer):
-            continue
-        found = named.get(_plain(layer.name))
-        if found is None:
-            if all(entry.name is None for entry in layers):
-                continue
-            return f"it has no layer '{layer.name}'"
-        if found.shapes != shapes:
-            return (
-                f"layer '{layer.name}' must have weights of the shapes {_listed(shapes)}, and has "
-                f"{_listed(found.shapes)} there"
+        return None
+    if isinstance(weights, str):
+        if (found := card.weights.get(weights.lower())) is not None:
+            return found if isinstance(found, KerasBackbone) else network_file(found.path)
+        if weights.isidentifier() and not Path(weights).exists():
+            if card.weights:
+                look_up(card.weights, weights, f"{card.name} weights")
+            raise ValueError(
+                f"There are no published weights of {card.name}. Give a file, a run folder or None. "
+                f"Received: weights='{weights}'"
             )
-    own = {_plain(layer.name) for layer, _ in wanted if not _is_named_by_keras(layer)}
-    if len(own) == len(wanted) and (extra := [layer.name for name, layer in named.items() if name not in own]):
-        return f"it has a layer '{extra[0]}' more"
-    if sorted(shapes for _, shapes in wanted) != sorted(layer.shapes for layer in layers):
-        return f"it has {len(layers)} layers with weights, of other shapes than the {len(wanted)} here"
-    return None
+    return _find_file(weights)
+
+
+def _find_file(weights: str | os.PathLike[str]) -> Path:
+    if not isinstance(weights, str | os.PathLike):
+        raise ValueError(f"{WHAT}. Received: {weights!r}")
+    path = Path(weights)
+    if path.is_dir():
+        file = network_file(path)
+        if not file.is_file():
+            raise FileNotFoundError(f"'{path}' is not a finished run: it has no {file.name}. {WHAT}.")
+        return file
+    if not path.is_file():
+        raise FileNotFoundError(f"{WHAT}. No such file: '{path}'")
+    return path
+
+
+@contextlib.contextmanager
+def _open(source: PublishedWeights | Path, model: keras.Model) -> Iterator[list[StoredLayer]]:
+    """List the layers that are stored there; those of Keras Applications for images of the size of ``model``."""
+    if isinstance(source, KerasBackbone):
+        build = getattr(keras.applications, source.network)
+        network = published(build, include_top=False, input_shape=(*model.input_shape[1:3], 3))
+        yield [StoredLayer(layer.name, None, tuple(layer.get_weights())) for layer in network.layers if layer.weights]
+    elif isinstance(source, Path):
+        with open_weights(source) as layers:
+            yield layers
+
+
+def _fill(model: keras.Model, layers: list[StoredLayer], named: str, classifier: str | None = None) -> None:
+    """Load the backbone of ``model``, and of its head what fits."""
+    own = next((layer.name for layer in model.layers if _own_name(layer, model) == classifier), None)
+    backbone = {id(layer) for layer in flat_layers(without_head(model, own))}
+    pairs, extra = _pair(model, layers)
+    differences = {pair.name: _difference(pair) for pair in pairs}
+    of_backbone = [differences[pair.name] for pair in pairs if id(pair.layer) in backbone]
+    foreign = [layer for layer in extra if not _is_of_a_head(layer, classifier)]
+    if difference := next(filter(None, of_backbone), None) or _told_extra(foreign):
+        raise ValueError(_not_of(model, named, difference, layers))
+    _assign([pair for pair in pairs if differences[pair.name] is None], named)
+    left = [name for name, difference in differences.items() if difference]
+    has_head = extra or any(id(pair.layer) not in backbone and pair.stored for pair in pairs)
+    if left and has_head:
+        warnings.warn(
+            f"Not all of the head of {named} fits this {model.name}: {differences[left[0]]}. "
+            f"Left as initialised: {', '.join(left)}.",
+            stacklevel=4,
+        )
+
+
+def _is_of_a_head(layer: StoredLayer, classifier: str | None) -> bool:
+    """Tell whether a layer that a model does not have may belong to a head: a dense one, or one of its name."""
+    return len(layer.shapes[0]) == 2 or layer.name in (classifier, HEAD)
+
+
+def _pair(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list[_Pair], list[StoredLayer]]:
+    """Find what is stored of each layer of ``model``, and what is stored beyond it.
+
+    Layers are known by their names, as far as older releases of Keras wrote the same. Those that Keras named itself,
+    with a number that another session may have counted otherwise, and those without a name are taken in order.
+    """
+    own = [(layer, _own_name(layer, model)) for layer in flat_layers(model) if _shapes(layer)]
+    names = {_plain(name) for layer, name in own if not _is_named_by_keras(layer)}
+    named = {_plain(layer.name): layer for layer in layers if layer.name and _plain(layer.name) in names}
+    others = [layer for layer in layers if layer.name is None or _plain(layer.name) not in named]
+    has_names = any(layer.name for layer in layers)
+    pairs = []
+    for layer, name in own:
+        stored = named.get(_plain(name)) if not _is_named_by_keras(layer) else None
+        if stored is None and (_is_named_by_keras(layer) or not has_names):
+            stored = next((each for each in others if each.kind in (None, _kind(layer))), None)
+            others = [each for each in others if each is not stored]
+        pairs.append(_Pair(layer, stored, name, _is_grey(layer, stored)))
+    return pairs, others
+
+
+def _own_name(layer: keras.Layer, model: keras.Model) -> str:
+    """Return the name of a layer without that of its model, where this begins it."""
+    name: str = layer.name
+    return name.removeprefix(f"{model.name}_")
+
+
+def _is_grey(layer: keras.Layer, stored: StoredLayer | None) -> bool:
+    """Tell whether a kernel of three channels is stored of a convolution that takes one."""
+    if stored is None or not isinstance(layer, keras.layers.Conv2D) or layer.groups != 1:
+        return False
+    (*size, channels, filters), kernel = layer.kernel.shape, stored.shapes[0]
+    return channels == 1 and kernel == (*size, 3, filters)
+
+
+def _difference(pair: _Pair) -> str | None:
+    """Say in what the weights that are stored of a layer differ from those that it has; None where they fit."""
+    if pair.stored is None:
+        return f"it has no layer '{pair.name}'"
+    wanted, stored = _shapes(pair.layer), pair.stored.shapes
+    if wanted[1:] == stored[1:] if pair.is_grey else wanted == stored:
+        return None
+    return f"layer '{pair.name}' must have weights of the shapes {_listed(wanted)}, and has {_listed(stored)} there"
+
+
+def _told_extra(extra: Sequence[StoredLayer]) -> str | None:
+    if not extra:
+        return None
+    name = next((layer.name for layer in extra if layer.name), None)
+    return f"it has a layer '{name}' more" if name else f"it has {len(extra)} more layers with weights"
+
+
+def _not_of(model: keras.Model, named: str, difference: str, layers: Sequence[StoredLayer]) -> str:
+    return (
+        f"{named} does not hold the weights of this {model.name} ({model.count_params():,} parameters): "
+        f"{difference}.{_looks_like(layers)} Give another file, or build the network with the options that the file "
+        "was saved with."
+    )
+
+
+def _assign(pairs: Sequence[_Pair], named: str) -> None:
+    """Read the weights, and load them."""
+    for pair in pairs:
+        try:
+            arrays = pair.arrays()
+            pair.layer.load_own_variables({str(number): values for number, values in enumerate(arrays)})
+        except Exception as error:  # h5py and Keras raise whatever the damage happens to cause
+            raise ValueError(
+                f"{named} is damaged: the weights of its layer '{pair.name}' cannot be read "
+                f"({' '.join(str(error).split())}). Fetch or save it again."
+            ) from error
 
 
 def _plain(name: str) -> str:
@@ -221,20 +262,24 @@ def _shapes(layer: keras.Layer) -> Shapes:
     return tuple(tuple(weight.shape) for weight in own)
 
 
-def _is_named_by_keras(layer: keras.Layer) -> bool:
+def _kind(layer: keras.Layer) -> str:
+    """Return what Keras calls layers of this class where nobody names them: "conv2d"."""
     kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
-    kind = re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()
-    return re.fullmatch(rf"{kind}(_\d+)?", layer.name) is not None
+    return re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()
+
+
+def _is_named_by_keras(layer: keras.Layer) -> bool:
+    return re.fullmatch(rf"{_kind(layer)}(_\d+)?", layer.name) is not None
 
 
 def _listed(shapes: Shapes) -> str:
     return " and ".join(map(str, shapes))
 
 
-def _looks_like(layers: list[FileLayer]) -> str:
+def _looks_like(layers: Sequence[StoredLayer]) -> str:
     """Say which network has as many parameters as a file, if one has."""
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
-    known = {card.params: f"{card.title} of Keras Applications with its top" for card in PRETRAINED_CARDS.values()}
-    known |= {card.params_no_top: f"{card.title} without its top" for card in PRETRAINED_CARDS.values()}
-    known |= {card.params: f"the {card.title} of this zoo" for card in MODEL_CARDS.values()}
+    known = {card.params: f"{card.title} of Keras Applications with its head" for card in PRETRAINED_CARDS.values()}
+    known |= {card.params_no_top: f"{card.title} without its head" for card in PRETRAINED_CARDS.values()}
+    known |= {card.params: f"the {card.title} of this zoo" for card in map(cnnzoo.model_card, cnnzoo.list_models())}
     return f" By its {total:,} parameters it looks like {known[total]}." if total in known else ""

@@ -1,17 +1,17 @@
 """The networks of Keras Applications, by name: checked weights, and preprocessing that cannot be forgotten."""
 
 import os
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 
-from cnnzoo._keras.applications import PretrainedCard
-from cnnzoo._keras.preprocessing import RAW, preprocessed
-from cnnzoo._keras.ready import compile_classifier, make_exportable
-from cnnzoo._keras.scale import Scale, note_scale
+from cnnzoo._keras.ready import compile_classifier
+from cnnzoo._keras.scale import Scale
 from cnnzoo._support.arguments import check_integer
-from cnnzoo.models.building import InputShape, check_input_shape
-from cnnzoo.models.weights import IMAGENET, load_local_weights, published
+from cnnzoo.models.building import check_input_shape
+from cnnzoo.models.cards import InputShape
+from cnnzoo.models.keras_applications import IMAGENET, build_application
+from cnnzoo.models.weights import load_file
 from cnnzoo.pretrained.catalog import pretrained_card
 
 IMAGENET_CLASSES = 1000
@@ -72,7 +72,7 @@ def load(
     card = pretrained_card(network)
     own_shape = (card.input_size, card.input_size, 3)
     num_classes = check_integer("num_classes", num_classes, least=1)
-    shape = check_input_shape(input_shape or own_shape, smallest=card.family.smallest_size, include_top=include_top)
+    shape = check_input_shape(input_shape or own_shape, smallest=card.family.smallest_size, is_fixed=include_top)
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
     if scale != "byte" and not preprocess:
@@ -91,22 +91,20 @@ def load(
             f"ImageNet weights with `include_top=True` take {IMAGENET_CLASSES} classes and input_shape={own_shape}. "
             f"Received: num_classes={num_classes}, input_shape={shape}"
         )
-    options = {
-        "include_top": include_top,
-        "input_shape": (*shape[:2], channels),
-        "pooling": pooling,
-        "classes": num_classes,
-        "classifier_activation": classifier_activation,
-        "name": name or card.name,
-        "input_tensor": preprocessed(keras.Input(shape, name="input"), card.family.preprocessing, scale)
-        if preprocess
-        else keras.Input(shape, name=RAW),
-    }
-    model = _build(card, weights, options)
-    # With a tensor given, Keras builds a model of a list of inputs, and warns when it is called on an array
-    model = keras.Model(model.inputs[0], model.output, name=model.name)
-    note_scale(model, scale if preprocess else "raw")
-    make_exportable(model)
+    model = build_application(
+        card,
+        shape,
+        imagenet=imagenet,
+        preprocess=preprocess,
+        scale=scale,
+        name=name,
+        include_top=include_top,
+        pooling=pooling,
+        classes=num_classes,
+        classifier_activation=classifier_activation,
+    )
+    if weights is not None and not imagenet:
+        load_file(model, weights)
     if include_top and weights is not None:
         compile_classifier(model)
     return model
@@ -168,12 +166,3 @@ def vgg19(
         scale=scale,
         name=name,
     )
-
-
-def _build(card: PretrainedCard, weights: str | os.PathLike[str] | None, options: dict[str, Any]) -> keras.Model:
-    build = getattr(keras.applications, card.title)
-    if weights == IMAGENET:
-        return published(build, **options)
-    model = build(weights=None, **options)
-    load_local_weights(model, weights)
-    return model

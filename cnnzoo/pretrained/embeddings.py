@@ -22,8 +22,7 @@ from cnnzoo.data.split import Split
 from cnnzoo.data.streaming import reraise_read_errors, stream
 from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.features import features as features
-from cnnzoo.models.weights import IMAGENET
-from cnnzoo.pretrained.builders import load
+from cnnzoo.pretrained.networks import DEFAULT, Network, open_backbone
 
 Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -31,10 +30,10 @@ VECTORS, FILES = "features", "files"  # the arrays of an .npz file
 
 
 def embed(
-    model: keras.Model | str,
+    model: Network,
     images: Images,
     *,
-    weights: str | os.PathLike[str] | None = IMAGENET,
+    weights: str | os.PathLike[str] | None = DEFAULT,
     image_size: int | tuple[int, int] | None = None,
     out: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
@@ -46,12 +45,13 @@ def embed(
 
     Args:
         model: What to embed with: a Keras model that gives vectors, or maps, which are averaged; see ``features`` for
-            another layer. The name of a network of Keras Applications stands for ``load(name, preprocess=True)``; one
-            that ``load`` built without preprocessing takes arrays of floats that its own ``preprocess_input`` made.
+            another layer. A name, a run, a run folder or a file stands for its backbone, see ``cnnzoo.backbone``;
+            a network of Keras Applications then takes plain images in [0, 255]. One that ``load`` built without
+            preprocessing takes arrays of floats that its own ``preprocess_input`` made.
         images: An array of shape (n, height, width, channels), uint8, or float in the range that ``model`` takes; or an
             image file, several, or a folder of them, searched with its subfolders; a warning tells what else lies
             there. Files are resized to the network's size.
-        weights: Of a network given by name: see ``load``.
+        weights: Of a network given by name: see ``classifier``.
         image_size: Side, or height and width, in pixels, that images are resized to, batch by batch; a network given by
             name is built for it. None resizes files to the network's size, and leaves those of an array.
         out: File to write, ``.npz``, with the arrays ``features`` and, for image files, ``files``: their names,
@@ -68,15 +68,14 @@ def embed(
     Raises:
         ValueError: There is no image, one cannot be read or is not finite, the images do not fit the network, or
             nothing tells what range of pixels it takes.
-        FileNotFoundError: ``images`` names no folder, or a file that is not there.
+        FileNotFoundError: ``model``, ``weights`` or ``images`` names what is not there.
         FileExistsError: ``out`` exists, and no ``force``.
-        ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
+        ConnectionError: Published weights are not in the cache and cannot be downloaded.
     """
     target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
-    if isinstance(model, str):
-        shape = None if size is None else (*size, 3)
-        model = load(model, weights=weights, preprocess=True, input_shape=shape)
+    if not isinstance(model, keras.Model):
+        model = open_backbone(model, weights=weights, image_size=size, scale="byte")
     _check_graph(model)
     if image_size is not None or not isinstance(images, np.ndarray):
         check_channels_last(model, "to be given files, or images to resize")

@@ -1,4 +1,6 @@
-"""A classifier of your own classes on a network that has learned others."""
+"""Backbones and heads: a classifier of your own classes on a network that has learned others."""
+
+from __future__ import annotations
 
 import os
 import random
@@ -8,43 +10,91 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from cnnzoo._keras.graph import graph_inputs, graph_outputs
-from cnnzoo._keras.ready import make_exportable
+from cnnzoo._keras.heads import with_new_head
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._support.arguments import check_integer, check_number, check_strings
 from cnnzoo._support.lookup import look_up
-from cnnzoo.models.building import InputShape
-from cnnzoo.models.weights import IMAGENET
-from cnnzoo.pretrained.builders import load
+from cnnzoo.models.cards import InputShape
+from cnnzoo.pretrained.networks import DEFAULT, Network, network_name, open_backbone
+from cnnzoo.recipes.finetuning import DROPOUT_RATE
 
-DROPOUT_RATE = 0.2
 
-POOLED, DROPPED, TOP = "top_pool", "top_dropout", "top"
+def backbone(network: Network) -> keras.Model:
+    """Return a network without its head: the layers up to its last maps.
+
+    Where the head begins is told by the graph: at the pooling or flattening that makes vectors of maps, or at a
+    convolution that gives the classes themselves. A dropout before it belongs to the head.
+
+    Args:
+        network: A Keras model; a run, or the path of its folder; a ``.keras`` or ``.h5`` file; or the name of a network
+            of Keras Applications or of this zoo, with its published weights.
+
+    Returns:
+        A functional model on the same layers, which takes what ``network`` takes (by the name of a network of Keras
+        Applications, images in [0, 1]) and gives maps of shape (n, height, width, channels). A model that has no head
+        is returned as it is.
+
+    Raises:
+        ValueError: There is no such network, it does not take images alone, or its graph does not tell where the head
+            begins.
+        FileNotFoundError: A run or a file does not exist.
+        ConnectionError: Weights must be downloaded and there is no network.
+
+    >>> backbone("lenet5").output_shape
+    (None, 1, 1, 120)
+    """
+    return open_backbone(network)
+
+
+def with_head(network: Network, num_classes: int, *, dropout_rate: float = DROPOUT_RATE) -> keras.Model:
+    """Return a network with a new head: its last maps are averaged, then dropout and one dense layer follow.
+
+    Args:
+        network: What ``backbone`` takes; a head that it has is left out.
+        num_classes: Number of classes, at least 2.
+        dropout_rate: Fraction of the features that are dropped, in [0, 1).
+
+    Returns:
+        A functional model on the same layers, of which those that trained still do, that gives float32 class
+        probabilities of shape (n, num_classes).
+
+    Raises:
+        ValueError: An argument is out of range, or see ``backbone``.
+        FileNotFoundError: A run or a file does not exist.
+        ConnectionError: Weights must be downloaded and there is no network.
+
+    >>> with_head("lenet5", 5).output_shape
+    (None, 5)
+    """
+    num_classes = check_integer("num_classes", num_classes, least=2)
+    dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
+    return _with_head(open_backbone(network), num_classes, dropout_rate)
 
 
 def classifier(
-    backbone: str | keras.Model,
+    backbone: Network,
     *,
     num_classes: int | None = None,
     class_names: Sequence[str] | None = None,
-    weights: str | os.PathLike[str] | None = IMAGENET,
+    weights: str | os.PathLike[str] | None = DEFAULT,
     input_shape: InputShape | None = None,
     dropout_rate: float = DROPOUT_RATE,
     scale: Scale | None = None,
 ) -> keras.Model:
-    """Build a classifier on a frozen backbone: its maps are averaged, then dropout and one dense layer follow.
+    """Build a classifier on a frozen backbone: ``with_head`` of what ``freeze`` has frozen.
 
     Args:
-        backbone: The name of a network of Keras Applications, which gets its preprocessing into the graph; or a Keras
-            model that takes images in [0, 1] and gives maps or vectors, as ``cnnzoo.models.vgg19(include_top=False)``.
-            Its layers become the classifier's, and are frozen.
+        backbone: What ``cnnzoo.backbone`` takes: a name, a run, a file, or a Keras model of images in [0, 1]. A head
+            that it has is left out; its other layers become the classifier's, and are frozen. A network of Keras
+            Applications gets its preprocessing into the graph.
         num_classes: Number of classes, at least 2.
         class_names: Their names; in place of ``num_classes``.
-        weights: Of a backbone given by name: see ``load``.
-        input_shape: Of a backbone given by name: height, width and channels, in pixels; None takes its own. With one
-            channel, it is repeated.
+        weights: Of a backbone given by name: "default" for those that are published ("imagenet" for Keras
+            Applications), a name, a file, a run folder, or None to initialise.
+        input_shape: Of a backbone given by name: height, width and channels, in pixels; None takes its own. Grey images
+            are repeated for a network of three channels; for one that takes grey images, colours become grey.
         dropout_rate: Fraction of the features that are dropped, in [0, 1).
-        scale: "unit" says that a backbone of your own takes images in [0, 1], where its graph does not tell.
+        scale: "unit" says that a model of your own takes images in [0, 1], where its graph does not tell.
 
     Returns:
         A functional model that takes images in [0, 1] of shape (n, height, width, channels) and gives float32 class
@@ -53,8 +103,8 @@ def classifier(
     Raises:
         ValueError: An argument is out of range, the backbone gives neither maps nor vectors or does not take
             images in [0, 1], or the weights do not fit.
-        FileNotFoundError: ``weights`` names no file.
-        ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded.
+        FileNotFoundError: ``backbone`` or ``weights`` name nothing.
+        ConnectionError: Published weights are not in the cache and cannot be downloaded.
 
     >>> model = classifier("mobilenetv2", class_names=["cat", "dog"], weights=None, input_shape=(32, 32, 3))
     >>> model.output_shape, len(model.trainable_weights)
@@ -67,21 +117,26 @@ def classifier(
         raise ValueError(f"`class_names` must be different names, one for each class. Received: {class_names!r}")
     count = check_integer("num_classes", len(class_names) if class_names is not None else num_classes, least=2)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
-    if isinstance(backbone, str):
-        backbone = load(backbone, weights=weights, input_shape=input_shape, preprocess=True, scale="unit")
-    else:
-        _check_backbone(backbone, scale)
-    freeze(backbone)
-    outputs = add_top(_vectors(backbone), count, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
-    model = keras.Model(backbone.inputs[0], outputs, name=backbone.name)
+    if input_shape is not None and network_name(backbone) is None:
+        raise ValueError(
+            "`input_shape` is for a backbone that is given by its name: others have their own. "
+            f"Received: input_shape={input_shape}"
+        )
+    size, channels = (None, None) if input_shape is None else (input_shape[:2], input_shape[2])
+    network = open_backbone(backbone, weights=weights, image_size=size, channels=channels)
+    _check_scale(network, scale)
+    freeze(network)
+    model = _with_head(network, count, dropout_rate)
     note_scale(model, "unit")
-    make_exportable(model)
     return model
 
 
-def _check_backbone(backbone: keras.Model, scale: Scale | None) -> None:
+def _with_head(backbone: keras.Model, num_classes: int, dropout_rate: float) -> keras.Model:
+    return with_new_head(backbone, num_classes, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
+
+
+def _check_scale(backbone: keras.Model, scale: Scale | None) -> None:
     """Raise ``ValueError`` unless ``backbone`` takes images in [0, 1], as its graph or the user says."""
-    graph_inputs(backbone)
     scale = scale_of(backbone) if scale is None else check_scale(scale)
     if scale is None:
         raise ValueError(
@@ -181,23 +236,3 @@ def _set_trainable(model: keras.Model, changes: Mapping[int, bool]) -> None:
     model.trainable = True
     for layer, trains in wanted:
         layer.trainable = trains
-
-
-def _vectors(backbone: keras.Model) -> keras.KerasTensor:
-    if len(backbone.output_shape) == 4:
-        order = "channels_first" if graph_outputs(backbone)[0].channels == 0 else "channels_last"
-        return keras.layers.GlobalAveragePooling2D(data_format=order, name=POOLED)(backbone.output)
-    if len(backbone.output_shape) != 2:
-        raise ValueError(f"`backbone` must give maps or vectors. Received one that gives: {backbone.output_shape}")
-    return backbone.output
-
-
-def add_top(
-    vectors: keras.KerasTensor, num_classes: int, dropout_rate: float, *, dropout_seed: int
-) -> keras.KerasTensor:
-    """Return the class probabilities that the top of a classifier makes of ``vectors``, of shape (n, d).
-
-    The seed goes into the layer's configuration, so that copies, alone or on a backbone, drop the same features.
-    """
-    vectors = keras.layers.Dropout(dropout_rate, seed=dropout_seed, name=DROPPED)(vectors)
-    return keras.layers.Dense(num_classes, "softmax", dtype="float32", name=TOP)(vectors)

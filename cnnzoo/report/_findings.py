@@ -6,17 +6,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import keras
 
 from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
+from cnnzoo.models.published import network_file
 from cnnzoo.plots import CURVES
-from cnnzoo.runs.folder import HISTORY, MODEL, RECORD, History, read_history, read_record, validated_on
+from cnnzoo.runs.folder import HISTORY, MODEL, RECORD, History, read_history, read_record
 from cnnzoo.runs.rebuild import read_network
-from cnnzoo.runs.run import Run, find_network, find_run
+from cnnzoo.runs.record import Record
+from cnnzoo.runs.run import Run, find_run
 
 Read = TypeVar("Read")
 
@@ -37,7 +39,7 @@ class Findings:
     """
 
     path: Path
-    record: dict[str, Any] | None = None
+    record: Record | None = None
     history: History | None = None
     model: keras.Model | None = None
     dataset: Dataset | None = None
@@ -49,7 +51,7 @@ class Findings:
     def name(self) -> str:
         """The network's name, or the folder's if that is unknown."""
         if self.record is not None:
-            return str(self.record["model"]["name"])
+            return self.record.model.name
         return self.path.name if self.model is None else str(self.model.name)
 
     @property
@@ -60,21 +62,21 @@ class Findings:
     @property
     def validated_on(self) -> str:
         """The images that the ``val_*`` curves were measured on, as in ``Run.validated_on``; "held-out" if unknown."""
-        return "held-out" if self.record is None else validated_on(self.record)
+        return "held-out" if self.record is None else self.record.validated_on
 
     @property
     def accuracy(self) -> float | None:
         """Test accuracy: as evaluated now, otherwise as recorded."""
         if self.evaluation is not None:
             return self.evaluation.accuracy
-        return None if self.record is None else float(self.record["metrics"]["test_accuracy"])
+        return self.record.metrics.test_accuracy if self.record and self.record.metrics else None
 
     @property
     def test_size(self) -> int:
         """Number of the test images."""
         if self.evaluation is not None:
             return len(self.evaluation.labels)
-        return 0 if self.record is None else int(self.record["data"]["test_size"])
+        return 0 if self.record is None else self.record.data.test_size
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -100,7 +102,7 @@ def find(
         ValueError: ``data`` does not fit the network.
     """
     found = Findings(find_run(path))
-    network = find_network(found.path)
+    network = network_file(found.path)
     if not any((found.path / name).is_file() for name in (RECORD, HISTORY, network.name)):
         raise FileNotFoundError(
             f"'{found.path}' is not a run folder: it contains none of {RECORD}, {HISTORY} and {MODEL}. "
@@ -151,5 +153,5 @@ def _evaluate(found: Findings, data: str | None, data_path: str | os.PathLike[st
 
 def _is_own(run: Run, data: str, data_path: str | os.PathLike[str] | None) -> bool:
     """Tell whether ``data`` is all of the data that the run was trained on."""
-    source, named = run.record["data"]["source"], find_source(data, data_path)
-    return source is not None and (source["name"], source["path"], source["fraction"]) == (named.name, named.path, 1)
+    source, named = run.record.data.source, find_source(data, data_path)
+    return source is not None and (source.name, source.path, source.fraction) == (named.name, named.path, 1)

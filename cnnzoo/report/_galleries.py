@@ -19,7 +19,6 @@ from cnnzoo.inspect import gradcam
 from cnnzoo.inspect.features import features
 from cnnzoo.report._findings import Findings
 from cnnzoo.report._pictures import LARGEST_SIDE, image_address, photograph_address
-from cnnzoo.runs.record import recorded_scale
 
 MISTAKES = 24  # shown on the page
 OF_A_PAIR = 6  # per pair of classes, so that one pair does not fill the gallery
@@ -105,7 +104,7 @@ def _taken(found: Findings, positions: list[int]) -> np.ndarray:
     """Return the test images at ``positions`` in the network's input range."""
     if found.model is None or found.dataset is None or found.record is None:
         raise ValueError("The run has no network, no record or no images.")
-    scale = recorded_scale(found.record)
+    scale = found.record.data.scale
     seen = _seen(found.model, found.dataset, positions)
     return seen if scale == "raw" else to_scale(seen, scale)
 

@@ -171,18 +171,18 @@ def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
 def _row(name: str, found: Findings) -> Row:
     record, evaluation = found.record, found.evaluation
     params, macs = _size(found)
-    metrics = {} if record is None else record["metrics"]
+    metrics = record.metrics if record else None
     return Row(
         name,
         found.name,
         params,
         macs,
         None if not found.history else len(next(iter(found.history.values()))),
-        metrics.get("train_seconds"),
+        metrics.train_seconds if metrics else None,
         found.test_size,
         found.accuracy,
         found.interval,
-        metrics.get("test_loss") if evaluation is None else evaluation.loss,
+        evaluation.loss if evaluation else metrics.test_loss if metrics else None,
         None if evaluation is None else evaluation.calibration().error,
     )
 
@@ -190,7 +190,7 @@ def _row(name: str, found: Findings) -> Row:
 def _size(found: Findings) -> tuple[int | None, int | None]:
     """Return the parameters and the multiply-accumulates."""
     if found.model is None:
-        return None if found.record is None else found.record["model"]["params"], None
+        return None if found.record is None else found.record.model.params, None
     try:
         return found.model.count_params(), layer_table(found.model).macs
     except ValueError:
@@ -243,15 +243,14 @@ def _set_up(found: Findings) -> dict[str, Any]:
     record = found.record
     if record is None:
         return {}
-    data = record["data"]
-    source = data["source"] or {"name": "arrays", "path": None, "fraction": 1.0}
+    source = record.data.source
     return {
-        "network": record["model"]["name"],
-        "input": format_shape(record["model"]["input_shape"]),
-        "data": source["path"] or source["name"],
-        "fraction": source["fraction"],
-        "training images": data["train_size"],
-        "seed": record["seed"],
-        **{field.replace("_", " "): value for field, value in record["recipe"].items()},
-        **{field: record["versions"].get(field) for field in ("backend", "keras", "tensorflow")},
+        "network": record.model.name,
+        "input": format_shape(record.model.input_shape),
+        "data": "arrays" if source is None else source.path or source.name,
+        "fraction": 1.0 if source is None else source.fraction,
+        "training images": record.data.train_size,
+        "seed": record.seed,
+        **{field.replace("_", " "): value for field, value in record.to_json()["recipe"].items()},
+        **{field: record.versions.get(field) for field in ("backend", "keras", "tensorflow")},
     }

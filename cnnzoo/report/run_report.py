@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +13,6 @@ import numpy as np
 from cnnzoo import plots
 from cnnzoo._support.files import check_target
 from cnnzoo._support.fonts import readers_fonts
-from cnnzoo.data.catalog import DATA_CARDS
 from cnnzoo.evaluation.metrics import TOP, Evaluation
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
@@ -22,7 +23,7 @@ from cnnzoo.report._findings import Findings, find
 from cnnzoo.report._galleries import explained, feature_maps, mistakes
 from cnnzoo.report._page import write_page
 from cnnzoo.report._pictures import chart_address, drawing_address
-from cnnzoo.runs.command import command_for, recipe_name
+from cnnzoo.runs.record import Record
 from cnnzoo.runs.run import find_run
 
 REPORT = "report.html"
@@ -92,7 +93,8 @@ def write_report(
         "maps": feature_maps(found, missing),
         "layers": _layers(found, missing),
         "recipes": _recipes(found.record),
-        "command": _command(found),
+        "facts": _facts(found.record),
+        "command": shlex.join(found.record.command) if found.record and found.record.command else None,
         "missing": missing,
     }
     page = write_page("report.html", target, **content)
@@ -100,7 +102,7 @@ def write_report(
 
 
 def _title(found: Findings) -> str:
-    if found.record is not None and found.record.get("finetuned"):
+    if found.record is not None and found.record.finetuned:
         return f"{found.name}, finetuned"
     card = MODEL_CARDS.get(found.name)
     return found.name if card is None else card.title
@@ -111,7 +113,7 @@ def _verdict(found: Findings) -> dict[str, Any] | None:
     if found.accuracy is None or found.interval is None or found.record is None:
         return None
     low, _ = found.interval
-    chance = _chance(found.evaluation, len(found.record["data"]["class_names"]))
+    chance = _chance(found.evaluation, len(found.record.data.class_names))
     return {
         "accuracy": found.accuracy,
         "interval": found.interval,
@@ -133,11 +135,12 @@ def _chance(evaluation: Evaluation | None, classes: int) -> float:
 def _published(found: Findings, interval: tuple[float, float]) -> list[dict[str, Any]]:
     """Return published results of this network on the same data, and how the run compares."""
     record = found.record
-    if record is None or record["data"]["source"] is None or found.other_data or record.get("finetuned"):
+    if record is None or record.data.source is None or found.other_data or record.finetuned:
         return []
-    source, (height, width, _) = record["data"]["source"], record["model"]["input_shape"]
-    results = published_results(found.name, source["name"], source["fraction"], height if height == width else 0)
-    own = recipe_name(record)
+    source, (height, width, _) = record.data.source, record.model.input_shape
+    side = height if height is not None and height == width else 0
+    results = published_results(found.name, source.name, source.fraction, side)
+    own = _recipe_name(record)
     return [
         {
             "recipe": name,
@@ -213,33 +216,45 @@ def _layers(found: Findings, missing: list[str]) -> dict[str, Any] | None:
         return None
 
 
-def _recipes(record: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _recipe_name(record: Record) -> str | None:
+    """Return the name of the recipe that the run was trained with; None if it was changed."""
+    found = (
+        name
+        for (owner, name), card in RECIPE_CARDS.items()
+        if (owner, card.recipe) == (record.model.name, record.recipe)
+    )
+    return None if record.finetuned else next(found, None)
+
+
+def _recipes(record: Record | None) -> list[dict[str, Any]]:
     """Return the recipes of the run: one, or one per phase for a fine-tuned network."""
     if record is None:
         return []
-    name = recipe_name(record)
-    card = RECIPE_CARDS.get((record["model"]["name"], name or ""))
-    finetuned = record.get("finetuned")
-    parts = [record["recipe"]] if not finetuned else finetuned["recipes"]
-    titles = ["Recipe"] if not finetuned else ["Recipe for the head", "Recipe for the unfrozen layers"]
+    name, written = _recipe_name(record), record.to_json()
+    is_finetuned = record.finetuned is not None
+    parts = written["finetuned"]["recipes"] if is_finetuned else [written["recipe"]]
+    titles = ["Recipe for the head", "Recipe for the unfrozen layers"] if is_finetuned else ["Recipe"]
     return [
         {
             "title": title,
             "name": name,
-            "card": card,
-            "is_finetuned": bool(finetuned),
+            "card": RECIPE_CARDS.get((record.model.name, name or "")),
+            "is_finetuned": is_finetuned,
             "fields": {key.replace("_", " "): as_flag(value) for key, value in part.items()},
         }
         for title, part in zip(titles, parts, strict=False)
     ]
 
 
-def _command(found: Findings) -> str | None:
-    """Return the command that reproduces the run, if there is one."""
-    if found.record is None:
-        return None
-    source = found.record["data"]["source"]
-    if found.dataset is not None and not found.other_data:
-        return command_for(found.record, len(found.dataset.train.labels))
-    is_whole = source is not None and source["fraction"] == 1 and source["name"] in DATA_CARDS
-    return command_for(found.record, DATA_CARDS[source["name"]].train_size if is_whole else None)
+def _facts(record: Record | None) -> dict[str, Any]:
+    """Return how and where the run was computed, as far as recorded."""
+    if record is None:
+        return {}
+    computation = asdict(record.computation)
+    computed = {
+        "precision used": computation.pop("precision"),
+        **computation,
+        **record.versions,
+        **asdict(record.machine),
+    }
+    return {name: value for name, value in computed.items() if value is not None}

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import itertools
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -16,12 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cnnzoo.data.catalog import DataSource
 from cnnzoo._support.files import write_whole
-from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.models.published import MODEL as MODEL
+from cnnzoo.runs.record import NewerFormatError, Record
 
-MODEL = "model.keras"
-WEIGHTS = "model.weights.h5"  # in its place in a run that ships: they do not depend on the release of Keras
 HISTORY = "history.csv"
 RECORD = "run.json"
 CURVES = "curves.png"
@@ -47,12 +44,21 @@ class RunFolder:
     Attributes:
         path: Where it is.
         begun_by: "train", "fit" or "finetune": what writes it. A run that lies there already names its own.
+        command: The words of the command that begins the run; None where only Python can.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False, begun_by: str = "fit") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        begun_by: str = "fit",
+        command: tuple[str, ...] | None = None,
+    ) -> None:
         """Stand for the folder at ``path``, which exists already when ``resume``."""
         self.path = Path(path)
         self.begun_by = begun_by
+        self.command = command
         self._resume = resume
         self._made: list[Path] = []
         self._lock = FileLock(self.path / LOCK, timeout=0)
@@ -120,9 +126,10 @@ class RunFolder:
     def is_unfinished(self) -> bool:
         """Whether there is a training here that can go on."""
         has_state = any((self.path / name).exists() for name in (CHECKPOINT, STOPPED))
-        return has_state and "metrics" not in (self._record() or {"metrics": None})
+        record = self._record()
+        return has_state and record is not None and record.metrics is None
 
-    def _record(self) -> dict[str, Any] | None:
+    def _record(self) -> Record | None:
         try:
             return read_record(self.path / RECORD, finished=False)
         except (OSError, ValueError):
@@ -141,7 +148,7 @@ class RunFolder:
         """Say how to resume the run from its last complete state, with what its record says that it was begun by."""
         if not self._has_something():
             return "Nothing was saved yet: train again."
-        begun_by = (self._record() or {"begun_by": self.begun_by})["begun_by"]
+        begun_by = (self._record() or self).begun_by
         if begun_by == "train":
             return f"Resume it with `cnnzoo train --resume {self.path}`."
         return f"Resume it with the same call of `{begun_by}` and `resume=True`; the run folder is '{self.path}'."
@@ -155,10 +162,17 @@ class RunFolder:
         write_whole(self.path / name, write)
 
 
-def new_run_folder(name: str, parent: str | os.PathLike[str] = "runs", begun_by: str = "fit") -> RunFolder:
+def new_run_folder(
+    name: str,
+    parent: str | os.PathLike[str] = "runs",
+    *,
+    begun_by: str = "fit",
+    command: tuple[str, ...] | None = None,
+) -> RunFolder:
     """Make the first of ``parent/name``, ``parent/name-2``, ``parent/name-3`` ... that does not exist."""
     for number in itertools.count(1):
-        folder = RunFolder(Path(parent, name if number == 1 else f"{name}-{number}"), begun_by=begun_by)
+        path = Path(parent, name if number == 1 else f"{name}-{number}")
+        folder = RunFolder(path, begun_by=begun_by, command=command)
         with contextlib.suppress(FileExistsError):
             folder.make()
             break
@@ -173,17 +187,11 @@ def write_history(path: Path, history: History) -> None:
         writer.writerows([epoch, *map(repr, row)] for epoch, row in enumerate(zip(*history.values(), strict=True), 1))
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write the record as JSON, a number that is none (a loss that diverged) as null."""
-    text = json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False)
+def write_record(path: Path, record: Record) -> None:
+    """Write the record as JSON."""
+    text = json.dumps(record.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
     # A folder's name need not be UTF-8: the escape of Python is that of JSON, too
     path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_history(path: Path) -> History:
@@ -200,63 +208,18 @@ def read_history(path: Path) -> History:
         raise ValueError(f"'{path}' is damaged: expected a table of numbers. Train again.") from error
 
 
-def read_record(path: Path, *, finished: bool = True) -> dict[str, Any]:
-    """Read what ``write_record`` wrote, of a run that is finished or one that is under way.
+def read_record(path: Path, *, finished: bool = True) -> Record:
+    """Read what ``write_record`` wrote, here or in an earlier release, of a run that is finished or one under way.
 
     Raises:
-        ValueError: The file is damaged, or of a run that was not finished.
+        ValueError: The file is damaged, of a later release, or of a run that was not finished.
     """
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        under_way = "metrics" not in record
-        complete = _is_record(record, finished and not under_way)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"'{path}' is damaged: expected the record of a run as JSON. Train again.") from error
-    if finished and under_way:
+        record = Record.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except NewerFormatError as error:
+        raise ValueError(f"'{path}' {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"'{path}' is damaged: {error}. Train again.") from error
+    if finished and record.metrics is None:
         raise ValueError(f"'{path}' is of a run that was not finished. Resume it, or train again.")
-    if not complete:
-        raise ValueError(f"'{path}' lacks entries that the record of a run has. Train again.")
     return record
-
-
-def _is_record(record: dict[str, Any], finished: bool) -> bool:
-    data, model = record["data"], record["model"]
-    names = data["class_names"]
-    if data["source"] is not None:
-        source_from(data["source"])
-    recipe_from(record["recipe"])
-    numbers = [model["params"], *model["input_shape"], record["seed"]]
-    numbers += [data[f"{part}_size"] for part in ("train", "validation", "test")]
-    return (
-        isinstance(names, list)
-        and all(isinstance(name, str) for name in [*names, model["name"], record["begun_by"]])
-        and len(names) > 0
-        and all(isinstance(number, int) for number in numbers if number is not None)
-        and data["preparation"] in ("digit", "resize")
-        and (not finished or record["metrics"].keys() >= {"test_accuracy", "test_loss", "train_seconds"})
-        and (not finished or isinstance(record["metrics"]["test_accuracy"], int | float))
-    )
-
-
-def recipe_from(recorded: dict[str, Any]) -> Recipe:
-    """Return the recipe that a record names; ``fit`` records no initializer, as it takes the weights as they are."""
-    return Recipe(**{key: value for key, value in recorded.items() if value is not None or key != "initializer"})
-
-
-def validated_on(record: dict[str, Any]) -> str:
-    """Return which images the columns ``val_*`` of a run's history are of: "test", or with patience "validation".
-
-    A finetuned run may have a part of either kind; its images are "held-out".
-
-    >>> validated_on({"recipe": {"patience": 0}}), validated_on({"recipe": {"patience": 3}})
-    ('test', 'validation')
-    """
-    parts = record["finetuned"]["recipes"] if record.get("finetuned") else [record["recipe"]]
-    names = {"validation" if recipe.get("patience") else "test" for recipe in parts}
-    return names.pop() if len(names) == 1 else "held-out"
-
-
-def source_from(recorded: dict[str, Any]) -> DataSource:
-    """Return the source of the images that a record names."""
-    size = recorded["image_size"]
-    return DataSource(**{**recorded, "image_size": None if size is None else tuple(size)})

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from cnnzoo._keras.applications import PRETRAINED_CARDS
+from cnnzoo._keras.heads import with_new_head
+from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.saved import read_description, read_model
 from cnnzoo.models.catalog import MODEL_CARDS, create_model
-from cnnzoo.models.weights import load_local_weights
-from cnnzoo.pretrained.transfer import classifier
+from cnnzoo.models.keras_applications import build_application
+from cnnzoo.models.weights import load_exactly
+from cnnzoo.runs.record import Record
 
 OF_TRAINING = ("name", "trainable", "seed")  # options of a layer that are without effect on what it computes
 
 
-def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
+def read_network(path: Path, record: Record | None) -> keras.Model:
     """Read the network of a run: as Keras reads it, else built as the record of the run names it.
 
     Releases of Keras write options into a ``.keras`` file that others do not know.
@@ -42,19 +47,41 @@ def read_network(path: Path, record: dict[str, Any] | None) -> keras.Model:
         return model
 
 
-def _rebuilt(path: Path, record: dict[str, Any] | None) -> keras.Model:
+def _rebuilt(path: Path, record: Record | None) -> keras.Model:
     if record is None:
         raise ValueError("there is none.")
-    named, finetuned = record["model"], record.get("finetuned")
-    options = {"input_shape": tuple(named["input_shape"]), "num_classes": named["num_classes"]}
-    if finetuned is not None and finetuned["backbone"] is not None:
-        model = classifier(finetuned["backbone"], weights=None, dropout_rate=finetuned["dropout_rate"], **options)
-    elif finetuned is None and named["name"] in MODEL_CARDS:
-        model = create_model(named["name"], kernel_initializer="zeros", **options)
-    else:
-        raise ValueError(f"'{named['name']}' is none of the networks of cnnzoo.")
-    load_local_weights(model, path)
-    return model
+    failure = ValueError(f"'{record.model.name}' is none of the networks of cnnzoo.")
+    for model in _networks_named(record):
+        try:
+            load_exactly(model, path)
+        except ValueError as error:
+            failure = error
+        else:
+            return model
+    raise failure
+
+
+def _networks_named(record: Record) -> Iterator[keras.Model]:
+    """Build what a record may mean by its names: both Keras Applications and this zoo have a VGG19."""
+    named, finetuned = record.model, record.finetuned
+    shape: Any = named.input_shape
+    if finetuned is None:
+        if named.name in MODEL_CARDS:
+            options: dict[str, Any] = {"input_shape": shape, "num_classes": named.num_classes}
+            yield create_model(named.name, kernel_initializer="zeros", **options)
+        return
+    for backbone in _backbones_named(finetuned.network or finetuned.backbone, shape):
+        yield with_new_head(backbone, named.num_classes, finetuned.dropout_rate, dropout_seed=0)
+
+
+def _backbones_named(name: str | None, shape: tuple[int, int, int]) -> Iterator[keras.Model]:
+    if name in PRETRAINED_CARDS:
+        yield build_application(PRETRAINED_CARDS[name], shape)
+    if name in MODEL_CARDS:
+        for channels in dict.fromkeys((shape[2], MODEL_CARDS[name].input_shape[2])):
+            size = (*shape[:2], channels)
+            backbone = create_model(name, include_top=False, kernel_initializer="zeros", input_shape=size)
+            yield with_channels(backbone, shape[2])
 
 
 def _check_same(model: keras.Model, written: dict[str, Any]) -> None:

@@ -1,190 +1,301 @@
-"""The record of a run: what was trained, on what, how, with which versions, on which machine."""
+"""The record of a run, ``run.json``: a public format with a version, and the migrations of earlier ones."""
 
-import hashlib
-import json
-import os
-import platform
-from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import datetime, timezone
-from importlib import metadata
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-import keras
+import copy
+import math
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from cnnzoo._keras.copying import layer_config
-from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.scale import Scale
-from cnnzoo.data.catalog import DATA_CARDS, FOLDER, DataSource
-from cnnzoo.data.folder import names_and_sizes
-from cnnzoo.data.split import Split
-from cnnzoo._keras.hardware import choose_precision
+from cnnzoo.data.catalog import DataSource
 from cnnzoo.recipes.recipe import Recipe
 
-PACKAGES = ("cnnzoo", "keras", "tensorflow", "jax", "torch", "numpy")
+FORMAT = 1
+UNBUFFERED = ("lenet5", "alexnet", "vgg19")  # the networks of format 0, none of which has batch normalisation
+
+Json = dict[str, Any]
 
 
-def describe(
-    model: keras.Model,
-    train: Split,
-    validation: Split,
-    test: Split,
-    *,
-    source: DataSource | None,
-    class_names: tuple[str, ...],
-    image_size: tuple[int, int] | None,
-    recipe: Recipe,
-    seed: int,
-    processes: int,
-    devices: int,
-    begun_by: str,
-    scale: Scale,
-) -> dict[str, Any]:
-    """Return the record of a run, all but its metrics, of types that JSON takes."""
-    record = {
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "model": {
-            "name": model.name,
-            "params": model.count_params(),
-            "input_shape": list(model.input_shape[1:]),
-            "num_classes": count_classes(model),
-            "layers": _digest(_layers(model)),
-        },
-        "data": {
-            "source": None if source is None else asdict(source),
-            "files": _files(source, train, validation, test),
-            "image_size": image_size,
-            "train_size": len(train.images),
-            "validation_size": len(validation.images),
-            "test_size": len(test.images),
-            "class_names": list(class_names),
-            "labels": _digest([split.labels.tolist() for split in (train, test)]),
-            "preparation": DATA_CARDS[source.name].preparation if source and source.name in DATA_CARDS else "resize",
-            **({} if scale == "unit" else {"scale": scale}),
-        },
-        # ``fit`` takes the weights as they are
-        "recipe": asdict(recipe) | ({} if begun_by == "train" else {"initializer": None}),
-        "seed": seed,
-        "begun_by": begun_by,
-        "computation": {
-            "precision": choose_precision(recipe.precision)[0],
-            "processes": processes,
-            "devices": devices,
-        },
-        "versions": {"python": platform.python_version(), "backend": keras.config.backend(), **_versions()},
-        "machine": {"platform": platform.platform(), "processor": _processor(), "cpus": os.cpu_count()},
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(record))  # as it will be read again: lists, no tuples
-    return plain
+class NewerFormatError(ValueError):
+    """A record that a later release wrote."""
 
 
-def recorded_scale(record: dict[str, Any]) -> Scale:
-    """Return the range of pixels that a recorded run takes, which runs of [0, 1] do not mention."""
-    return record["data"].get("scale", "unit")  # type: ignore[no-any-return]
+@dataclass(frozen=True)
+class ModelRecord:
+    """The network.
 
-
-def _files(source: DataSource | None, *splits: Split) -> str | None:
-    """Return a digest of the images of a folder, their names within it and their sizes; None for other images."""
-    listed = [getattr(split.images, "paths", None) for split in splits]
-    if source is None or source.path is None or source.name != FOLDER or any(paths is None for paths in listed):
-        return None
-    return _digest([names_and_sizes(source.path, paths) for paths in listed if paths is not None])
-
-
-def _layers(model: keras.Model) -> list[Any]:
-    """Return what the layers are, without their names, which Keras may number differently the next time."""
-    layers: list[Any] = []
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            layers.append(_layers(layer))
-        else:
-            config = {key: value for key, value in layer_config(layer).items() if key != "name"}
-            layers.append([type(layer).__name__, config])
-    return layers
-
-
-def _digest(value: Any) -> str:
-    """Return what tells two values apart, short enough to be recorded."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def check_unfinished(path: Path, record: dict[str, Any]) -> None:
-    """Raise ``ValueError`` when the run in ``path`` is finished: training it again would write over its results."""
-    if "metrics" in record:
-        raise ValueError(f"The run '{path}' is finished: there is nothing to resume. Begin a new one.")
-
-
-def going_on(begun: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a run that goes on: as it began, with where the data lie now, when and where it went on."""
-    part = ("created", "versions", "machine")
-    return begun | {
-        "data": begun["data"] | {name: now["data"][name] for name in ("source", "files")},
-        "resumed": [*begun.get("resumed", []), {name: now[name] for name in part}],
-    }
-
-
-def check_same(begun: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise ``ValueError`` unless a run that is to go on is described as it was when it began.
-
-    A run of another model, other data, another recipe, seed or backend would not end where the first would have. The
-    data may have moved: what counts are the names of the images within their folder and their sizes, and in records
-    that do not tell them, the labels.
+    Attributes:
+        name: Its name.
+        params: Its trainable parameters. A run from before format 1 may count those of ``buffers`` among them.
+        buffers: The other values that it keeps, as batch normalisation's statistics; None where that is not recorded.
+        input_shape: Height, width and channels; None for a side of any length.
+        num_classes: How many classes it tells apart.
+        layers: A digest of what its layers are.
     """
-    files = begun["data"].get("files")
-    if files is not None and files != now["data"]["files"]:
-        raise ValueError(
-            f"The images are not those that the run began with: names or sizes differ{_place(now)}. Give the folder "
-            "that has the same images, or begin a new run."
+
+    name: str
+    params: int
+    buffers: int | None
+    input_shape: tuple[int | None, ...]
+    num_classes: int
+    layers: str | None = None
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The images.
+
+    Attributes:
+        source: Where they are from; None for arrays of the caller's.
+        image_size: Height and width that they were resized to; None for their own.
+        train_size: How many were trained on.
+        validation_size: How many gave the columns ``val_*`` of the history.
+        test_size: How many the metrics are of.
+        class_names: The classes, in the order of their numbers.
+        preparation: How a picture is made like them, see ``cnnzoo.data.prepare_picture``.
+        scale: The range of pixels that the network takes.
+        files: A digest of the images of a folder, their names within it and their sizes.
+        labels: A digest of the labels.
+    """
+
+    source: DataSource | None
+    image_size: tuple[int, int] | None
+    train_size: int
+    validation_size: int
+    test_size: int
+    class_names: tuple[str, ...]
+    preparation: Literal["digit", "resize"]
+    scale: Scale = "unit"
+    files: str | None = None
+    labels: str | None = None
+
+
+@dataclass(frozen=True)
+class Computation:
+    """How it was computed: in which precision, and by how many processes and devices together."""
+
+    precision: str | None = None
+    processes: int = 1
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it was computed; None for what is not recorded."""
+
+    platform: str | None = None
+    processor: str | None = None
+    cpus: int | None = None
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """When, with which versions and where a run was resumed."""
+
+    created: str | None
+    versions: dict[str, str]
+    machine: Machine
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """How a network was fine-tuned.
+
+    Attributes:
+        backbone: The backbone's name; None for a model of the caller's.
+        weights: Its weights: a name or a file; None where it was trained from random ones, or is a model.
+        unfrozen_from: The layer from which on it was trained in the end; None where it stayed frozen.
+        dropout_rate: Fraction of the features that were dropped.
+        recipes: The recipe of each part of the training.
+        network: The name of the backbone's network; None in a run from before format 1.
+    """
+
+    backbone: str | None
+    weights: str | None
+    unfrozen_from: str | None
+    dropout_rate: float
+    recipes: tuple[Recipe, ...]
+    network: str | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the run came to; a loss that is no number is None.
+
+    Attributes:
+        test_accuracy: Fraction of the test images whose class is right, in [0, 1].
+        test_loss: Their mean cross-entropy, in nats.
+        train_seconds: Seconds of training.
+    """
+
+    test_accuracy: float
+    test_loss: float | None
+    train_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a run came about.
+
+    Attributes:
+        created: When it began, in UTC, as ISO 8601.
+        model: The network.
+        data: The images.
+        recipe: How it was trained; of a fine-tuned network, the last part.
+        seed: The seed.
+        begun_by: "train", "fit" or "finetune".
+        given_weights: Whether it began with the weights that the caller's model had, not with the recipe's initializer.
+            The recipe's ``initializer`` is then null in ``run.json``.
+        command: The words of the command that repeats it; None where only Python can.
+        computation: How it was computed.
+        versions: Python's and of the packages that had a part in it; ``backend`` is Keras'.
+        machine: Where.
+        resumed: Each time that it was resumed.
+        finetuned: How the network was fine-tuned; None where it was not.
+        stopped: Why training ended before its time; None where it did not.
+        weights_of_epoch: The epoch, from 1, whose weights the network has.
+        metrics: What it came to; None while it is under way.
+    """
+
+    model: ModelRecord
+    data: DataRecord
+    recipe: Recipe
+    seed: int
+    begun_by: str
+    given_weights: bool
+    versions: dict[str, str]
+    created: str | None = None
+    command: tuple[str, ...] | None = None
+    computation: Computation = Computation()
+    machine: Machine = Machine()
+    resumed: tuple[Resumption, ...] = ()
+    finetuned: Finetuning | None = None
+    stopped: str | None = None
+    weights_of_epoch: int | None = None
+    metrics: Metrics | None = None
+
+    @property
+    def validated_on(self) -> str:
+        """The images that the columns ``val_*`` of the history are of: "test", or with patience "validation".
+
+        A fine-tuned run may have a part of either kind; its images are "held-out".
+        """
+        recipes = self.finetuned.recipes if self.finetuned else (self.recipe,)
+        names = {"validation" if recipe.patience else "test" for recipe in recipes}
+        return names.pop() if len(names) == 1 else "held-out"
+
+    def to_json(self) -> Json:
+        """Return the record as ``run.json`` holds it: of types that JSON has, NaN as None."""
+        plain: Json = {"format": FORMAT, **_plain(asdict(self))}
+        if plain.pop("given_weights"):
+            for recipe in _recipes(plain):
+                recipe["initializer"] = None
+        return plain
+
+    @classmethod
+    def from_json(cls, value: Any) -> Record:
+        """Return the record that ``run.json`` holds, in this format or in an earlier one.
+
+        Fields that this release does not know are ignored; fields of a recipe that are missing have their defaults.
+
+        Raises:
+            ValueError: It is of a later format, or no record of a run; the message says what is wrong with it.
+        """
+        current = _migrated(value)
+        without_initializer = [recipe for recipe in _recipes(current) if recipe.get("initializer", "") is None]
+        for recipe in without_initializer:
+            del recipe["initializer"]
+        record: Record = _decoded({**current, "given_weights": bool(without_initializer)}, cls, "")
+        if not record.data.class_names:
+            raise ValueError("`data.class_names` must name at least one class")
+        return record
+
+
+def _recipes(record: Json) -> list[Json]:
+    """Return the recipes within a record as JSON holds it."""
+    finetuned = record.get("finetuned")
+    recipes = [record.get("recipe"), *((finetuned.get("recipes") or ()) if isinstance(finetuned, dict) else ())]
+    return [recipe for recipe in recipes if isinstance(recipe, dict)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _decoded(value: Any, kind: Any, name: str) -> Any:
+    """Return ``value``, as JSON gives it, as what the type ``kind`` says; ``name`` is where it stands."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):  # None, or the other
+        return None if value is None else _decoded(value, next(each for each in inner if each is not NoneType), name)
+    if origin is Literal and value in inner:
+        return value
+    if is_dataclass(kind) and isinstance(value, dict):
+        return _decoded_fields(value, kind, name)
+    if origin is dict and isinstance(value, dict):
+        return {key: _decoded(item, inner[1], f"{name}.{key}") for key, item in value.items()}
+    if origin is tuple and isinstance(value, list):
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        if len(value) == len(kinds):
+            return tuple(_decoded(item, each, name) for item, each in zip(value, kinds, strict=True))
+    is_number = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
+    if kind in (int, float) and is_number:
+        return value
+    if kind in (str, bool) and isinstance(value, kind):
+        return value
+    raise ValueError(f"`{name}` must be {_words(kind)}. Received: {value!r}")
+
+
+def _words(kind: Any) -> str:
+    """Say in words what JSON holds for the type ``kind``."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return " or ".join(map(repr, inner))
+    if origin is tuple:
+        return "a list" if inner[-1] is Ellipsis else f"a list of {len(inner)}"
+    return {str: "a string", bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "an object")
+
+
+def _decoded_fields(value: Json, kind: Any, name: str) -> Any:
+    types, prefix = get_type_hints(kind), f"{name}." if name else ""
+    for field in fields(kind):
+        if field.name not in value and field.default is MISSING and field.default_factory is MISSING:
+            raise ValueError(f"it lacks `{prefix}{field.name}`")
+    known = [field.name for field in fields(kind) if field.name in value]
+    return kind(**{each: _decoded(value[each], types[each], f"{prefix}{each}") for each in known})
+
+
+def _from_unversioned(record: Json) -> Json:
+    """Return a record from before formats had a version as one of format 1.
+
+    Its ``params`` count all values that a network keeps.
+    """
+    buffers = 0 if record["model"]["name"] in UNBUFFERED else None
+    return {"versions": {}, **record, "model": {**record["model"], "buffers": buffers}}
+
+
+MIGRATIONS = (_from_unversioned,)  # each from the format of its number to the next
+
+
+def _migrated(record: Any) -> Json:
+    """Return a copy of ``record`` in the current format."""
+    if not isinstance(record, dict):
+        raise ValueError("it is not a JSON object")
+    written = record.get("format", 0)
+    if not isinstance(written, int) or isinstance(written, bool) or written < 0:
+        raise ValueError("`format` must be a whole number")
+    if written > FORMAT:
+        raise NewerFormatError(
+            f"was written by a newer cnnzoo (format {written}; this one reads up to {FORMAT}). Upgrade cnnzoo."
         )
-    for name, was, is_now in _differences(begun, now):
-        raise ValueError(
-            f"A run goes on as it began: `{name}` is {was!r} there. Received: {name}={is_now!r}. "
-            "To change it, begin a new run."
-        )
-
-
-def _place(record: dict[str, Any]) -> str:
-    source = record["data"]["source"]
-    return f" in '{source['path']}'" if source and source["path"] else ""
-
-
-def _differences(begun: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for name in ("backend", "keras"):  # first: another Keras may describe the same layers otherwise
-        if begun["versions"].get(name) != now["versions"].get(name):
-            yield name, begun["versions"].get(name), now["versions"].get(name)
-    for part in ("model", "data", "recipe", "seed", "begun_by", "computation"):
-        before, after = begun.get(part), now[part]
-        if not isinstance(before, dict):
-            before, after = {part: before}, {part: after}
-        if part == "data":
-            before, after = _without_place(before), _without_place(after)
-        changed = (name for name in after if before.get(name) != after[name])
-        # Keras numbers models without a name of their own
-        yield from ((name, before.get(name), after[name]) for name in changed if (part, name) != ("model", "name"))
-
-
-def _without_place(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what a record says of the data but where they lie, and their files, which are compared before."""
-    source = data["source"]
-    source = source and {name: value for name, value in source.items() if name != "path"}
-    return {name: value for name, value in data.items() if name != "files"} | {"source": source}
-
-
-def _versions() -> dict[str, str]:
-    installed = {}
-    for package in PACKAGES:
+    for migrate in MIGRATIONS[written:]:
         try:
-            installed[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return installed
-
-
-def _processor() -> str:
-    """Name the processor as Linux does, where there is such a list, else as Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+            record = migrate(record)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it is not a record of format {written}") from error
+    return copy.deepcopy(record)

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -24,6 +23,7 @@ from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
+from cnnzoo.models.published import network_file
 from cnnzoo.runs.folder import (
     CONFUSION,
     CURVES,
@@ -32,18 +32,15 @@ from cnnzoo.runs.folder import (
     RECORD,
     SAMPLES,
     STATES,
-    WEIGHTS,
     History,
     RunFolder,
     read_history,
     read_record,
-    source_from,
-    validated_on,
     write_history,
     write_record,
 )
 from cnnzoo.runs.rebuild import read_network
-from cnnzoo.runs.record import recorded_scale
+from cnnzoo.runs.record import Record
 
 
 @dataclass(frozen=True)
@@ -54,37 +51,37 @@ class Run:
         model: The network.
         history: Loss and accuracy by epoch under Keras' names: on the training images, and as ``val_loss`` and
             ``val_accuracy`` on those that ``validated_on`` names.
-        record: Model, data, recipe, seed, versions, machine and metrics, as in ``run.json``.
+        record: How it came about: model, data, recipe, seed, versions, machine and metrics; ``record.to_json()`` gives
+            what ``run.json`` holds.
         path: The run folder; None where none was written.
     """
 
     model: keras.Model
     history: History
-    record: dict[str, Any]
+    record: Record
     path: Path | None
 
     @property
     def metrics(self) -> dict[str, float]:
         """``test_accuracy`` in [0, 1], ``test_loss`` in nats, ``train_seconds``."""
-        metrics: dict[str, float] = self.record["metrics"]
-        return metrics
+        return {} if self.record.metrics is None else asdict(self.record.metrics)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
-        return tuple(self.record["data"]["class_names"])
+        return self.record.data.class_names
 
     @property
     def validated_on(self) -> str:
         """The images that the curves ``val_*`` of the history are of: "test", or with patience "validation"."""
-        return validated_on(self.record)
+        return self.record.validated_on
 
     @property
     def image_size(self) -> tuple[int, int] | None:
         """Height and width of the images that the network sees; None where it takes any and none is recorded."""
         height, width = self.model.input_shape[1:3]
         if height is None or width is None:
-            height, width = self.record["data"]["image_size"] or (None, None)
+            height, width = self.record.data.image_size or (None, None)
         return None if height is None or width is None else (height, width)
 
     def load_data(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Dataset:
@@ -99,15 +96,16 @@ class Run:
             FileNotFoundError: The data are not where they were.
             ConnectionError: The data must be downloaded and there is no network.
         """
-        trained_on = self.record["data"]["source"]
-        if data is None and trained_on is None:
+        trained_on = self.record.data.source
+        if data is not None:
+            source = find_source(data, data_path)
+        elif trained_on is not None:
+            source = trained_on if data_path is None else replace(trained_on, path=str(Path(data_path).absolute()))
+        else:
             raise ValueError(
                 "This run does not say what data set it was trained on. Name one (`data`, --data), or evaluate it by "
                 "`cnnzoo.evaluation.evaluate(run.model, (images, labels))`."
             )
-        source = source_from(trained_on) if data is None else find_source(data, data_path)
-        if data is None and data_path is not None:
-            source = replace(source, path=str(Path(data_path).absolute()))
         dataset = load_dataset(replace(source, image_size=self.image_size or source.image_size))
         if dataset.class_names != self.class_names:
             raise ValueError(
@@ -122,7 +120,7 @@ class Run:
 
     def evaluate_on(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
-        size, scale = self.image_size, recorded_scale(self.record)
+        size, scale = self.image_size, self.record.data.scale
         return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale)
 
     def predict(self, images: Images) -> list[Prediction]:
@@ -167,7 +165,7 @@ class Run:
         Raises:
             ValueError: Something is not an image at all, or the network was trained on floats of another range.
         """
-        scale = recorded_scale(self.record)
+        scale = self.record.data.scale
         if scale == "raw":
             raise ValueError(
                 "This run was trained on floats that are not pixels in [0, 1], and how to convert a picture to that "
@@ -188,7 +186,7 @@ class Run:
         self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
     ) -> np.ndarray | Unreadable:
         """Return an image as floats in [0, 1] of ``shape``, or why that cannot be done."""
-        is_resized = self.record["data"]["preparation"] == "resize"
+        is_resized = self.record.data.preparation == "resize"
         try:
             image = read_given(content, shape[:2] if is_resized else None)
         except (ValueError, OSError) as error:
@@ -203,7 +201,7 @@ class Run:
             return Unreadable(name, ValueError(f"'{name}': {error}"))
 
     def _prepare(self, picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-        return prepare_picture(picture, shape, self.record["data"]["preparation"])
+        return prepare_picture(picture, shape, self.record.data.preparation)
 
     def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
         best_first = np.argsort(-probabilities, kind="stable")
@@ -248,11 +246,6 @@ def find_run(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def find_network(path: Path) -> Path:
-    """Return the file of the network in the run folder ``path``: the whole of it, or of one that ships its weights."""
-    return path / (WEIGHTS if (path / WEIGHTS).is_file() and not (path / MODEL).exists() else MODEL)
-
-
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run folder that ``fit`` or ``train`` wrote.
 
@@ -270,7 +263,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     FileNotFoundError: There is no run folder 'runs/missing'. Give one that `cnnzoo train` wrote.
     """
     path = find_run(path)
-    network = find_network(path)
+    network = network_file(path)
     for name in (network.name, HISTORY, RECORD):
         if not (path / name).is_file():
             raise FileNotFoundError(f"'{path}' is not a finished run: it has no {name}. Train again, or give another.")
@@ -281,7 +274,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         raise ValueError(
             f"'{path / RECORD}' must name the {classes} classes of the network. Received: {len(run.class_names)} names."
         )
-    note_scale(run.model, recorded_scale(run.record))
+    note_scale(run.model, run.record.data.scale)
     make_exportable(run.model)
     compile_classifier(run.model)
     return run

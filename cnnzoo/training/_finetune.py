@@ -1,180 +1,233 @@
 """Transfer: a classifier of your own classes, trained on a network that has learned others."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
+from cnnzoo._keras.heads import DROPPED, add_head
+from cnnzoo._keras.heads import HEAD as LAST
+from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._keras.scale import Scale
 from cnnzoo._keras.seeds import seeded
-from cnnzoo._support.arguments import check_number, check_seed
+from cnnzoo._support.arguments import check_number, check_seed, shape_fits
+from cnnzoo._support.lookup import look_up
 from cnnzoo.data.augment import check_augment
-from cnnzoo.data.catalog import DataSource, find_source, load_dataset
+from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.resize import check_image_size
+from cnnzoo.data.sampling import subset
 from cnnzoo.data.split import Dataset, Split
 from cnnzoo.evaluation.evaluator import evaluate
-from cnnzoo.models.weights import IMAGENET
-from cnnzoo.pretrained.catalog import pretrained_card
 from cnnzoo.pretrained.embeddings import embed
-from cnnzoo.pretrained.transfer import DROPOUT_RATE, DROPPED, TOP, add_top, classifier, find_layer, unfreeze
-from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
-from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.pretrained.networks import DEFAULT, Network, network_name, open_backbone, own_size, published_weights
+from cnnzoo.pretrained.transfer import classifier, find_layer
+from cnnzoo.pretrained.transfer import unfreeze as unfreeze_layers
+from cnnzoo.recipes.finetuning import DROPOUT_RATE, HEAD, UNFROZEN
+from cnnzoo.recipes.recipe import FIELDS, Recipe, changed
+from cnnzoo.runs.command import command_words
+from cnnzoo.runs.description import describe
 from cnnzoo.runs.folder import History, RunFolder, new_run_folder
-from cnnzoo.runs.record import describe
+from cnnzoo.runs.record import Finetuning, Metrics, Record
 from cnnzoo.runs.run import Run, write_run
 from cnnzoo.training._fit import fit
 from cnnzoo.training._progress import print_notes
 
+OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
+OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
+OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate")  # options that are no fields of a recipe
+OPTIONS = dict.fromkeys([*OF_UNFROZEN, *OTHERS])
+# What the command line has of these, and of the fields of a recipe
+COMMAND_OPTIONS = (*OF_HEAD, *OF_UNFROZEN, "data_path", "fraction", "skip_broken", "augment", "batch_size", "patience")
+
 
 def finetune(
-    backbone: str | keras.Model,
-    data: str | os.PathLike[str],
+    backbone: Network,
+    data: str | os.PathLike[str] | DataSource,
     *,
-    data_path: str | os.PathLike[str] | None = None,
-    weights: str | os.PathLike[str] | None = IMAGENET,
+    weights: str | os.PathLike[str] | None = DEFAULT,
     image_size: int | tuple[int, int] | None = None,
-    fraction: float = 1.0,
-    skip_broken: bool = False,
-    augment: str | Sequence[str] | None = None,
     recipe: Recipe = HEAD,
-    unfreeze_from: str | None = None,
-    unfrozen_recipe: Recipe = UNFROZEN,
-    dropout_rate: float = DROPOUT_RATE,
+    unfreeze: str | None = None,
+    limit: int | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    scale: Scale | None = None,
+    **options: Any,
 ) -> Run:
     """Train a classifier of the classes of ``data`` and leave a run folder; ``cnnzoo finetune`` on the command line.
 
-    First the top is trained. Without augmentation, what the frozen backbone makes of each image is computed once, and
-    the top is trained on that: the same result, in seconds, where the backbone has no dropout of its own. Then, with
-    ``unfreeze_from``, the last layers are trained with it at a lower rate.
+    First a new head is trained on the frozen backbone. Without augmentation, what the backbone makes of each image is
+    computed once, and the head is trained on that: the same result, in seconds, where the backbone has no dropout of
+    its own. Then, with ``unfreeze``, the last layers are trained with it at a lower rate.
 
     Args:
-        backbone: See ``classifier``.
-        data: A folder with a folder of images for each class, or one of ``cnnzoo.data.list_datasets()``.
-        data_path: A local file or folder in place of a data set's download.
-        weights: Of a backbone given by name: see ``load``.
+        backbone: What ``cnnzoo.backbone`` takes: the name of a network, a run or the path of its folder, a file, or a
+            Keras model of images in [0, 1].
+        data: A folder with a folder of images for each class, one of ``cnnzoo.data.list_datasets()``, or what
+            ``cnnzoo.data.find_source`` gives.
+        weights: Of a backbone given by name: "default" for those that are published ("imagenet" for Keras
+            Applications), a name, a file, a run folder, or None to initialise.
         image_size: Side, or height and width, in pixels, that the network sees. None takes the backbone's own.
-        fraction: Share of the training and of the test images to use, in (0, 1], stratified.
-        skip_broken: Whether files of a folder that are no images are left out instead of raising.
-        augment: Names of ``cnnzoo.data.AUGMENTATIONS``; the images then pass the backbone in every epoch. None takes
-            what the recipes say.
-        recipe: How the top is trained.
-        unfreeze_from: The layer from which on the backbone is trained afterwards, see ``unfreeze``; None leaves it.
-        unfrozen_recipe: How that is done.
-        dropout_rate: Fraction of the features that are dropped, in [0, 1).
-        seed: Seed of the top's weights, the order of the images, dropout, augmentation and ``fraction``.
+        recipe: How the head is trained.
+        unfreeze: The layer from which on the backbone is trained afterwards, see ``cnnzoo.unfreeze``; None leaves it.
+        limit: Train on this many images only, a stratified subset; None trains on all. The test images stay whole.
+        seed: Seed of the head's weights, the order of the images, dropout, augmentation, ``fraction`` and ``limit``.
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<backbone>``,
             ``runs/<backbone>-2`` ... that is free.
         progress: Whether to print a progress bar and a line for each epoch.
-        scale: Of a backbone of your own: see ``classifier``.
+        **options: ``epochs`` and ``learning_rate`` of the head, ``unfrozen_epochs`` and ``unfrozen_learning_rate`` of
+            the layers that ``unfreeze`` names, any other field of ``Recipe`` for both; ``dropout_rate`` of the head;
+            and ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them.
 
     Returns:
         The run, with the epochs of both parts in its history; ``run.predict`` gives the names of the classes.
 
     Raises:
-        ValueError: An argument is out of range, the images do not fit, or the weights do not.
-        FileNotFoundError: ``data`` or ``weights`` name nothing.
+        ValueError: An argument is out of range, there is no such option, the images do not fit, or the weights do not.
+        FileNotFoundError: ``backbone``, ``data`` or ``weights`` name nothing.
         FileExistsError: ``out`` exists already.
         ConnectionError: Weights or data must be downloaded and there is no network.
         MemoryError: A batch does not fit into memory.
     """
     seed = check_seed(seed)
-    check_number("dropout_rate", dropout_rate, "[0, 1)")
-    name = pretrained_card(backbone).name if isinstance(backbone, str) else backbone.name
-    size = _image_size(backbone, image_size)
+    given, changes = _sorted_options(options)
+    dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
+    recipes = _recipes(recipe, changes)
+    name = network_name(backbone)
+    network = open_backbone(backbone, weights=weights) if name is None else name
+    weights = weights if name is None else published_weights(name, weights)
+    size = _image_size(network, image_size)
     source = replace(
-        find_source(data, data_path),
-        fraction=check_number("fraction", fraction, "(0, 1]"),
+        find_source(data, given.get("data_path")),
+        **{option: given[option] for option in ("fraction", "skip_broken") if option in given},
         image_size=size,
         seed=seed,
-        skip_broken=skip_broken,
     )
-    recipe, unfrozen_recipe = (
-        each if augment is None else replace(each, augment=check_augment(augment)) for each in (recipe, unfrozen_recipe)
-    )
-    folder = new_run_folder(name, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
+    check_number("fraction", source.fraction, "(0, 1]")
+    title = network if isinstance(network, str) else network.name
+    place = _named(backbone, name)
+    command = None
+    if place is not None and recipe == HEAD and (image_size is None or size[0] == size[1]):
+        side = None if image_size is None else size[0]
+        words = None if name is None else "none" if weights is None else os.fspath(weights)
+        command = _command(place, source, options, weights=words, image_size=side, unfreeze=unfreeze, limit=limit)
+    folder = new_run_folder(title, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder, seeded(seed):
         dataset = load_dataset(source)
+        if limit is not None:
+            dataset = replace(dataset, train=subset(dataset.train, limit, seed=seed, name="limit"))
         if progress:
             print_notes(dataset)
-        channels = dataset.train.images.shape[3]
-        model = classifier(
-            backbone,
-            class_names=dataset.class_names,
-            weights=weights,
-            input_shape=(*size, channels) if isinstance(backbone, str) else None,
-            dropout_rate=dropout_rate,
-            scale=scale,
-        )
-        if unfreeze_from is not None:
-            find_layer(model, unfreeze_from)  # before anything is trained
-        if progress and isinstance(backbone, str) and weights is None and unfreeze_from is None:
-            print("the network is random and stays so: with `weights`, or unfrozen, it would learn more", flush=True)
-        parts = [_train_top(model, dataset, recipe, size, seed, progress)]
-        if unfreeze_from is not None:
-            unfreeze(model, unfreeze_from)
-            parts.append(_fit(model, dataset, unfrozen_recipe, size, seed, progress))
+        model = _classifier(network, weights, size, dataset, dropout_rate)
+        if unfreeze is not None:
+            find_layer(model, unfreeze)  # before anything is trained
+        if progress and name and weights is None and unfreeze is None:
+            print("Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.", flush=True)
+        parts = [_train_head(model, dataset, recipes[0], size, seed, progress)]
+        if unfreeze is not None:
+            unfreeze_layers(model, unfreeze)
+            parts.append(_fit(model, dataset, recipes[1], size, seed, progress))
         record = _record(model, dataset, parts, source=source, size=size, seed=seed)
-        record["finetuned"] = {
-            "weights": None if weights is None or not isinstance(backbone, str) else os.fspath(weights),
-            "unfrozen_from": unfreeze_from,
-            "backbone": name if isinstance(backbone, str) else None,
-            "dropout_rate": dropout_rate,
-            "recipes": [part.record["recipe"] for part in parts],
-        }
+        finetuned = Finetuning(
+            backbone=place,
+            weights=None if weights is None or isinstance(backbone, keras.Model) else os.fspath(weights),
+            unfrozen_from=unfreeze,
+            dropout_rate=dropout_rate,
+            recipes=tuple(part.record.recipe for part in parts),
+            network=title,
+        )
         evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size)
-        record["metrics"] = {
-            "test_accuracy": evaluation.accuracy,
-            "test_loss": evaluation.loss,
-            "train_seconds": round(sum(part.metrics["train_seconds"] for part in parts), 2),
-        }
+        seconds = round(sum(part.metrics["train_seconds"] for part in parts), 2)
+        metrics = Metrics(evaluation.accuracy, evaluation.loss, seconds)
+        record = replace(record, finetuned=finetuned, command=command, metrics=metrics)
         run = Run(model, _joined([part.history for part in parts]), record, folder.path)
         write_run(folder, run, evaluation, dataset.test.images)
     compile_classifier(model)
     return run
 
 
-def _image_size(backbone: str | keras.Model, image_size: int | tuple[int, int] | None) -> tuple[int, int]:
+def _sorted_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options that are no fields of a recipe, and those that are."""
+    for option in options:
+        look_up({**OPTIONS, **FIELDS}, option, "option of `finetune`")
+    return (
+        {option: value for option, value in options.items() if option in OTHERS},
+        {option: value for option, value in options.items() if option not in OTHERS},
+    )
+
+
+def _recipes(head: Recipe, changes: dict[str, Any]) -> tuple[Recipe, Recipe]:
+    """Return how the head is trained, and how the layers that are unfrozen then."""
+    shared = {field: value for field, value in changes.items() if field not in (*OF_HEAD, *OF_UNFROZEN)}
+    unfrozen = {field: changes[option] for option, field in OF_UNFROZEN.items() if option in changes}
+    of_head = {field: changes[field] for field in OF_HEAD if field in changes}
+    return changed(head, {**shared, **of_head}), changed(UNFROZEN, {**shared, **unfrozen})
+
+
+def _named(backbone: Network, name: str | None) -> str | None:
+    """Return what a command would call the backbone; None of a model, which has no name there."""
+    if name is not None:
+        return name
+    place = backbone if isinstance(backbone, str | os.PathLike) else getattr(backbone, "path", None)
+    return None if place is None else os.fspath(place)
+
+
+def _image_size(network: str | keras.Model, image_size: int | tuple[int, int] | None) -> tuple[int, int]:
     """Return the height and width that the network sees."""
+    if isinstance(network, str):
+        return own_size(network) if image_size is None else check_image_size(image_size)
+    height, width = network.input_shape[1:3]
     if image_size is not None:
-        return check_image_size(image_size)
-    if isinstance(backbone, str):
-        side = pretrained_card(backbone).input_size
-        return side, side
-    height, width = backbone.input_shape[1:3]
+        size = check_image_size(image_size)
+        if not shape_fits((height, width), size):
+            raise ValueError(
+                f"`image_size` must be that of the backbone, ({height}, {width}). Received: image_size={image_size}"
+            )
+        return size
     if height is None or width is None:
         raise ValueError("Give `image_size`: the backbone takes any.")
     return height, width
 
 
-def _train_top(
+def _classifier(
+    network: str | keras.Model,
+    weights: str | os.PathLike[str] | None,
+    size: tuple[int, int],
+    dataset: Dataset,
+    dropout_rate: float,
+) -> keras.Model:
+    """Return the network with a new head, for the images of ``dataset``."""
+    options: dict[str, Any] = {"class_names": dataset.class_names, "dropout_rate": dropout_rate}
+    channels = dataset.train.images.shape[3]
+    if isinstance(network, str):
+        return classifier(network, weights=weights, input_shape=(*size, channels), **options)
+    check_channels_last(network, "to be trained")
+    return classifier(with_channels(network, channels), **options)
+
+
+def _train_head(
     model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, int], seed: int, progress: bool
 ) -> Run:
     """Train the last layer, on features where nothing is augmented."""
     if recipe.augment:
         return _fit(model, dataset, recipe, size, seed, progress)
-    top = model.get_layer(TOP)
-    features = keras.Model(model.inputs[0], model.get_layer(DROPPED).input)
+    last, dropout = model.get_layer(LAST), model.get_layer(DROPPED)
+    features = keras.Model(model.inputs[0], dropout.input)
     if progress:
         print(f"computing the features of {len(dataset.train.labels) + len(dataset.test.labels):,} images", flush=True)
     train, test = (_features_of(features, split, size) for split in dataset)
     inputs = keras.Input(train.images.shape[1:])
-    dropout = model.get_layer(DROPPED)
-    outputs = add_top(keras.layers.Flatten()(inputs), top.units, dropout.rate, dropout_seed=dropout.seed)
+    outputs = add_head(keras.layers.Flatten()(inputs), last.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
-    head.get_layer(TOP).set_weights(top.get_weights())
+    head.get_layer(LAST).set_weights(last.get_weights())
     run = fit(
         head, train, test, recipe=recipe, class_names=dataset.class_names, seed=seed, progress=progress, scale="raw"
     )
-    top.set_weights(head.get_layer(TOP).get_weights())
+    last.set_weights(head.get_layer(LAST).get_weights())
     return run
 
 
@@ -197,7 +250,7 @@ def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, 
 
 def _record(
     model: keras.Model, dataset: Dataset, parts: list[Run], *, source: DataSource, size: tuple[int, int], seed: int
-) -> dict[str, Any]:
+) -> Record:
     """Return the record of a run of one or two parts, all but its metrics: of the whole network, else of the last."""
     train, test = (Split(split.images, class_numbers(split.labels)) for split in dataset)
     last = parts[-1].record
@@ -209,16 +262,35 @@ def _record(
         source=source,
         class_names=dataset.class_names,
         image_size=size,
-        recipe=Recipe(**{**last["recipe"], "initializer": "he_normal"}),
+        recipe=last.recipe,
         seed=seed,
         processes=1,
         devices=1,
         begun_by="finetune",
         scale="unit",
     )
-    for size_of in ("train_size", "validation_size"):  # with patience, a part of the former chooses the epoch
-        record["data"][size_of] = last["data"][size_of]
-    return {**record, "stopped": last["stopped"], "weights_of_epoch": last["weights_of_epoch"]}
+    # With patience, a part of the training images chooses the epoch
+    data = replace(record.data, train_size=last.data.train_size, validation_size=last.data.validation_size)
+    return replace(record, data=data, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
+
+
+def _command(backbone: str, source: DataSource, options: dict[str, Any], **others: Any) -> tuple[str, ...] | None:
+    """Return the words of the command line that begin the run; None where it lacks one of the options."""
+    if not options.keys() <= {*COMMAND_OPTIONS}:
+        return None
+    words = {option: value for option, value in options.items() if option not in ("data_path", "fraction")}
+    if "augment" in words:
+        words["augment"] = check_augment(words["augment"])
+    return command_words(
+        "finetune",
+        backbone,
+        str(source.path) if source.name == FOLDER else source.name,
+        data_path=None if source.name == FOLDER else source.path,
+        fraction=None if source.fraction == 1 else source.fraction,
+        seed=source.seed,
+        **words,
+        **others,
+    )
 
 
 def _joined(histories: list[History]) -> History:

@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -30,8 +30,10 @@ from cnnzoo.data.streaming import reraise_read_errors, steps_an_epoch
 from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
 from cnnzoo.recipes.cards import recipe_card
 from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.runs.description import describe
 from cnnzoo.runs.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
-from cnnzoo.runs.record import check_same, check_unfinished, describe, going_on, recorded_scale
+from cnnzoo.runs.record import Metrics, Record
+from cnnzoo.runs.resuming import check_same, check_unfinished, resumed
 from cnnzoo.runs.run import Run, write_run
 from cnnzoo.training._checkpointing import Checkpointing, Diverged, Interrupted
 from cnnzoo.training._distribution import ALONE, Team, is_lost_worker
@@ -144,6 +146,7 @@ def fit(
         processes=team.processes,
         devices=team.devices,
         begun_by=folder.begun_by if folder else "fit",
+        command=folder.command if folder and team.devices == 1 else None,
         scale=scale,
     )
     targets = with_targets(model, train), with_targets(model, validation)
@@ -213,24 +216,19 @@ def _finished(
     test: Split,
     image_size: tuple[int, int] | None,
     names: tuple[str, ...],
-    record: dict[str, Any],
+    record: Record,
     checkpointing: Checkpointing,
     failure: Diverged | None,
     folder: RunFolder | None,
 ) -> Run:
     """Evaluate the trained network, and write the run."""
-    evaluation = evaluate(model, test, class_names=names, image_size=image_size, scale=recorded_scale(record))
-    metrics = {
-        "test_accuracy": evaluation.accuracy,
-        "test_loss": evaluation.loss,
-        "train_seconds": round(checkpointing.position.seconds, 2),
-    }
-    record = {
-        **record,
-        "stopped": str(failure) if failure else None,
-        "weights_of_epoch": checkpointing.epoch_kept,
-        "metrics": metrics,
-    }
+    evaluation = evaluate(model, test, class_names=names, image_size=image_size, scale=record.data.scale)
+    record = replace(
+        record,
+        stopped=str(failure) if failure else None,
+        weights_of_epoch=checkpointing.epoch_kept,
+        metrics=Metrics(evaluation.accuracy, evaluation.loss, round(checkpointing.position.seconds, 2)),
+    )
     run = Run(model, checkpointing.position.history, record, folder.path if folder else None)
     if folder:
         write_run(folder, run, evaluation, test.images)
@@ -247,13 +245,13 @@ def _folder(out: str | os.PathLike[str] | RunFolder | None, resume: bool, team: 
     return out if isinstance(out, RunFolder) else RunFolder(out, resume=resume)
 
 
-def _recorded(folder: RunFolder, record: dict[str, Any], resume: bool) -> dict[str, Any]:
+def _recorded(folder: RunFolder, record: Record, resume: bool) -> Record:
     """Return the record of the run after it is written, or, of one that goes on, checked against its beginning."""
     if resume:
         begun = read_record(folder.path / RECORD, finished=False)
         check_unfinished(folder.path, begun)
         check_same(begun, record)
-        record = going_on(begun, record)
+        record = resumed(begun, record)
     folder.write(RECORD, lambda path: write_record(path, record))
     return record
 
@@ -301,20 +299,20 @@ def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator
 
 
 def _headline(
-    record: dict[str, Any],
+    record: Record,
     recipe: Recipe,
     notes: Sequence[str],
     team: Team,
     checkpointing: Checkpointing,
     folder: RunFolder | None,
 ) -> str:
-    model, data = record["model"], record["data"]
-    to_choose = f", {data['validation_size']:,} to choose the epoch by" if recipe.patience else ""
+    model, data = record.model, record.data
+    to_choose = f", {data.validation_size:,} to choose the epoch by" if recipe.patience else ""
     lines = [
-        f"{model['name']}: {model['params']:,} parameters; "
-        f"{data['train_size']:,} images to train on{to_choose}, {data['test_size']:,} to test on",
+        f"{model.name}: {model.params:,} parameters; "
+        f"{data.train_size:,} images to train on{to_choose}, {data.test_size:,} to test on",
         f"{pluralize(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
-        f"learning rate up to {recipe.learning_rate:g}, seed {record['seed']}",
+        f"learning rate up to {recipe.learning_rate:g}, seed {record.seed}",
         *filter(None, notes),
     ]
     if team.devices > 1:

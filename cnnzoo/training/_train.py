@@ -19,8 +19,10 @@ from cnnzoo.data.split import Dataset
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
 from cnnzoo.recipes.cards import recipe_card
 from cnnzoo.recipes.recipe import FIELDS, Recipe, changed, kernel_initializer
-from cnnzoo.runs.folder import RECORD, RunFolder, new_run_folder, read_record, source_from
-from cnnzoo.runs.record import check_unfinished
+from cnnzoo.runs.command import command_words
+from cnnzoo.runs.folder import RECORD, RunFolder, new_run_folder, read_record
+from cnnzoo.runs.record import DataRecord, Record
+from cnnzoo.runs.resuming import check_unfinished
 from cnnzoo.runs.run import Run
 from cnnzoo.training._distribution import Team
 from cnnzoo.training._fit import fit
@@ -96,7 +98,11 @@ def train(
     follows = team is not None and not team.leads
     folder = None
     if not follows:
-        folder = new_run_folder(name, begun_by="train") if out is None else RunFolder(out, begun_by="train")
+        words = _command(name, recipe, chosen, changes, source, size, limit)
+        if out is None:
+            folder = new_run_folder(name, begun_by="train", command=words)
+        else:
+            folder = RunFolder(out, begun_by="train", command=words)
     with folder or nullcontext():
         dataset = load_dataset(source)
         images = dataset.train
@@ -166,28 +172,26 @@ def resume(
         )
     record = read_record(path / RECORD, finished=False)
     check_unfinished(path, record)
-    began, name = record["data"], record["model"]["name"]
-    if record["begun_by"] != "train":
+    began, name = record.data, record.model.name
+    if record.begun_by != "train" or began.source is None or began.image_size is None:
         raise ValueError(f"`resume` takes runs that `train` began. {RunFolder(path).how_to_go_on()}")
-    chosen = Recipe(**record["recipe"])
-    _check_options(record, chosen, options)
-    source = _moved(path, source_from(began["source"]), data, data_path)
+    _check_options(record, options)
+    source = _moved(path, began.source, data, data_path)
     dataset = load_dataset(source)
     if progress and (team is None or team.leads):
         print_notes(dataset)
-    images, count = dataset.train, _images_used(began, chosen)
+    images, count = dataset.train, _images_used(began, record.recipe)
     if count < len(images.labels):
-        images = subset(images, count, seed=record["seed"])
-    size = tuple(began["image_size"])
+        images = subset(images, count, seed=record.seed)
     return fit(
-        _built(name, chosen, size, dataset, record["seed"], source.name),
+        _built(name, record.recipe, began.image_size, dataset, record.seed, source.name),
         images,
         dataset.test,
-        recipe=chosen,
-        image_size=size,
+        recipe=record.recipe,
+        image_size=began.image_size,
         data=source,
         class_names=dataset.class_names,
-        seed=record["seed"],
+        seed=record.seed,
         out=RunFolder(path, resume=True, begun_by="train"),
         resume=True,
         progress=progress,
@@ -222,21 +226,21 @@ def _moved(
     return source
 
 
-def _images_used(data: dict[str, Any], recipe: Recipe) -> int:
+def _images_used(data: DataRecord, recipe: Recipe) -> int:
     """Return how many training images a recorded run takes, those that it chooses the epoch by among them."""
-    return int(data["train_size"] + (data["validation_size"] if recipe.patience else 0))
+    return data.train_size + (data.validation_size if recipe.patience else 0)
 
 
-def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, Any]) -> None:
+def _check_options(record: Record, options: dict[str, Any]) -> None:
     """Raise ``ValueError`` unless ``options``, arguments of ``train``, are those that the run began with."""
-    data, source = record["data"], record["data"]["source"]
+    recipe, source = record.recipe, record.data.source
     began: dict[str, Any] = {
-        "name": record["model"]["name"],
-        "seed": record["seed"],
-        "limit": _images_used(data, recipe),
-        "fraction": source["fraction"],
-        "skip_broken": source["skip_broken"],
-        "image_size": tuple(data["image_size"]),
+        "name": record.model.name,
+        "seed": record.seed,
+        "limit": _images_used(record.data, recipe),
+        "fraction": source and source.fraction,
+        "skip_broken": source and source.skip_broken,
+        "image_size": record.data.image_size,
     }
     if "out" in options:
         raise ValueError(f"A resumed run stays in its folder. Received: out='{options['out']}'")
@@ -260,6 +264,34 @@ def _check_options(record: dict[str, Any], recipe: Recipe, options: dict[str, An
 
 def _recipe(name: str, recipe: str | Recipe) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else recipe_card(name, recipe).recipe
+
+
+def _command(
+    name: str,
+    recipe: str | Recipe,
+    chosen: Recipe,
+    changes: dict[str, Any],
+    source: DataSource,
+    size: tuple[int, int] | None,
+    limit: int | None,
+) -> tuple[str, ...] | None:
+    """Return the words of the command line that begin the run; None where they cannot."""
+    is_square = size is None or size[0] == size[1]
+    if not isinstance(recipe, str) or not is_square or None in changes.values():
+        return None
+    return command_words(
+        "train",
+        name,
+        data=source.path if source.name == FOLDER else source.name,
+        recipe=recipe,
+        **{field: getattr(chosen, field) for field in changes},
+        limit=limit,
+        image_size=size and size[0],
+        data_path=None if source.name == FOLDER else source.path,
+        fraction=None if source.fraction == 1 else source.fraction,
+        skip_broken=source.skip_broken or None,
+        seed=source.seed,
+    )
 
 
 def _built(name: str, recipe: Recipe, size: tuple[int, ...], dataset: Dataset, seed: int, data: str) -> keras.Model:

@@ -11,9 +11,9 @@ import numpy as np
 from cnnzoo._keras.copying import copy_layer
 from cnnzoo._keras.ending import ending_by_graph, has_kernel
 from cnnzoo._keras.graph import functional, graph_inputs, walk
+from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.scale import LARGEST, Scale
 from cnnzoo.data.split import Split, as_float
-from cnnzoo.models.building import flat_layers
 from cnnzoo.training._normalization import layers_to_normalize
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)

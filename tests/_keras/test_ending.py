@@ -248,7 +248,7 @@ class Subclassed(keras.Model):
         (None, "must be a Keras model. Received: NoneType"),
         (keras.Sequential([layers.Dense(2)]), r"must be built.*Begin it with `keras\.Input\(shape\)`"),
         (Subclassed(), "a subclassed one does not say how its layers are connected"),
-        (keras.Sequential([keras.Input((3,)), layers.Dense(2)]), r"must take images of shape \(n, height"),
+        (keras.Sequential([keras.Input((3,)), layers.Dense(2)]), r"must map images of shape \(n, height"),
     ],
 )
 def test_what_is_no_classifier_of_images_is_refused(model, message):

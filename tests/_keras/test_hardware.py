@@ -57,4 +57,4 @@ def test_the_gpu_s_generation_decides_on_jax(monkeypatch, capability, able):
 
 @pytest.mark.parametrize("wanted", ["float32", "mixed_bfloat16"])
 def test_what_the_recipe_names_is_taken(wanted):
-    assert choose_precision(wanted) == (wanted, "as the recipe asks")
+    assert choose_precision(wanted) == (wanted, "set by the recipe")

@@ -44,6 +44,14 @@ def test_mnist_takes_a_path(idx_folder):
     assert (len(train.images), len(test.images)) == (8, 4)
 
 
+def test_a_new_data_set_needs_only_a_card(monkeypatch, digits):
+    card = dataclasses.replace(DATA_CARDS["digits"], name="new", load=lambda path: digits)
+    monkeypatch.setitem(DATA_CARDS, "new", card)
+    dataset = load_dataset(DataSource("new", fraction=0.5))
+    assert [len(split.images) for split in dataset] == [2_000, 500]
+    assert (dataset.class_names, dataset.preparation) == (card.class_names, card.preparation)
+
+
 def test_a_fraction_is_taken_of_both_splits():
     train, test = load_dataset(DataSource("digits", fraction=0.1, seed=1))
     assert np.bincount(train.labels).tolist() == [40] * 10

@@ -282,7 +282,7 @@ def test_a_server_that_refuses_even_the_whole_as_a_range_is_left_for_the_next(se
 
 
 WRONG = {
-    "other-file": "wrong file \(hash mismatch\)",
+    "other-file": r"wrong file \(hash mismatch\)",
     "shorter-file": f"wrong file: {SIZE - 1:,} bytes, expected {SIZE:,}",
     "longer-file": f"wrong file: {SIZE + 1:,} bytes, expected {SIZE:,}",
     "longer-file-without-length": f"wrong file: more than {SIZE:,} bytes",

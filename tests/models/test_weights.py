@@ -1,8 +1,9 @@
 """Weights from a local file."""
 
 import contextlib
-import warnings
+from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnzoo
+from cnnzoo._keras.weight_files import StoredLayer
+from cnnzoo.models.weights import load_file, load_weights
 from tests.weight_files import write_official
 
 
@@ -31,11 +34,13 @@ def test_a_missing_file_is_named(tmp_path):
         cnnzoo.models.lenet5(weights=tmp_path / "absent.weights.h5")
 
 
-def test_a_word_that_names_no_file_is_refused():
+def test_a_word_that_names_no_weights_is_refused():
     with pytest.raises(ValueError, match=r"Unknown lenet5 weights 'imagenet'.*mnist"):
         cnnzoo.models.lenet5(weights="imagenet")
-    with pytest.raises(FileNotFoundError, match=r"a local file or None\. No such file: 'imagenet'"):
+    with pytest.raises(ValueError, match=r"There are no published weights of alexnet\..*weights='imagenet'"):
         cnnzoo.models.alexnet(weights="imagenet")
+    with pytest.raises(ValueError, match=r"a file, a run folder or None\. Received: 3"):
+        cnnzoo.models.lenet5(weights=3)
 
 
 def test_another_kind_of_file_is_refused(tmp_path):
@@ -52,28 +57,152 @@ def test_a_damaged_file_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
-def test_weights_of_another_shape_are_refused(model, tmp_path, suffix):
+def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
     path = tmp_path / f"lenet5{suffix}"
     (model.save if suffix == ".keras" else model.save_weights)(path)
     message = (
-        r"does not hold the weights of this lenet5 \(61,111 parameters\): layer 'output' must have weights of the "
-        r"shapes \(84, 3\) and \(3,\), and has \(84, 10\) and \(10,\) there\. "
+        r"does not hold the weights of this lenet5 \(62,006 parameters\): layer 'c1' must have weights of the "
+        r"shapes \(5, 5, 3, 6\) and \(6,\), and has \(5, 5, 1, 6\) and \(6,\) there\. "
         r"By its 61,706 parameters it looks like the LeNet-5 of this zoo\."
     )
     with pytest.raises(ValueError, match=message):
-        cnnzoo.models.lenet5(num_classes=3, weights=path)
+        cnnzoo.models.lenet5(input_shape=(32, 32, 3), weights=path)
 
 
-def test_weights_that_keras_would_leave_as_initialised_are_refused(model, tmp_path, monkeypatch):
-    path = tmp_path / "lenet5.weights.h5"
+def values(model, *names):
+    return [array for name in names for array in model.get_layer(name).get_weights()]
+
+
+def equal(model, other, *names):
+    return all(map(np.array_equal, values(model, *names), values(other, *names)))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return cnnzoo.models.lenet5(weights="mnist")
+
+
+def test_without_head_it_takes_the_backbone_of_whatever_is_given(trained, model, tmp_path):
+    backbone = cnnzoo.models.lenet5(weights="mnist", include_top=False)
+    assert equal(backbone, trained, "c1", "c3", "c5")
+    assert np.any(values(backbone, "c1")[0] != values(model, "c1")[0])
+    cnnzoo.with_head(trained, 3).save(tmp_path / "other.keras")  # a head of other layers
+    backbone.save_weights(tmp_path / "backbone.weights.h5")  # none
+    for name in ("other.keras", "backbone.weights.h5"):
+        loaded = cnnzoo.models.lenet5(weights=tmp_path / name, include_top=False, input_shape=(None, None, 1))
+        assert equal(loaded, trained, "c1", "c3", "c5")
+
+
+def test_the_head_is_loaded_where_it_fits_and_one_warning_names_the_rest(trained):
+    message = (
+        r"Not all of the head of 'mnist' fits this lenet5: layer 'output' must have weights of the shapes "
+        r"\(84, 5\) and \(5,\), and has \(84, 10\) and \(10,\) there\. Left as initialised: output\.$"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        model = cnnzoo.models.lenet5(weights="mnist", num_classes=5)
+    assert (len(caught), caught[0].filename) == (1, __file__)
+    assert equal(model, trained, "c1", "c3", "c5", "f6")
+    assert model.output_shape == (None, 5)
+    assert np.std(values(model, "output")[0]) > 0
+
+
+def test_a_file_of_a_backbone_leaves_the_head(trained, tmp_path):
+    cnnzoo.backbone(trained).save_weights(tmp_path / "backbone.weights.h5")
+    model = cnnzoo.models.lenet5(weights=tmp_path / "backbone.weights.h5")
+    assert equal(model, trained, "c1", "c3", "c5")
+    assert not equal(model, trained, "f6")
+    assert model.output_shape == (None, 10)
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras", ".h5"])
+def test_the_classes_are_those_of_the_weights(tmp_path, suffix):
+    path, model = tmp_path / f"three{suffix}", cnnzoo.models.lenet5(num_classes=3)
+    (model.save_weights if suffix == ".weights.h5" else model.save)(path)
+    assert cnnzoo.models.lenet5(weights=path).output_shape == (None, 3)
+    assert cnnzoo.models.lenet5().output_shape == (None, 10)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("file", ["model.keras", "model.weights.h5"])
+def test_a_run_folder_gives_its_weights(tmp_path, kind, file):
+    model = cnnzoo.models.lenet5(num_classes=4)
+    (model.save if file == "model.keras" else model.save_weights)(tmp_path / file)
+    loaded = cnnzoo.models.lenet5(weights=kind(tmp_path))
+    assert equal(loaded, model, "c1", "c3", "c5", "f6", "output")
+    assert loaded.output_shape == (None, 4)
+
+
+def test_a_folder_that_is_no_finished_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"' is not a finished run: it has no model\.keras\."):
+        cnnzoo.models.lenet5(weights=tmp_path)
+
+
+@pytest.mark.parametrize("include_top", [True, False])
+def test_a_deeper_network_is_not_taken_for_this_one(tmp_path, include_top):
+    """All layers of the network are there, of the same shapes, and more of them between."""
+    model = cnnzoo.models.lenet5()
+    deeper = keras.layers.Conv2D(16, 1, name="c4")(model.get_layer("c3").output)
+    for layer in model.layers[4:]:
+        deeper = layer(deeper)
+    keras.Model(model.inputs[0], deeper).save_weights(tmp_path / "deeper.weights.h5")
+    with pytest.raises(ValueError, match="it has a layer 'c4' more"):
+        cnnzoo.models.lenet5(weights=tmp_path / "deeper.weights.h5", include_top=include_top)
+
+
+def test_kernels_of_colours_are_summed_for_grey_images(tmp_path):
+    model = cnnzoo.models.lenet5(input_shape=(32, 32, 3))
+    model.save_weights(tmp_path / "rgb.weights.h5")
+    grey = cnnzoo.models.lenet5(weights=tmp_path / "rgb.weights.h5")
+    images = np.random.default_rng(0).random((2, 32, 32, 1), dtype="float32")
+    np.testing.assert_allclose(grey(images), model(np.repeat(images, 3, axis=-1)), rtol=1e-4, atol=1e-6)
+
+
+def test_files_without_names_are_taken_in_order(model, tmp_path):
+    path = tmp_path / "unnamed.weights.h5"
     model.save_weights(path)
+    with h5py.File(path, "a") as file:
+        file.visititems(lambda name, item: item.attrs.pop("name", None) and None)
+    loaded = cnnzoo.models.lenet5(weights=path)
+    assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
+    assert equal(cnnzoo.models.lenet5(weights=path, include_top=False), model, "c1", "c3", "c5")
 
-    def load_some(*args, **options):
-        warnings.warn("Affected layers will retain their freshly-initialized weights.", stacklevel=2)
 
-    monkeypatch.setattr("keras.Model.load_weights", load_some)
-    with pytest.raises(ValueError, match="does not hold the weights of this lenet5"):
-        cnnzoo.models.lenet5(weights=path)
+def unnamed(*, include_top):
+    """Twelve convolutions and a classifier, whose names Keras numbers on from the last network."""
+    inputs = outputs = keras.Input((16, 16, 3))
+    for _ in range(12):
+        outputs = keras.layers.Conv2D(4, 3, padding="same")(outputs)
+    if include_top:
+        outputs = keras.layers.Dense(3, "softmax")(keras.layers.GlobalAveragePooling2D()(outputs))
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras", ".h5"])
+def test_layers_that_keras_named_are_taken_in_order(tmp_path, suffix):
+    path, model = tmp_path / f"unnamed{suffix}", unnamed(include_top=True)
+    (model.save_weights if suffix == ".weights.h5" else model.save)(path)
+    for include_top in (True, False):
+        loaded = unnamed(include_top=include_top)
+        load_file(loaded, path)
+        assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
+
+
+def copied(layer, prefix):
+    return type(layer).from_config(layer.get_config() | {"name": f"{prefix}_{layer.name}"})
+
+
+def test_the_name_of_a_network_may_begin_those_of_its_layers(trained, tmp_path):
+    model = keras.models.clone_model(trained, clone_function=lambda layer: copied(layer, "left"))
+    model = keras.Model(model.inputs[0], model.output, name="left")
+    load_weights(model, cnnzoo.model_card("lenet5"), "mnist")
+    assert all(map(np.array_equal, model.get_weights(), trained.get_weights()))
+
+
+def test_weights_that_are_cut_short_are_told_as_damage(model, tmp_path, monkeypatch):
+    model.save_weights(tmp_path / "lenet5.weights.h5")
+    monkeypatch.setattr(StoredLayer, "arrays", lambda layer: (_ for _ in ()).throw(OSError("truncated")))
+    with pytest.raises(ValueError, match=r"is damaged: the weights of its layer 'c1' cannot be read \(truncated\)"):
+        cnnzoo.models.lenet5(weights=tmp_path / "lenet5.weights.h5")
 
 
 def test_names_as_older_keras_wrote_them_are_taken(tmp_path):

@@ -138,8 +138,10 @@ def damaged(tmp_path, kind):
         write_official(path, small(), renamed={"block3_conv4": "conv3_4"})
     elif kind == "with another shape":
         write_official(path, small(input_shape=(32, 32, 1)))
-    elif kind == "with its top":
-        write_official(path, small(include_top=True))
+    elif kind == "with a layer more":
+        model = small()
+        deeper = keras.layers.Conv2D(512, 1, name="block5_conv5")(model.get_layer("block5_conv4").output)
+        write_official(path, keras.Model(model.inputs[0], deeper))
     else:
         write_official(path, small())
         path.write_bytes(path.read_bytes()[: 100_000 if kind == "cut short" else 0])
@@ -153,12 +155,15 @@ def damaged(tmp_path, kind):
             "of another network",
             "has no layer 'block3_conv4'.*14,714,688 parameters it looks like VGG16 without its",
         ),
-        ("with a layer renamed", "it has no layer 'block3_conv4'.*20,024,384 parameters it looks like VGG19 without"),
+        (
+            "with a layer renamed",
+            "it has no layer 'block3_conv4'.*20,024,384 parameters it looks like VGG19 without",
+        ),
         (
             "with another shape",
             r"layer 'block1_conv1' must have .* shapes \(3, 3, 3, 64\) and \(64,\), and has \(3, 3, 1, 64\)",
         ),
-        ("with its top", "it has a layer 'fc1' more"),
+        ("with a layer more", "it has a layer 'block5_conv5' more"),
         ("cut short", "cannot be read as weights that Keras saved: it is damaged, cut short or of another kind"),
         ("empty", "cannot be read as weights"),
     ],
@@ -166,6 +171,13 @@ def damaged(tmp_path, kind):
 def test_a_file_that_does_not_fit_is_refused_before_anything_is_loaded(tmp_path, kind, message):
     with pytest.raises(ValueError, match=message):
         small(weights=damaged(tmp_path, kind))
+
+
+def test_a_file_with_a_head_gives_its_backbone(tmp_path):
+    model = small(include_top=True)
+    write_official(tmp_path / "whole.h5", model)
+    loaded = small(weights=tmp_path / "whole.h5")
+    assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
 
 
 def test_layers_that_keras_named_itself_are_told_by_their_shapes(tmp_path):
@@ -209,7 +221,10 @@ def test_grey_images_are_taken_with_preprocessing():
         ({"input_shape": (31, 32, 3)}, r"smallest that works is \(32, 32, 3\)"),
         ({"num_classes": 0}, "`num_classes`"),
         ({"scale": "unit"}, "give `preprocess=True`, too. Received: scale='unit'"),
-        ({"weights": True}, "`weights` must be a name of published weights, a local file or None. Received: True"),
+        (
+            {"weights": True},
+            "`weights` must be .* a file, a run folder or None. Received: True",
+        ),
         ({"pooling": "sum"}, "`pooling` must be None, 'avg' or 'max'"),
         ({"weights": "imagenet", "input_shape": (64, 64, 1)}, "ImageNet weights and preprocessing take 3 channels"),
         ({"preprocess": True, "input_shape": (64, 64, 2)}, "ImageNet weights and preprocessing take 3 channels"),

@@ -1,6 +1,8 @@
 """Runs whose network another release of Keras wrote."""
 
+import json
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,8 +10,9 @@ import pytest
 
 import cnnzoo
 from cnnzoo.pretrained import classifier, unfreeze
-from cnnzoo.training import load_run
 from cnnzoo.runs.rebuild import read_network
+from cnnzoo.runs.record import Record
+from cnnzoo.training import load_run
 from tests.model_files import rewrite, with_unknown_option
 
 
@@ -24,10 +27,14 @@ def saved(model, path):
     rewrite(path, config=with_unknown_option)
 
 
-def named(model, **more):
-    """The part of a record that names ``model``."""
+def named(model, **finetuned):
+    """A record that names ``model``, fine-tuned where there are arguments."""
+    plain = json.loads((Path(__file__).parent / "format0" / "begun.json").read_text())
     shape, classes = list(model.input_shape[1:]), model.output_shape[-1]
-    return {"model": {"name": model.name, "input_shape": shape, "num_classes": classes}, **more}
+    plain["model"] |= {"name": model.name, "input_shape": shape, "num_classes": classes}
+    if finetuned:
+        plain["finetuned"] = {"weights": None, "unfrozen_from": None, "recipes": [], **finetuned}
+    return Record.from_json(plain)
 
 
 def test_a_run_of_another_keras_is_read(run, digits, tmp_path):
@@ -43,7 +50,7 @@ def test_a_finetuned_network_is_built_as_it_was(path):
     model = classifier("mobilenetv2", num_classes=3, weights=None, input_shape=(32, 32, 1), dropout_rate=0.3)
     unfreeze(model, "block_16")
     saved(model, path)
-    read = read_network(path, named(model, finetuned={"backbone": "mobilenetv2", "dropout_rate": 0.3}))
+    read = read_network(path, named(model, backbone="mobilenetv2", dropout_rate=0.3))
     assert all(map(np.array_equal, read.get_weights(), model.get_weights()))
     images = np.random.default_rng(0).random((2, 32, 32, 1), dtype="float32")
     assert np.array_equal(read.predict(images, verbose=0), model.predict(images, verbose=0))
@@ -73,7 +80,7 @@ def test_a_network_of_the_caller_s_own_is_refused(path):
     inputs = keras.Input((8, 8, 1))
     model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs)), name="mine")
     saved(model, path)
-    for record in (named(model), named(model, finetuned={"backbone": None, "dropout_rate": 0.2})):
+    for record in (named(model), named(model, backbone=None, dropout_rate=0.2)):
         with pytest.raises(ValueError, match=r"99\.1\.0.*'mine' is none of the networks of cnnzoo"):
             read_network(path, record)
     with pytest.raises(ValueError, match=r"99\.1\.0.*the record of the run: there is none"):

@@ -104,7 +104,7 @@ def test_prediction_gives_every_class_best_first(run, pictures):
 def test_a_large_photograph_is_predicted_as_it_is_trained_on(run, tmp_path):
     photo = Image.effect_noise((700, 500), 90)
     photo.save(tmp_path / "photo.jpg")
-    resized = replace(run, record={**run.record, "data": {**run.record["data"], "preparation": "resize"}})
+    resized = replace(run, record=replace(run.record, data=replace(run.record.data, preparation="resize")))
     expected = predict_probabilities(run.model, ImageFiles([tmp_path / "photo.jpg"], (32, 32), 1)[:])[0]
     assert list(resized.predict([tmp_path / "photo.jpg"])[0].probabilities.values()) == sorted(expected, reverse=True)
 
@@ -283,6 +283,5 @@ def test_the_record_names_the_path_of_its_data(idx_folder, tmp_path):
     run = cnnzoo.training.train(
         "lenet5", data="mnist", data_path=idx_folder, epochs=1, out=tmp_path / "run", progress=False
     )
-    record = json.loads((run.path / "run.json").read_text())
-    assert record["data"]["source"]["path"] == str(idx_folder)
+    assert run.record.data.source.path == str(idx_folder)
     assert len(load_run(run.path).evaluate().labels) == 4

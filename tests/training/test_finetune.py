@@ -54,7 +54,7 @@ def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_
     assert loaded.evaluate().accuracy == run.metrics["test_accuracy"]
     images, labels = run.load_data().test
     assert run.model.evaluate(images[:] / 255, labels, verbose=0)[1] == pytest.approx(run.metrics["test_accuracy"])
-    assert loaded.record["finetuned"]["weights"] == str(weights)
+    assert loaded.record.finetuned.weights == str(weights)
     assert len(loaded.history["loss"]) == 5
 
 
@@ -77,7 +77,7 @@ def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path
     slowly = Recipe(epochs=2, learning_rate=1e-4)
     run = quick(photos, weights, out=tmp_path / "run", unfreeze_from="block5_conv3", unfrozen_recipe=slowly)
     assert len(run.history["loss"]) == 7
-    assert [recipe["learning_rate"] for recipe in run.record["finetuned"]["recipes"]] == [0.01, 1e-4]
+    assert [recipe.learning_rate for recipe in run.record.finetuned.recipes] == [0.01, 1e-4]
     changed = {
         layer.name
         for layer, other in zip(run.model.layers, frozen.model.layers, strict=True)
@@ -92,14 +92,14 @@ def test_augmented_images_pass_the_backbone_in_every_epoch(photos, weights, tmp_
 
     monkeypatch.setitem(finetune.__globals__, "embed", embed)
     run = quick(photos, weights, out=tmp_path / "run", augment="flip", recipe=Recipe(epochs=1))
-    assert run.record["recipe"]["augment"] == ["flip"]
+    assert run.record.recipe.augment == ("flip",)
     assert len(run.history["loss"]) == 1
 
 
 def test_no_augmentation_leaves_out_that_of_the_recipe(photos, weights, tmp_path):
     flips = Recipe(epochs=1, augment=("flip",))
     run = quick(photos, weights, out=tmp_path / "run", augment="none", recipe=flips)
-    assert run.record["recipe"]["augment"] == []
+    assert run.record.recipe.augment == ()
 
 
 def test_grey_photographs_are_repeated(photos, weights, tmp_path):
@@ -116,7 +116,7 @@ def test_a_backbone_of_your_own(photos, tmp_path):
     backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
     before = backbone.get_weights()
     run = finetune(backbone, photos, out=tmp_path / "run", recipe=Recipe(epochs=1, batch_size=8), progress=False)
-    assert (run.model.name, run.record["finetuned"]["weights"]) == ("vgg19", None)
+    assert (run.model.name, run.record.finetuned.weights) == ("vgg19", None)
     assert all(map(np.array_equal, before, run.model.get_weights()))
     assert np.any(run.model.get_layer("top").bias)
 
@@ -136,9 +136,9 @@ def test_a_data_set_by_name_is_resized_to_the_network(tmp_path):
 
 def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp_path):
     run = quick(photos, weights, out=tmp_path / "run", recipe=Recipe(epochs=2, batch_size=8, patience=1))
-    data = run.record["data"]
-    assert (data["train_size"] + data["validation_size"], data["test_size"]) == (48, 12)
-    assert run.record["weights_of_epoch"] in (1, 2)
+    data = run.record.data
+    assert (data.train_size + data.validation_size, data.test_size) == (48, 12)
+    assert run.record.weights_of_epoch in (1, 2)
 
 
 def test_it_says_what_it_does(photos, weights, tmp_path, capsys):

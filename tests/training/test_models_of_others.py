@@ -76,7 +76,7 @@ def test_a_binary_run_is_whole(small, tmp_path):
     run = quick(model, train, test, recipe, out=tmp_path / "run", class_names=["other", "one"])
     assert run.metrics["test_accuracy"] > 0.9 > as_ones(test).labels.mean()
     loaded = load_run(tmp_path / "run")
-    assert loaded.record["model"]["num_classes"] == 2
+    assert loaded.record.model.num_classes == 2
     (prediction,) = loaded.predict(test.images[int(np.argmax(test.labels))][None])
     assert set(prediction.probabilities) == {"other", "one"}
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
@@ -146,7 +146,7 @@ def test_a_weight_that_is_no_number_ends_the_training(small):
     with pytest.raises(ArithmeticError, match="Weight 'unused/kernel' is not finite after epoch 2") as caught:
         quick(model, *small, recipe, callbacks=[Spoil()])
     assert all(np.isfinite(weight).all() for weight in model.get_weights())  # those after the first epoch
-    assert caught.value.run.record["weights_of_epoch"] == 1
+    assert caught.value.run.record.weights_of_epoch == 1
 
 
 def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
@@ -155,8 +155,8 @@ def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
     run = quick(model, *splits, out=tmp_path / "run")
     plain = quick(training_copy, *splits)
     assert {name: pytest.approx(values, rel=1e-4) for name, values in plain.history.items()} == run.history
-    assert run.record["data"]["scale"] == "byte"
-    assert "scale" not in plain.record["data"]
+    assert run.record.data.scale == "byte"
+    assert plain.record.data.scale == "unit"
     loaded = load_run(tmp_path / "run")
     expected = plain.predict(splits[1].images)
     for each, other in zip(loaded.predict(splits[1].images), expected, strict=True):
@@ -181,7 +181,7 @@ def test_floats_of_a_range_of_their_own(small):
     standardized = [Split((images - 0.3) / 0.4, labels) for images, labels in small]
     model = network()
     run = quick(model, *standardized)
-    assert run.record["data"]["scale"] == "raw"
+    assert run.record.data.scale == "raw"
     assert run.metrics["test_accuracy"] == evaluate(model, standardized[1]).accuracy
     with pytest.raises(ValueError, match=r"trained on floats that are not pixels in \[0, 1\]"):
         run.predict(small[1].images[:1])

@@ -88,8 +88,8 @@ def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_pa
     same(resumed, fit(network(), *small, recipe=MANY_STEPS, progress=False))
     assert load_run(out).history == resumed.history
     assert not {CHECKPOINT, STOPPED} & {path.name for path in out.iterdir()}
-    (taken_up,) = resumed.record["resumed"]
-    assert resumed.record["created"] <= taken_up["created"]
+    (taken_up,) = resumed.record.resumed
+    assert resumed.record.created <= taken_up.created
 
 
 def test_a_run_that_diverges_after_a_stop_has_the_weights_of_the_last_whole_epoch(small, tmp_path):
@@ -316,8 +316,9 @@ def test_a_run_whose_images_have_moved_ends_in_the_same_weights(tmp_path, capsys
     whole = train("lenet5", data=new, out=tmp_path / "whole", **options)
     same(resumed, whole)
     record = load_run(run).record
-    assert record["data"] == whole.record["data"]
-    assert record["data"]["source"]["path"] == str(new)
+    assert record.data == whole.record.data
+    assert record.data.source.path == str(new)
+    assert record.command[:5] == ("cnnzoo", "train", "lenet5", "--data", str(new))
     assert load_run(run).evaluate().accuracy == whole.metrics["test_accuracy"]
 
 
@@ -349,7 +350,7 @@ def test_a_run_of_an_earlier_release_goes_on_where_the_labels_fit(tmp_path):
     (run / "run.json").write_text(json.dumps(record))
     resumed = resume(run, data=new, progress=False)
     same(resumed, train("lenet5", data=new, out=tmp_path / "whole", **options))
-    assert resumed.record["data"]["files"] == began_with
+    assert resumed.record.data.files == began_with
 
 
 def test_a_data_set_that_has_moved_is_told_by_its_path(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.runs.folder import new_run_folder
-from cnnzoo.training import Recipe, recipe_card, train
+from cnnzoo.training import recipe_card, train
 from cnnzoo.training._train import _input_size
 
 
@@ -20,8 +20,8 @@ def test_options_reach_the_recipe_and_the_data(tmp_path):
         "lenet5", epochs=1, batch_size=30, learning_rate=1e-3, seed=3, limit=60, out=tmp_path / "run", progress=False
     )
     changed = dataclasses.replace(recipe_card("lenet5").recipe, epochs=1, batch_size=30, learning_rate=1e-3)
-    assert Recipe(**run.record["recipe"]) == changed
-    assert (run.record["seed"], run.record["data"]["train_size"], run.record["data"]["test_size"]) == (3, 60, 1000)
+    assert run.record.recipe == changed
+    assert (run.record.seed, run.record.data.train_size, run.record.data.test_size) == (3, 60, 1000)
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path):
@@ -45,7 +45,7 @@ def test_two_runs_at_once_take_two_names(tmp_path, monkeypatch):
 
 def test_a_network_of_another_size_gets_the_images_resized(tmp_path):
     run = train("lenet5", epochs=1, limit=10, image_size=(40, 36), out=tmp_path / "run", progress=False)
-    assert run.record["model"]["input_shape"] == [40, 36, 1]
+    assert run.record.model.input_shape == (40, 36, 1)
     assert len(run.evaluate().labels) == 1000
 
 

@@ -1,0 +1,140 @@
+"""Where the head of a classifier begins, as its graph tells; a network without its head, and with a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from cnnzoo._keras.ending import activation_form, ending_by_graph, has_kernel
+from cnnzoo._keras.graph import functional, graph_inputs, graph_outputs, is_graph, producers
+from cnnzoo._keras.kinds import is_kind, is_named
+from cnnzoo._keras.ready import make_exportable
+
+POOLED, DROPPED, HEAD = "top_pool", "top_dropout", "top"  # layers of a new head, as they are called in saved runs
+
+DROPOUTS = frozenset({"Dropout", "SpatialDropout2D"})
+
+
+def without_head(model: keras.Model, classifier: str | None = None) -> keras.Model:
+    """Return ``model`` up to its last maps, on the same layers; itself where it has no head.
+
+    The head begins at the pooling or the flattening that makes vectors of maps, or at a convolution that gives the
+    classes themselves, as in SqueezeNet; a dropout before it belongs to it.
+
+    Args:
+        model: A functional or sequential model of images. One that ends in maps, or in vectors that are no classes
+            (global pooling, a dense layer with a ReLU), has no head.
+        classifier: The name of the layer that gives the classes; None takes what the graph tells.
+
+    Raises:
+        ValueError: ``model`` does not take images alone or has no graph, or its graph branches within the head.
+    """
+    graph_inputs(model)
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4 or len(model.outputs) != 1:
+        raise ValueError(
+            "The network must take images alone, of shape (n, height, width, channels), and give one output. "
+            f"Received one with inputs {model.input_shape} and outputs {model.output_shape}"
+        )
+    if not has_head(model, classifier):
+        return model
+    function = functional(model)
+    maps = _last_maps(function, function.outputs[0], classifier, found=False)
+    if maps is None:
+        raise ValueError(
+            f"The graph of '{model.name}' does not tell where its head begins: going back from its output, it "
+            "branches, or ends, before a global pooling or flattening of maps. Build the part that you mean: "
+            "`keras.Model(model.inputs[0], model.get_layer(NAME).output)`."
+        )
+    backbone = keras.Model(function.inputs[0], maps, name=model.name)
+    make_exportable(backbone)
+    return backbone
+
+
+def has_head(model: keras.Model, classifier: str | None = None) -> bool:
+    """Tell whether ``model`` ends in classes: in probabilities, or in what a layer gives without activation."""
+    if len(model.outputs[0].shape) != 2:
+        return False
+    if classifier is not None and any(layer.name == classifier for layer in model.layers):
+        return True
+    try:
+        ending = ending_by_graph(model)
+    except ValueError:  # several sigmoids, or a softmax of one value
+        return True
+    if ending is not None and ending.kind in ("softmax", "sigmoid"):
+        return True
+    layers = ending.layers if ending else ()
+    last = next((layer for layer in layers if has_kernel(layer) or is_kind(layer, "global")), None)
+    return last is not None and has_kernel(last) and activation_form(last) in ("identity", "log_softmax")
+
+
+def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: bool) -> Any:
+    """Go back from ``symbol`` to the maps that the head takes; None where the graph branches before.
+
+    Args:
+        function: A graph.
+        symbol: What it gives.
+        classifier: The name of the layer that gives the classes, if it is known.
+        found: Whether that layer has been passed.
+    """
+    made_by = producers(function)
+    while (node := made_by.get(id(symbol))) is not None and len(node.input_tensors) == 1:
+        operation, taken = node.operation, node.input_tensors[0]
+        if is_graph(operation):
+            inner = functional(operation)
+            maps = _last_maps(inner, inner.outputs[0], classifier, found=found)
+            return None if maps is None else keras.Model(inner.inputs[0], maps, name=operation.name)(taken)
+        if not found:
+            found = operation.name == classifier if classifier else has_kernel(operation)
+            if found and len(taken.shape) == 4 and not _is_single(taken):
+                return _before_dropout(made_by, taken)
+        elif len(taken.shape) == 4 and _makes_vectors(taken, node.outputs[0]):
+            return _before_dropout(made_by, taken)
+        symbol = taken
+    return None
+
+
+def _makes_vectors(taken: Any, given: Any) -> bool:
+    """Tell whether maps become a vector, or maps of a single place, as some networks keep a pooled vector."""
+    return len(given.shape) == 2 or (_is_single(given) and not _is_single(taken))
+
+
+def _is_single(symbol: Any) -> bool:
+    """Tell whether maps have a single place."""
+    sides = [side for axis, side in enumerate(symbol.shape) if axis]
+    return len(sides) == 3 and sides.count(1) >= 2
+
+
+def _before_dropout(made_by: dict[int, Any], symbol: Any) -> Any:
+    while (node := made_by.get(id(symbol))) is not None and is_named(node.operation, DROPOUTS):
+        symbol = node.input_tensors[0]
+    return symbol
+
+
+def with_new_head(backbone: keras.Model, num_classes: int, dropout_rate: float, *, dropout_seed: int) -> keras.Model:
+    """Return ``backbone`` with a head: maps are averaged, then dropout and one dense layer follow.
+
+    Raises:
+        ValueError: ``backbone`` gives neither maps nor vectors.
+    """
+    vectors = backbone.outputs[0]
+    if len(vectors.shape) == 4:
+        order = "channels_first" if graph_outputs(backbone)[0].channels == 0 else "channels_last"
+        vectors = keras.layers.GlobalAveragePooling2D(data_format=order, name=POOLED)(vectors)
+    elif len(vectors.shape) != 2:
+        raise ValueError(f"`backbone` must give maps or vectors. Received one that gives: {backbone.output_shape}")
+    outputs = add_head(vectors, num_classes, dropout_rate, dropout_seed=dropout_seed)
+    model = keras.Model(backbone.inputs[0], outputs, name=backbone.name)
+    make_exportable(model)
+    return model
+
+
+def add_head(
+    vectors: keras.KerasTensor, num_classes: int, dropout_rate: float, *, dropout_seed: int
+) -> keras.KerasTensor:
+    """Return the class probabilities that a new head makes of ``vectors``, of shape (n, d).
+
+    The seed goes into the layer's configuration, so that copies, alone or on a backbone, drop the same features.
+    """
+    vectors = keras.layers.Dropout(dropout_rate, seed=dropout_seed, name=DROPPED)(vectors)
+    return keras.layers.Dense(num_classes, "softmax", dtype="float32", name=HEAD)(vectors)

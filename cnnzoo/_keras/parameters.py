@@ -1,0 +1,49 @@
+"""What a model learns, and what it keeps beside: parameters and buffers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+
+
+class Counts(NamedTuple):
+    """Values that a model or a layer holds.
+
+    Attributes:
+        params: Those that training learns, frozen or not.
+        buffers: The others, as the means and variances of batch normalisation.
+    """
+
+    params: int
+    buffers: int
+
+
+def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yield the layers of ``model``, those of models within it among them, in order."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from flat_layers(layer)
+        else:
+            yield layer
+
+
+def count_parameters(model: keras.Model) -> Counts:
+    """Count the parameters and the buffers of ``model``; a layer that is used twice counts once."""
+    counts = [count_of_layer(layer) for layer in {id(layer): layer for layer in flat_layers(model)}.values()]
+    return Counts(sum(each.params for each in counts), sum(each.buffers for each in counts))
+
+
+def count_of_layer(layer: keras.Layer) -> Counts:
+    """Count the parameters and the buffers of ``layer``."""
+    buffers = sum(math.prod(weight.shape) for weight in _buffers(layer))
+    return Counts(int(layer.count_params()) - buffers, buffers)
+
+
+def _buffers(layer: keras.Layer) -> list[Any]:
+    """Return the weights that are never trained, whether or not the layer is frozen."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [layer.moving_mean, layer.moving_variance]
+    return list(layer.non_trainable_weights) if layer.trainable else []

@@ -1,0 +1,116 @@
+"""The weights in the files that Keras writes, layer by layer, read only when they are needed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+SUFFIXES = (".weights.h5", ".keras", ".h5")
+IN_KERAS_FILE = "model.weights.h5"
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of a file of weights.
+
+    Attributes:
+        name: None in files that give none.
+        kind: What Keras calls layers of its class, "conv2d"; None in files that do not tell.
+        weights: Arrays, or what NumPy makes arrays of.
+    """
+
+    name: str | None
+    kind: str | None
+    weights: tuple[Any, ...]
+
+    @property
+    def shapes(self) -> Shapes:
+        """The shape of each weight."""
+        return tuple(tuple(each.shape) for each in self.weights)
+
+    def arrays(self) -> list[np.ndarray]:
+        """Read the weights."""
+        return [np.asarray(each) for each in self.weights]
+
+
+@contextlib.contextmanager
+def open_weights(path: Path) -> Iterator[list[StoredLayer]]:
+    """List the layers with weights in a file, in its order; their arrays can be read until the file is closed.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is of another kind, or damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file '{path}'.")
+    if not path.name.endswith(SUFFIXES):
+        raise ValueError(f"`weights` must be a file that ends in {', '.join(SUFFIXES)}. Received: '{path}'")
+    with contextlib.ExitStack() as stack:
+        try:
+            source: Any = path
+            if path.suffix == ".keras":
+                source = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(IN_KERAS_FILE))
+            layers = _layers_in(stack.enter_context(h5py.File(source)))
+        except Exception as error:  # zipfile and h5py raise whatever the damage happens to cause
+            raise ValueError(
+                f"'{path}' cannot be read as weights that Keras saved: it is damaged, cut short or of another kind. "
+                "Fetch or save it again."
+            ) from error
+        yield layers
+
+
+def _layers_in(file: h5py.File) -> list[StoredLayer]:
+    group = file.get("model_weights", file)
+    names = _attribute(group, "layer_names")
+    if names is None:
+        return _layers_of_keras_3(file["layers"])
+    layers = []
+    for name in names:
+        weights = tuple(group[name][weight] for weight in _attribute(group[name], "weight_names") or ())
+        if weights:
+            layers.append(StoredLayer(name, None, weights))
+    return layers
+
+
+def _layers_of_keras_3(layers: h5py.Group) -> list[StoredLayer]:
+    """List the layers in the layout of Keras 3: a group for each, "conv2d_1", with its variables under ``vars``."""
+    found: list[tuple[list[Any], StoredLayer]] = []
+
+    def visit(path: str, item: Any) -> None:
+        if path.endswith("vars") and len(item) and "seed_generator" not in path:
+            name, group = item.attrs.get("name"), path.split("/")[-2]
+            layer = StoredLayer(
+                None if name is None else _text(name),
+                re.sub(r"_\d+$", "", group),
+                tuple(item[str(number)] for number in range(len(item))),
+            )
+            found.append((_natural(path), layer))
+
+    layers.visititems(visit)
+    return [layer for _, layer in sorted(found, key=lambda each: each[0])]
+
+
+def _natural(path: str) -> list[Any]:
+    """Return what sorts "conv2d_2" before "conv2d_10"."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
+
+
+def _attribute(group: h5py.Group, name: str) -> list[str] | None:
+    """Return a list of words that Keras wrote as an attribute, a long one in pieces, "name0", "name1" ..."""
+    pieces = [name] if name in group.attrs else [f"{name}{number}" for number in range(len(group.attrs))]
+    pieces = [piece for piece in pieces if piece in group.attrs]
+    return [_text(word) for piece in pieces for word in group.attrs[piece]] if pieces else None
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,103 @@
+"""What a network is, as data: a paper, and a card for each of its variants. Imports no Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cnnzoo.models.published import PublishedWeights
+
+InputShape = tuple[int | None, int | None, int]
+
+CLASSES = 10  # of a network for which neither the user nor the weights tell
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a network is, without building it.
+
+    Attributes:
+        name: The builder's name in ``cnnzoo.models``.
+        title: The name in print.
+        family: What the variants of one paper have in common: "vgg".
+        paper: Title of the paper.
+        authors: The paper's authors.
+        year: Year of publication.
+        reference: Address of the paper.
+        input_shape: Height, width and channels by default.
+        smallest_size: Least height and width that survive the strides and pools.
+        num_classes: Classes by default.
+        params: Parameters of the default network: the values that training learns.
+        macs: Multiply-accumulates of one default image.
+        deviations: Where the network differs from the paper.
+        datasets: The data sets that the paper reports on.
+        buffers: Values that the network keeps beside its parameters: means and variances of batch normalisation.
+        weights: Its trained weights, by the names that its builder's ``weights`` takes, and where they are from.
+        head: The layer that gives the classes.
+    """
+
+    name: str
+    title: str
+    family: str
+    paper: str
+    authors: tuple[str, ...]
+    year: int
+    reference: str
+    input_shape: tuple[int, int, int]
+    smallest_size: int
+    num_classes: int
+    params: int
+    macs: int
+    deviations: tuple[str, ...]
+    datasets: tuple[str, ...]
+    buffers: int = 0
+    weights: Mapping[str, PublishedWeights] = field(default_factory=dict, hash=False)
+    head: str = "predictions"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What all networks of a paper share; the attributes are those of ``ModelCard``."""
+
+    family: str
+    title: str
+    authors: tuple[str, ...]
+    year: int
+    reference: str
+    input_shape: tuple[int, int, int]
+    smallest_size: int
+    deviations: tuple[str, ...]
+    datasets: tuple[str, ...]
+    head: str = "predictions"
+
+    def card(
+        self,
+        name: str,
+        title: str,
+        *,
+        params: int,
+        macs: int,
+        buffers: int = 0,
+        deviations: tuple[str, ...] = (),
+        weights: Mapping[str, PublishedWeights] | None = None,
+    ) -> ModelCard:
+        """Return the card of a variant; ``deviations`` are its own, beside those of the paper."""
+        return ModelCard(
+            name=name,
+            title=title,
+            family=self.family,
+            paper=self.title,
+            authors=self.authors,
+            year=self.year,
+            reference=self.reference,
+            input_shape=self.input_shape,
+            smallest_size=self.smallest_size,
+            num_classes=CLASSES,
+            params=params,
+            macs=macs,
+            deviations=(*deviations, *self.deviations),
+            datasets=self.datasets,
+            buffers=buffers,
+            weights=weights or {},
+            head=self.head,
+        )

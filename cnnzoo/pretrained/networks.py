@@ -1,0 +1,188 @@
+"""A network that a user names: one of this zoo, one of Keras Applications, a run, a file, or a model at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import keras
+
+from cnnzoo._keras.applications import PRETRAINED_CARDS
+from cnnzoo._keras.heads import without_head
+from cnnzoo._keras.preprocessing import with_channels
+from cnnzoo._keras.saved import read_model
+from cnnzoo._keras.scale import Scale
+from cnnzoo._support.lookup import look_up
+from cnnzoo.models.catalog import MODEL_CARDS, create_model, model_card
+from cnnzoo.models.keras_applications import IMAGENET
+from cnnzoo.pretrained.builders import load
+from cnnzoo.pretrained.catalog import list_pretrained
+from cnnzoo.runs.run import load_run
+
+DEFAULT = "default"  # weights: those that are published for a network, or a run's own
+SAVED_MODEL = "saved_model.pb"
+
+ImageSize: TypeAlias = "tuple[int | None, int | None]"
+
+
+class TrainedRun(Protocol):
+    """What is asked of a run here, see ``cnnzoo.training.Run``."""
+
+    @property
+    def model(self) -> keras.Model:
+        """The network."""
+
+
+Network: TypeAlias = "str | os.PathLike[str] | keras.Model | TrainedRun"
+
+
+def open_network(name: str | os.PathLike[str], *, image_size: tuple[int, int] | None = None) -> keras.Model:
+    """Return the network called ``name``, to be looked at: its weights are of no account, unless it is trained.
+
+    Args:
+        name: A name of ``list_models`` or of ``list_pretrained``, in any case, a run folder, or a ``.keras`` or ``.h5``
+            file. A name that both lists have is that of this zoo.
+        image_size: Height and width that a network given by its name is built for; None takes its own. Files and runs
+            keep theirs.
+
+    Raises:
+        ValueError: There is no such network, it cannot be built for ``image_size``, or the file cannot be read; the
+            message suggests the nearest name, or says why.
+        FileNotFoundError: The folder is not that of a finished run.
+
+    >>> open_network("lenet5").count_params()
+    61706
+    """
+    network = os.fspath(name).lower()
+    if network in MODEL_CARDS:
+        card = model_card(network)
+        shape = (*(image_size or card.input_shape[:2]), card.input_shape[2])
+        return create_model(network, kernel_initializer="zeros", input_shape=shape)
+    if network in PRETRAINED_CARDS:
+        given = None if image_size is None else (*image_size, 3)
+        return load(network, weights=None, include_top=True, input_shape=given)
+    return _open_saved(os.fspath(name))
+
+
+def open_backbone(
+    network: Network,
+    *,
+    weights: str | os.PathLike[str] | None = DEFAULT,
+    image_size: ImageSize | None = None,
+    channels: int | None = None,
+    scale: Scale = "unit",
+) -> keras.Model:
+    """Return a network without its head, to be trained further or asked for features.
+
+    Args:
+        network: A name of ``list_pretrained`` or of ``list_models``, in any case; a run, a run folder, or a ``.keras``
+            or ``.h5`` file; or a model. A name that both lists have is that of Keras Applications.
+        weights: Of a network given by its name: "default" for those that are published, a name of published weights, a
+            file, a run folder, or None to initialise.
+        image_size: Height and width that a network given by its name is built for; None takes its own.
+        channels: What images are to have, 1 or 3, where the network takes another number: grey ones are then repeated,
+            colours become grey. None leaves the network's own.
+        scale: What a network of Keras Applications is to take: "unit" for [0, 1], "byte" for [0, 255].
+
+    Raises:
+        ValueError: There is no such network, or nothing is published for it, weights do not fit or are given for
+            something that has its own, or the graph does not tell where the head begins.
+        FileNotFoundError: A run or a file does not exist.
+        ConnectionError: Weights must be downloaded and there is no network.
+    """
+    name = network_name(network)
+    if name in PRETRAINED_CARDS:
+        card = PRETRAINED_CARDS[name]
+        shape = (*(image_size or (card.input_size, card.input_size)), channels or 3)
+        weights = IMAGENET if weights == DEFAULT else weights
+        return load(name, weights=weights, input_shape=shape, preprocess=True, scale=scale)
+    if name in MODEL_CARDS:
+        return _open_zoo_backbone(name, weights, image_size, channels)
+    if weights != DEFAULT:
+        raise ValueError(
+            "`weights` are for a network that is given by its name: a model, a run or a file has its own. "
+            f"Received: weights={weights!r}"
+        )
+    if isinstance(network, str | os.PathLike):
+        model = _open_saved(os.fspath(network))
+    else:
+        model = network if isinstance(network, keras.Model) else network.model
+    backbone = without_head(model)
+    return backbone if channels is None else with_channels(backbone, channels)
+
+
+def network_name(network: Network) -> str | None:
+    """Return the name of a network that is given by its name, as the lists have it; None of anything else.
+
+    Raises:
+        ValueError: ``network`` is none of what ``open_backbone`` takes.
+    """
+    if isinstance(network, str | os.PathLike):
+        name = os.fspath(network).lower()
+        return name if name in PRETRAINED_CARDS or name in MODEL_CARDS else None
+    if not isinstance(network, keras.Model) and not isinstance(getattr(network, "model", None), keras.Model):
+        raise ValueError(
+            "The network must be the name of one, a run, a run folder, a file or a Keras model. "
+            f"Received: {type(network).__name__}"
+        )
+    return None
+
+
+def own_size(name: str) -> tuple[int, int]:
+    """Return the height and width of the images that a network called ``name`` takes by default."""
+    if name in PRETRAINED_CARDS:
+        return PRETRAINED_CARDS[name].input_size, PRETRAINED_CARDS[name].input_size
+    return MODEL_CARDS[name].input_shape[:2]
+
+
+def published_weights(name: str, weights: Any) -> Any:
+    """Return the name of the weights that "default" means for a network called ``name``; others as they are.
+
+    Raises:
+        ValueError: Nothing is published for it.
+    """
+    if weights != DEFAULT:
+        return weights
+    names = [IMAGENET] if name in PRETRAINED_CARDS else list(MODEL_CARDS[name].weights)
+    if not names:
+        raise ValueError(
+            f"There are no published weights of {name}. Give `weights`: a file, a run folder, or None (--weights none) "
+            f"to initialise; or give a run of it, as runs/{name}, in its place."
+        )
+    return names[0]
+
+
+def image_shape(model: keras.Model, image_size: tuple[int, int]) -> tuple[int, ...]:
+    """Return the shape of an image of that height and width as ``model`` takes it, without the batch."""
+    return (*image_size, *model.inputs[0].shape[3:])
+
+
+def _open_zoo_backbone(
+    name: str, weights: str | os.PathLike[str] | None, image_size: ImageSize | None, channels: int | None
+) -> keras.Model:
+    """Build a network of this zoo without its head: what is published for it takes the channels of its card."""
+    card = MODEL_CARDS[name]
+    weights = published_weights(name, weights)
+    is_published = isinstance(weights, str) and weights.lower() in card.weights
+    own = card.input_shape[2] if is_published or channels is None else channels
+    shape = (*(image_size or card.input_shape[:2]), own)
+    backbone = create_model(name, include_top=False, weights=weights, input_shape=shape)
+    return with_channels(backbone, channels or own)
+
+
+def _open_saved(name: str) -> keras.Model:
+    """Return the network of a run folder or of a file."""
+    path = Path(name)
+    if (path / SAVED_MODEL).is_file():
+        raise ValueError(
+            f"'{name}' is a SavedModel of TensorFlow: it holds computations, not the layers of a Keras model. Give the "
+            ".keras file that the network was saved in."
+        )
+    if path.is_dir():
+        return load_run(path).model
+    if path.is_file():
+        return read_model(path)
+    if path.name != name:
+        raise FileNotFoundError(f"There is no run folder or file '{name}'.")
+    return look_up(dict.fromkeys([*MODEL_CARDS, *list_pretrained()]), name, "network, run folder or file")

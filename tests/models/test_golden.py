@@ -1,0 +1,66 @@
+"""Every layer of every variant: name, output shape, kernel, parameters, multiply-accumulates, as pinned in ``golden``."""
+
+import gc
+from pathlib import Path
+
+import keras
+import pytest
+
+import cnnzoo
+from cnnzoo._keras.parameters import count_parameters
+from cnnzoo.inspect import layer_table
+
+GOLDEN = Path(__file__).with_name("golden")
+
+# Parameters, buffers and multiply-accumulates for 1,000 classes, as the papers and other zoos count them
+PUBLISHED = {
+    "vgg11": (132_863_336, 0, 7_609_090_048),
+    "vgg13": (133_047_848, 0, 11_308_466_176),
+    "vgg16": (138_357_544, 0, 15_470_264_320),
+    "vgg19": (143_667_240, 0, 19_632_062_464),
+    "resnet18": (11_689_512, 9_600, 1_814_073_344),
+    "resnet34": (21_797_672, 17_024, 3_663_761_408),
+    "resnet50": (25_557_032, 53_120, 3_857_973_248),
+    "resnet101": (44_549_160, 105_344, 7_570_194_432),
+    "resnet152": (60_192_808, 151_424, 11_282_415_616),
+}
+
+
+def test_there_is_a_table_of_every_network():
+    assert sorted(path.stem for path in GOLDEN.glob("*.csv")) == sorted(cnnzoo.list_models())
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_layers_are_those_of_the_table(name):
+    card = cnnzoo.model_card(name)
+    model = cnnzoo.create_model(name, kernel_initializer="zeros")
+    table = layer_table(model)
+    assert table.to_csv() == (GOLDEN / f"{name}.csv").read_text(encoding="utf-8")
+    assert (*count_parameters(model), table.macs) == (card.params, card.buffers, card.macs)
+    assert table.params == card.params
+    assert (model.name, model.input_shape, model.output_shape) == (name, (None, *card.input_shape), (None, 10))
+    head = model.get_layer(card.head)
+    del model
+    gc.collect()
+    if name in PUBLISHED:
+        features = int(head.kernel.shape[0])
+        more = 990 * (features + 1), 0, 990 * features
+        of_thousand = [
+            figure + extra for figure, extra in zip((card.params, card.buffers, card.macs), more, strict=True)
+        ]
+        assert tuple(of_thousand) == PUBLISHED[name]
+
+
+def test_a_thousand_classes_are_counted_so():
+    table = layer_table(cnnzoo.models.resnet18(num_classes=1000, kernel_initializer="zeros"))
+    assert (table.params, table.macs) == (PUBLISHED["resnet18"][0], PUBLISHED["resnet18"][2])
+
+
+def test_the_strides_are_those_of_the_paper():
+    """Where a stage halves the maps, the first 1 x 1 convolution of a bottleneck strides, not its 3 x 3."""
+    model = cnnzoo.models.resnet50(input_shape=(32, 32, 3), kernel_initializer="zeros")
+    strided = [
+        layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D) and layer.strides != (1, 1)
+    ]
+    blocks = [f"conv{stage}_1_{name}_conv" for stage in (3, 4, 5) for name in ("1", "shortcut")]
+    assert strided == ["conv1_conv", *blocks]
