@@ -13,9 +13,9 @@ __version__ = "0.1.0"
 # If TensorFlow was imported first, it has already read its settings; training is then slower and warns about it
 TENSORFLOW_CAME_FIRST = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ
 
-# TensorFlow reads these when it starts; values set in the environment have priority. oneDNN's kernels, which TensorFlow
-# does not use by default on many CPUs, halve the time of an epoch of LeNet-5. The pooling allocator reuses the memory of
-# one batch for the next, instead of mapping it again page by page (benchmarks/README.md).
+# TensorFlow reads these when it starts; values set in the environment have priority. oneDNN's kernels, which are off by
+# default on many CPUs, halve the time of an epoch of LeNet-5. The pooling allocator reuses the memory of one batch for
+# the next, instead of mapping it again page by page (benchmarks/README.md).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
 

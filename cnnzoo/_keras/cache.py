@@ -39,6 +39,6 @@ def explain_download_failure(what: str, instead: str) -> Iterator[None]:
         name = failed[1].rpartition("/")[2]
         place = keras_home() / MODELS / CACHED_AS.get(name, name)
         raise ConnectionError(
-            f"{what} could not be downloaded. Check the network, or download {failed[1]} elsewhere and place it at '{place}', "
-            f"or pass {instead}."
+            f"{what} could not be downloaded. Check the network, or download {failed[1]} elsewhere and place it at "
+            f"'{place}', or pass {instead}."
         ) from error

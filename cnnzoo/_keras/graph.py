@@ -74,7 +74,7 @@ def graph_inputs(model: keras.Model) -> list[Tensor]:
     """
     if isinstance(model, str):
         raise ValueError(
-            f"`model` must be a Keras model. Received the string '{model}'. To build a model by name, use `cnnzoo.create_model`."
+            f"`model` must be a Keras model. Received the string '{model}'. Build it with `cnnzoo.create_model`."
         )
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` must be a Keras model. Received: {type(model).__name__}")

@@ -98,8 +98,8 @@ def _described_in_hdf5(path: Path) -> Description:
     except Exception as error:  # h5py can raise anything for a damaged file
         raise ValueError(f"'{path}' cannot be read as a Keras model: it is damaged ({error}).") from error
     raise ValueError(
-        f"'{path}' holds weights alone, not the network that they belong to. Build the network first, and load them "
-        "into it: `model.load_weights(path)`, or `weights=path` in the networks of cnnzoo."
+        f"'{path}' contains only weights, not the network itself. Build the network first, then load the weights: "
+        "`model.load_weights(path)`, or `weights=path` for the networks of cnnzoo."
     )
 
 

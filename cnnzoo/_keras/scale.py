@@ -58,7 +58,7 @@ def scale_of(model: keras.Model) -> Scale | None:
 
 
 def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
-    """Return the first layers after those that scale and shift images, each with its input for constant test images."""
+    """Return the first layers after those that scale and shift, each with its input for constant images."""
     sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
     shape = (3, *sides)
     flat = np.broadcast_to(np.array([0, PROBE, 2 * PROBE], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)
@@ -67,7 +67,7 @@ def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
 
 
 def _scale_of(known: Scale | None, values: Any) -> Scale | None:
-    """Return the input range, from ``values`` (scaled images of 0, 128 and 256) and the range ``known`` after scaling."""
+    """Return the input range from ``values`` (scaled images of 0, 128, 256) and the range ``known`` after scaling."""
     zero, probe, _ = keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).reshape(3, -1)
     # Medians, as padding is neither scaled nor shifted
     factor, offset = float(np.median(np.abs(probe - zero))) / PROBE, float(np.median(np.abs(zero)))
@@ -89,7 +89,7 @@ def _scale_before(wanted: float, factor: float) -> Scale | None:
 
 
 def _follow(function: Any, symbol: Any, values: Any) -> list[tuple[Any, Any]]:
-    """Pass constant images through a graph, along all paths, up to layers that learn or do more than scale and shift."""
+    """Pass constant images through a graph, along all paths, up to layers that do more than scale and shift."""
     reached: list[tuple[Any, Any]] = []
     for node in consumers(function, symbol):
         takes_nothing_else = all(each is symbol for each in node.input_tensors) and len(node.outputs) == 1

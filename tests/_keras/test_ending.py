@@ -264,5 +264,5 @@ def test_several_inputs_or_outputs_are_refused():
         keras.Model(first, [layers.Dense(2)(flat), layers.Dense(3)(flat)]),
         keras.Model(first, {"a": layers.Dense(2)(flat), "b": layers.Dense(3)(flat)}),
     ):
-        with pytest.raises(ValueError, match="must take images"):
+        with pytest.raises(ValueError, match="must map images"):
             check_classifier(model)

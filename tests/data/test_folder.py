@@ -174,7 +174,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_images_without_folders_are_seen(tmp_path):
     write_images(tmp_path, 3)
-    with pytest.raises(ValueError, match="Received: no folder, and 3 files$"):
+    with pytest.raises(ValueError, match=r"Received: no folder, and 3 files$"):
         load_folder(tmp_path, 8)
 
 

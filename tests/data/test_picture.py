@@ -115,12 +115,12 @@ def test_a_tiff_is_scaled_by_the_range_of_its_type(tmp_path, pixels, kind, optio
 @pytest.mark.parametrize(
     ("pixels", "kind", "message"),
     [
-        (RAMP.astype("<f4") * 255, tiff.FLOAT, r"contains floats from 0 to 255\. Expected floats from 0 \(black\) to 1"),
+        (RAMP.astype("<f4") * 255, tiff.FLOAT, r"contains floats from 0 to 255\. Expected floats from 0 \(black\)"),
         (RAMP.astype("<f4") - 0.25, tiff.FLOAT, r"contains floats from -0\.25 to 0\.75\. Expected floats"),
         (np.array([[0, np.nan]], "<f4"), tiff.FLOAT, r"contains NaN\. Expected floats"),
         (np.array([[0, np.inf]], "<f4"), tiff.FLOAT, r"contains floats from 0 to inf\. Expected floats"),
         (RAMP.astype("<f4") / 1000, tiff.FLOAT, r"would be all black: its largest number is 0\.001\. .* to \[0, 1\]"),
-        (whole("i1", 7) - 50, tiff.SIGNED, r"contains negative numbers, down to -50, so its black level is unknown\. Save"),
+        (whole("i1", 7) - 50, tiff.SIGNED, r"contains negative numbers, down to -50, so its black level is unknown\."),
         (whole("<i2", 15) - 1000, tiff.SIGNED, r"contains negative numbers, down to -1000"),
         (whole("<i4", 8) - 1, tiff.SIGNED, r"contains negative numbers, down to -1"),
         (whole("<i4", 8), tiff.SIGNED, r"would be all black: its largest number is 255\. .* full range of their type"),
