@@ -192,7 +192,7 @@ def test_the_maps_of_a_single_output_are_those_of_two(end):
         (
             layers.Activation("sigmoid"),
             4,
-            r"scores each of its 4 outputs independently, as for several labels: Activation",
+            r"scores each of its 4 outputs independently, as for multi-label classification: Activation",
         ),
         (layers.Activation("hard_sigmoid"), 4, "must choose one class per image"),
         (layers.Dense(1, activation="softmax"), 1, "the softmax of a single value is always 1"),

@@ -255,7 +255,7 @@ def tensorflow_dataset():
     ("change", "message"),
     [
         ({"model": lambda: "lenet5"}, r"Received the string 'lenet5'"),
-        ({"model": lambda: Subclassed(name="mine")}, "subclassed one .* Received: Subclassed 'mine'"),
+        ({"model": lambda: Subclassed(name="mine")}, "subclassed model .* Received: Subclassed 'mine'"),
         ({"model": lambda: keras.Sequential([layers.Flatten(), layers.Dense(10)])}, r"Begin it with `keras\.Input"),
         ({"model": lambda: network(Untold(3))}, r"Layer 'untold' \(Untold\) cannot be copied, but training works on"),
         ({"train": tensorflow_dataset}, r"a tf\.data\.Dataset\. Collect it first: `images, labels = "),
