@@ -369,7 +369,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
-        (["report", "taken"], "error: 'taken' is not a run folder: it has none of run.json"),
+        (["report", "taken"], "error: 'taken' is not a run folder: it contains none of run.json"),
         (["report", "RUN", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (["compare", "RUN"], "error: Name at least two different runs to compare."),
         (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),
