@@ -10,12 +10,12 @@ import lazy_loader
 
 __version__ = "0.1.0"
 
-# TensorFlow, which somebody has imported already, has read its settings: training is slower than need be, and says so
+# If TensorFlow was imported first, it has already read its settings; training is then slower and warns about it
 TENSORFLOW_CAME_FIRST = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ
 
-# For TensorFlow, which reads them as it starts; what the environment sets already stays. oneDNN's kernels, which
-# TensorFlow leaves off on many CPUs, halve an epoch of LeNet-5; the pooling allocator keeps the memory of one batch for
-# the next, where the system's maps it anew, page by page (benchmarks/README.md).
+# TensorFlow reads these when it starts; values set in the environment have priority. oneDNN's kernels, which are off by
+# default on many CPUs, halve the time of an epoch of LeNet-5. The pooling allocator reuses the memory of one batch for
+# the next, instead of mapping it again page by page (benchmarks/README.md).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
 

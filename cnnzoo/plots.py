@@ -1,6 +1,6 @@
-"""Numbers in, Matplotlib figures out. Nothing is shown, and no global state is touched.
+"""Matplotlib figures from arrays. Nothing is displayed, and no global state changes.
 
-Names are shown as text, whatever they contain, in a font that has their letters where one is installed.
+Names are always drawn as plain text, in an installed font that has their characters.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from cnnzoo.data.split import Dataset, as_float
 if TYPE_CHECKING:
     from cnnzoo.evaluation.metrics import Calibration
 
-# Colours of M. Okabe, K. Ito (2008), told apart with any colour vision
+# Colours of M. Okabe, K. Ito (2008), distinguishable with any colour vision
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
 COLORS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v")
 
-HEAT = "cividis"  # the same to all colour vision
+HEAT = "cividis"  # looks the same with any colour vision
 HEAT_ALPHA = 0.6
 
 DPI = 120
 COLUMNS = 5
 TOP = 3
-MOST_CLASSES = 40  # that a figure shows one by one
+MOST_CLASSES = 40  # in one figure
 LARGEST_FIGURE = 24.0  # inches
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
-LONGEST_NAME = 16  # columns of a class' name that fit under an image
-LONGEST_RUN = 48  # of a run's, that fit into a legend
+LONGEST_NAME = 16  # columns of a class name that fit under an image
+LONGEST_RUN = 48  # columns of a run's name that fit into a legend
 NOTE_SIZE = 7
 
 
@@ -49,7 +49,7 @@ Curves = Mapping[str, Sequence[float]]
 
 
 class HasHistory(Protocol):
-    """A ``Run``, or what ``keras.Model.fit`` returns."""
+    """A ``Run``, or the ``History`` that ``keras.Model.fit`` returns."""
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -57,20 +57,20 @@ class HasHistory(Protocol):
 
 
 def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, validated_on: str | None = None) -> Figure:
-    """Draw accuracy and loss by epoch, on the training images and on those that are not trained on.
+    """Draw accuracy and loss by epoch, on training images and on validation or test images.
 
     Args:
-        run: A ``Run``, what ``keras.Model.fit`` returns, or the curves themselves: ``loss``, ``accuracy``, ``val_loss``
-            and ``val_accuracy``, a number an epoch each; of these, what is there is drawn.
-        axes: Two to draw on, for accuracy and loss; None makes a figure.
-        validated_on: What the legend calls the images of ``val_loss`` and ``val_accuracy``: "test", for one. None takes
-            what a ``Run`` says of itself, and "validation" for all else.
+        run: A ``Run``, the ``History`` that ``keras.Model.fit`` returns, or the curves as a dictionary: ``loss``,
+            ``accuracy``, ``val_loss`` and ``val_accuracy``, with one number per epoch. Missing curves are not drawn.
+        axes: Two axes, for accuracy and loss; None creates a figure.
+        validated_on: Name of the images behind ``val_loss`` and ``val_accuracy`` in the legend, for example "test".
+            None: the name that a ``Run`` records, otherwise "validation".
 
     Returns:
-        The figure, of two panels.
+        A figure with two panels.
 
     Raises:
-        ValueError: None of these curves is there, or there are not two axes.
+        ValueError: There is none of these curves, or there are not two axes.
 
     >>> len(history({name: [1.0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}).axes)
     2
@@ -82,14 +82,14 @@ def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, val
 
 
 def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure:
-    """Draw accuracy and loss by epoch of several runs: dotted on training images, solid on those not trained on.
+    """Draw accuracy and loss by epoch of several runs: dotted for training images, solid for validation or test images.
 
     Args:
-        runs: By name, each as ``history`` takes it.
-        axes: Two to draw on, for accuracy and loss; None makes a figure.
+        runs: Runs by name, in any form that ``history`` accepts.
+        axes: Two axes, for accuracy and loss; None creates a figure.
 
     Returns:
-        The figure, of two panels; runs differ in colour and in the marks on their lines.
+        A figure with two panels; each run has its own colour and marker.
 
     Raises:
         ValueError: A run has none of the curves, or there are not two axes.
@@ -98,7 +98,9 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
     2
     """
     if not isinstance(runs, Mapping):
-        raise ValueError(f"`runs` must be runs by their names, {{'mine': run}}. Received: {type(runs).__name__}")
+        raise ValueError(
+            f"`runs` must be a dictionary of runs by name, {{'mine': run}}. Received: {type(runs).__name__}"
+        )
     all_curves = {name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}
     for name, curves in all_curves.items():
         _check_curves(f" in '{name}'", curves)
@@ -112,14 +114,14 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
 
     Args:
         counts: Integers of shape (classes, classes): rows are true classes, columns predicted ones.
-        class_names: The classes.
-        axes: To draw on; None makes a figure.
+        class_names: The class names.
+        axes: Axes to draw on; None creates a figure.
 
     Returns:
-        The figure, of one panel; the shade is the share of the true class.
+        A figure with one panel; the shade is the fraction of the true class.
 
     Raises:
-        ValueError: ``counts`` is of another shape.
+        ValueError: ``counts`` has the wrong shape.
 
     >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
     1
@@ -133,10 +135,10 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     if axes is None:
         side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
         axes = Figure(figsize=(side, side), dpi=DPI, layout="constrained").subplots()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(counts > 0) if classes <= MOST_CLASSES else ():
-        color = "white" if shares[row, column] > 0.5 else "black"
+        color = "white" if fractions[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=9)
     lettered = letter(class_names)
     names = [_short(name) for name in lettered.names]
@@ -149,22 +151,21 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
         fontfamily=lettered.families,
     )
     axes.set_yticks(range(classes), names, fontfamily=lettered.families)
-    right = int(counts.diagonal().sum())
-    axes.set(xlabel="predicted class", ylabel="true class", title=f"{right:,} of {counts.sum():,} images are right")
+    axes.set(xlabel="predicted class", ylabel="true class", title=_accuracy_title(counts))
     if lettered.note:
         axes.set_xlabel(f"predicted class\n{lettered.note}", fontsize=NOTE_SIZE)
     return _figure_of(axes)
 
 
 def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
-    """Draw a reliability diagram: how often predictions are right beside how probable they are said to be.
+    """Draw a reliability diagram: accuracy by confidence, the probability of the predicted class.
 
     Args:
-        bins: As ``Evaluation.calibration`` gives them.
-        axes: To draw on; None makes a figure.
+        bins: The result of ``Evaluation.calibration``.
+        axes: Axes to draw on; None creates a figure.
 
     Returns:
-        The figure, of one panel; bars that end at the dashed diagonal are those of a calibrated network.
+        A figure with one panel; in a perfectly calibrated network, all bars end at the dashed diagonal.
 
     >>> from cnnzoo.evaluation import Evaluation
     >>> bins = Evaluation(("cat", "dog"), np.array([0, 0]), np.array([[0.9, 0.1], [0.4, 0.6]])).calibration()
@@ -180,8 +181,8 @@ def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
         xlim=(0, 1),
         ylim=(0, 1),
         xlabel="probability of the predicted class",
-        ylabel="share that is right",
-        title=f"expected calibration error {bins.error:.1%}\n(dashed: right as often as said)",
+        ylabel="accuracy",
+        title=f"expected calibration error {bins.error:.1%}\n(dashed: perfect calibration)",
     )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(xmax=1))
@@ -199,29 +200,30 @@ def samples(
     """Draw images, each with its true class, its predicted class and the three largest probabilities.
 
     Args:
-        images: Float32 in [0, 1] of shape (n, height, width, channels); unless there are 3, the first is shown.
+        images: Float32 in [0, 1] of shape (n, height, width, channels); of other than 3 channels, the first is shown.
         labels: True class numbers of shape (n,).
         probabilities: In [0, 1], of shape (n, classes).
-        class_names: The classes.
-        axes: Two to draw on for each image, for itself and for its probabilities: ``pyplot.subplots(2, n)[1].T``; None
-            makes a figure.
+        class_names: The class names.
+        axes: Two axes per image, for the image and for its probabilities: ``pyplot.subplots(2, n)[1].T``; None creates
+            a figure with at most five columns.
 
     Returns:
-        The figure, of at most five columns where it is made here; a wrong prediction is marked by colour and by the
-        word.
+        The figure; wrong predictions are marked by colour and by the word "wrong".
 
     Raises:
-        ValueError: There are no images, or not two axes for each.
+        ValueError: There are no images, or not two axes per image.
 
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
     class_names = check_strings("class_names", class_names)
     if not len(images):
-        raise ValueError("There must be at least one image to draw. Received none.")
+        raise ValueError("`images` must hold at least one image. Received: none")
     pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
     if len(pairs) != len(images):
-        raise ValueError(f"`axes` must be two for each of the {len(images)} images. Received: {len(pairs)} pairs")
+        raise ValueError(
+            f"`axes` must hold two axes for each of the {len(images)} images. Received: {len(pairs)} pairs"
+        )
     lettered = letter(class_names)
     for (picture, bars), image, label, chances in zip(pairs, images, labels, probabilities, strict=True):
         _draw_image(picture, image, int(label), int(chances.argmax()), lettered)
@@ -230,14 +232,14 @@ def samples(
 
 
 def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
-    """Draw the first training images of each class, a row a class.
+    """Draw the first training images of each class, one row per class.
 
     Args:
-        dataset: Images of either type, with labels of either form.
-        columns: Images a class, at least 1.
+        dataset: Images (float or uint8), with class numbers or one-hot rows as labels.
+        columns: Images per class, at least 1.
 
     Returns:
-        A figure of a row a class, named at its left; of the first 40 classes where there are more.
+        A figure with one row per class and the class name at its left; at most 40 classes.
 
     >>> from cnnzoo.data import load_dataset
     >>> len(class_grid(load_dataset("digits"), columns=2).axes)
@@ -259,25 +261,28 @@ def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
 
 
 def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) -> Figure:
-    """Draw images, and below each the same with heat laid over it, as ``cnnzoo.inspect.gradcam`` gives it.
+    """Draw images, and below each the same image with its heat map, as ``cnnzoo.inspect.gradcam`` returns it.
 
     Args:
-        images: Float in [0, 1] or uint8, of shape (n, height, width, channels); unless there are 3, the first is shown.
+        images: Float in [0, 1] or uint8, of shape (n, height, width, channels); of other than 3 channels, the first
+            is shown.
         heat: In [0, 1], of shape (n, height, width).
-        titles: One for each image; none are needed.
+        titles: One title per image, or none at all.
 
     Returns:
-        A figure of a column an image; where the heat is 0 the image is dark and grey, where it is 1 it is yellow.
+        A figure with one column per image; heat 0 is dark grey, heat 1 is yellow.
 
     Raises:
-        ValueError: ``heat`` or ``titles`` are not those of ``images``.
+        ValueError: ``heat`` or ``titles`` does not match ``images``.
 
     >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
     6
     """
     titles = check_strings("titles", titles)
     if len(titles) not in (0, len(images)):
-        raise ValueError(f"There must be a title, if any, for each of {len(images)} images. Received: {len(titles)}")
+        raise ValueError(
+            f"`titles` must hold a title for each of {len(images)} images, or none. Received: {len(titles)}"
+        )
     lettered = letter(titles, "title")
     figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
     rows = figure.subplots(2, len(images), squeeze=False)
@@ -291,24 +296,25 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
 
 
 def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay heat over images: what ``overlay`` draws, as pixels.
+    """Blend images with heat maps: what ``overlay`` draws, as pixels.
 
     Args:
-        images: Float in [0, 1] or uint8, of shape (n, height, width, channels); unless there are 3, the first is taken.
+        images: Float in [0, 1] or uint8, of shape (n, height, width, channels); of other than 3 channels, the first
+            is used.
         heat: In [0, 1], of shape (n, height, width).
 
     Returns:
-        Float in [0, 1] of shape (n, height, width, 3): where the heat is 0 dark and grey, where it is 1 yellow.
+        Float in [0, 1] of shape (n, height, width, 3): heat 0 is dark grey, heat 1 is yellow.
 
     Raises:
-        ValueError: ``heat`` is not that of ``images``.
+        ValueError: ``heat`` does not match ``images``.
 
     >>> blend(np.zeros((2, 8, 8, 1)), np.ones((2, 8, 8))).shape
     (2, 8, 8, 3)
     """
     if images.ndim != 4 or heat.shape != images.shape[:3]:
         raise ValueError(
-            "There must be heat for each image, and the images must have their channels last. "
+            "`heat` must hold a map for each image, and `images` must have channels last. "
             f"Received: images of shape {images.shape}, heat of shape {heat.shape}"
         )
     floats = as_float(images)
@@ -318,18 +324,18 @@ def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def filters(kernel: np.ndarray, columns: int = 8) -> Figure:
-    """Draw the kernels of a convolution as small images, each stretched to its own range.
+    """Draw the kernels of a convolution as small images, each scaled to its own range.
 
     Args:
-        kernel: Of shape (height, width, channels, filters), as ``layer.kernel``; with 3 channels, they are shown as
-            red, green and blue, otherwise their mean is shown in grey.
-        columns: Kernels a row, at least 1.
+        kernel: Of shape (height, width, channels, filters), like ``layer.kernel``. Three channels are shown in colour;
+            otherwise the mean over the channels is shown in grey.
+        columns: Kernels per row, at least 1.
 
     Returns:
-        A figure of a kernel a panel.
+        A figure with one panel per kernel.
 
     Raises:
-        ValueError: ``kernel`` is of another shape.
+        ValueError: ``kernel`` has the wrong shape.
 
     >>> len(filters(np.ones((5, 5, 1, 6))).axes)
     6
@@ -348,19 +354,19 @@ def filters(kernel: np.ndarray, columns: int = 8) -> Figure:
 
 
 def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None, columns: int = 8) -> Figure:
-    """Draw what layers make of one image, a row a layer, in the order in which data flows.
+    """Draw the feature maps of one image, one row per layer.
 
     Args:
-        maps: By the layer's name, arrays of shape (1, height, width, channels), as ``cnnzoo.inspect.features`` gives
-            them for one image; those of a layer with the channels first as ``np.moveaxis(values, 1, -1)``.
-        image: The image itself, in [0, 1] of shape (height, width, channels), drawn above them; None draws none.
-        columns: Maps a row, at least 1: those with the largest mean, which say most of the image.
+        maps: Arrays of shape (1, height, width, channels) by layer name, as ``cnnzoo.inspect.features`` returns them
+            for one image. Convert channels-first maps with ``np.moveaxis(values, 1, -1)``.
+        image: The image itself, in [0, 1] of shape (height, width, channels), to draw above the maps.
+        columns: Maps per row, at least 1: those with the largest mean.
 
     Returns:
-        A figure; each map is stretched to its own range, and its number stands above it.
+        A figure; each map is scaled to its own range and has its channel number above it.
 
     Raises:
-        ValueError: An array is of another shape.
+        ValueError: An array has the wrong shape.
 
     >>> len(feature_maps({"c1": np.ones((1, 8, 8, 6)), "c3": np.ones((1, 4, 4, 16))}).axes)
     14
@@ -391,22 +397,22 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
 
 
 def save(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Write ``figure`` as a PNG, whole or not at all.
+    """Write ``figure`` as a PNG file, completely or not at all.
 
     Args:
-        figure: What to write.
+        figure: The figure to write.
         path: The file.
-        force: Whether a file of that name is overwritten; otherwise it is left as it is.
+        force: Whether to overwrite an existing file.
 
     Raises:
-        FileExistsError: There is something of that name, and no ``force``.
+        FileExistsError: ``path`` exists and ``force`` is false.
         OSError: The file cannot be written.
     """
     path = check_target(path, force=force)
     try:
         write_whole(path, lambda temporary: figure.savefig(temporary, format="png"))
     except OSError as error:
-        raise OSError(f"'{path}' cannot be written ({error.strerror}). Give another.") from error
+        raise OSError(f"'{path}' cannot be written ({error.strerror}). Choose another path.") from error
 
 
 class _Line(NamedTuple):
@@ -453,7 +459,7 @@ def _a_colour_each(names: Sequence[str], runs: Sequence[Curves]) -> list[_Line]:
     for name, curves, color, marker in zip(names, runs, cycle(COLORS), cycle(MARKERS), strict=False):
         validated = "val_loss" in curves or "val_accuracy" in curves
         name = cut(name, LONGEST_RUN)
-        label = _literal(name if not name.startswith("_") else f" {name}")  # else Matplotlib's legend leaves it out
+        label = _literal(name if not name.startswith("_") else f" {name}")  # otherwise Matplotlib's legend omits it
         lines.append(_Line(curves, "", "" if validated else label, color, ":", marker))
         lines.append(_Line(curves, "val_", label if validated else "", color, "-", marker))
     return lines
@@ -475,7 +481,7 @@ def _both(axes: Sequence[Axes]) -> tuple[Axes, Axes]:
 
 
 def _figure_of(axes: Axes) -> Figure:
-    """Return the figure that ``axes`` lie in, also where they lie in a part of it."""
+    """Return the figure that contains ``axes``, even if they are in a subfigure."""
     return axes.figure.figure
 
 
@@ -485,12 +491,12 @@ def _show(axes: Axes, image: np.ndarray) -> None:
 
 
 def _paint(axes: Axes, image: np.ndarray) -> None:
-    """Draw an image in [0, 1]; unless it has 3 channels, the first, in grey."""
+    """Draw an image in [0, 1]; of other than 3 channels, the first, in grey."""
     axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
 
 
 def _stretched(image: np.ndarray) -> np.ndarray:
-    """Return ``image`` with its least value at 0 and its largest at 1."""
+    """Return ``image`` scaled linearly to [0, 1]."""
     least, largest = image.min(), image.max()
     stretched: np.ndarray = (image - least) / (largest - least or 1)
     return stretched
@@ -499,7 +505,7 @@ def _stretched(image: np.ndarray) -> np.ndarray:
 def _draw_image(axes: Axes, image: np.ndarray, label: int, predicted: int, lettered: Lettering) -> None:
     is_right = label == predicted
     _show(axes, image)
-    verdict = "right" if is_right else "wrong"
+    verdict = "correct" if is_right else "wrong"
     axes.set_title(
         f"true {_short(lettered.names[label])}\npredicted {_short(lettered.names[predicted])}\n{verdict}",
         fontsize=9,
@@ -517,26 +523,31 @@ def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, lettered: L
     for position, index in enumerate(best):
         name = axes.text(-0.05, position, names[index], ha="right", va="center", fontsize=8)
         name.set_fontfamily(lettered.families)
-        share = axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
-        for text in (name, share):
-            text.set_in_layout(False)  # else the images of a row would differ in size with the names below them
+        percentage = axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
+        for text in (name, percentage):
+            text.set_in_layout(False)  # otherwise long names would shrink the images above them
     axes.set(xlim=(-0.15 - 0.11 * longest, 1.5), xticks=[], yticks=[])
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
 
 
+def _accuracy_title(counts: np.ndarray) -> str:
+    right, total = int(counts.diagonal().sum()), int(counts.sum())
+    return f"accuracy {100 * right / max(total, 1):.2f} % ({right:,}/{total:,})"
+
+
 def _with_note(figure: Figure, lettered: Lettering) -> Figure:
-    """Say below ``figure`` what numbers stand for, where they do for names."""
+    """Explain below ``figure`` the numbers that replace names, if there are any."""
     if lettered.note:
         figure.supxlabel(lettered.note, fontsize=NOTE_SIZE)
     return figure
 
 
 def _short(name: str) -> str:
-    """Cut a long name."""
+    """Shorten a long name."""
     return _literal(cut(name, LONGEST_NAME))
 
 
 def _literal(name: str) -> str:
-    """Keep Matplotlib from reading dollars as mathematics."""
+    """Keep Matplotlib from interpreting dollar signs as mathematics."""
     return name.replace("$", r"\$")

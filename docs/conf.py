@@ -61,7 +61,7 @@ def _models_page() -> str:
             f"## {variants}",
             f"{', '.join(card.authors)}, {card.year}: [{card.paper}]({card.reference}). "
             f"The paper reports on {', '.join(card.datasets)}.",
-            "Where it differs from the paper:",
+            "Deviations from the paper:",
             "\n".join(f"- {deviation}" for deviation in card.deviations),
             _block(("show", name)).partition("\n\nDeviations")[0] + "\n```",
         ]
@@ -80,7 +80,7 @@ def _recipes_page() -> str:
 
 
 def _pretrained_page() -> str:
-    rows = ["| name | input | parameters | without top | depth | top-1 % | top-5 % | MB | CPU ms | GPU ms | images |"]
+    rows = ["| name | input | parameters | without head | depth | top-1 % | top-5 % | MB | CPU ms | GPU ms | images |"]
     rows.append("|---|" + "---:|" * 9 + "---|")
     for card in cnnzoo.pretrained.select_pretrained():
         published = (card.top1, card.top5, card.size_mb, card.cpu_ms, card.gpu_ms)
@@ -114,7 +114,7 @@ def _generate(app: object) -> None:
 
 
 def _draw() -> None:
-    """Draw the pictures of the page on looking inside, with the code that the page shows."""
+    """Draw the figures of docs/inside.md with the code that the page shows."""
     vgg19 = cnnzoo.create_model("vgg19", kernel_initializer="zeros")
     (GENERATED / "vgg19.svg").write_text(cnnzoo.inspect.diagram(vgg19), encoding="utf-8")
     model = cnnzoo.models.lenet5(weights="mnist")

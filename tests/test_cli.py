@@ -210,11 +210,11 @@ def test_predict_fails_where_nothing_is_predicted(command, run, tmp_path):
     (tmp_path / "empty").mkdir()
     for layout, stdout in (
         ([], ""),
-        (["--json"], '[{"image": "empty", "error": "The folder \'empty\' holds no images."}]\n'),
+        (["--json"], '[{"image": "empty", "error": "The folder \'empty\' contains no images."}]\n'),
     ):
         finished = command("predict", run.path, "empty", *layout)
         assert (finished.returncode, finished.stdout) == (2, stdout)
-        assert finished.stderr == "error: The folder 'empty' holds no images.\n"
+        assert finished.stderr == "error: The folder 'empty' contains no images.\n"
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="where names of files are always text")
@@ -265,7 +265,7 @@ def test_without_words_it_prints_help():
 def test_data_commands_say_what_there_is(command, tmp_path):
     assert "CIFAR-10" in command("data", "list").stdout
     assert command("data", "where").stdout.strip() == os.environ["CNNZOO_HOME"]
-    assert command("data", "verify").stdout == f"no copy of a data set lies in {os.environ['CNNZOO_HOME']}\n"
+    assert command("data", "verify").stdout == f"no local copies in {os.environ['CNNZOO_HOME']}\n"
     assert command("data", "show", "digits", "--out", "grid.png").stdout == "grid.png\n"
     with Image.open(tmp_path / "grid.png") as picture:
         assert min(picture.size) > 500
@@ -278,7 +278,7 @@ def test_a_damaged_copy_is_reported_by_verify(command):
     finished = command("data", "verify")
     assert finished.returncode == 2
     assert finished.stdout == f"mnist: damaged: {copy}\n"
-    assert finished.stderr == f"error: 1 damaged: delete '{copy}' and run `cnnzoo data fetch mnist`.\n"
+    assert finished.stderr == f"error: Damaged copies: 1. Delete '{copy}' and run `cnnzoo data fetch mnist`.\n"
 
 
 @pytest.mark.slow
@@ -296,10 +296,10 @@ def test_train_on_a_folder_and_ask_about_one_of_its_images(command, tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     left_out, broken, found, passed_over, *_ = finished.stdout.splitlines()
-    assert left_out == "left out because not readable as images: 1 file"
+    assert left_out == "skipped, not readable as images: 1 file"
     assert broken.endswith("photos/red/broken.png")
-    assert found == "found a folder for each class; 20% of each class held out"
-    assert passed_over == "passed over: 1 file (.txt)"
+    assert found == "layout: one folder per class; 20% of each class used for testing"
+    assert passed_over == "ignored: 1 file (.txt)"
     finished = command("evaluate", "runs/lenet5")
     assert finished.stderr.splitlines()[-2:] == [found, passed_over]
     assert command("data", "show", "photos", "--skip-broken", "--out", "a.png").stderr.splitlines()[-1] == passed_over
@@ -334,8 +334,8 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "lenet"], "error: There is no model 'lenet'. Did you mean 'lenet5'?"),
-        (["show", "vgg91"], "error: There is no network, run folder or file 'vgg91'. Did you mean 'vgg19'?"),
+        (["train", "lenet"], "error: Unknown model 'lenet'. Did you mean 'lenet5'?"),
+        (["show", "vgg91"], "error: Unknown network, run folder or file 'vgg91'. Did you mean 'vgg19'?"),
         (["show", "lenet5", "--json", "--csv"], "error: Give one of `--json`, `--csv`, `--markdown` and `--diagram`."),
         (["train", "lenet5", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["train", "lenet5", "--data", "mnist"], "error: mnist.npz could not be downloaded"),
@@ -347,14 +347,14 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["train", "lenet5", "--batch-size", "99999999999999999999"], "error: `batch_size` must be an integer"),
         (["train", "lenet5", "--out", "text.png/run"], "error: The run folder 'text.png/run' cannot be made"),
         (["train", "lenet5", "--data", "./photos"], "error: There is no folder './photos'."),
-        (["train", "lenet5", "--augment", "flop"], "error: There is no augmentation 'flop'. Did you mean 'flip'?"),
+        (["train", "lenet5", "--augment", "flop"], "error: Unknown augmentation 'flop'. Did you mean 'flip'?"),
         (["train"], "error: Name a network to train, or give --resume RUN."),
-        (["train", "lenet5", "--recipe", "papers"], "error: There is no recipe 'papers'. Did you mean 'paper'?"),
+        (["train", "lenet5", "--recipe", "papers"], "error: Unknown recipe 'papers'. Did you mean 'paper'?"),
         (["train", "--resume", "RUN"], "error: The run"),
         (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
         (["pretrained", "--max-params", "ten"], "error: `--max-params` must be a number like 10M or 500K."),
-        (["pretrained", "--sort", "top2"], "error: There is no order 'top2'. Did you mean 'top5'?"),
-        (["finetune", "vgg20", "photos"], "error: There is no network, run folder or file 'vgg20'. Did you mean 'v"),
+        (["pretrained", "--sort", "top2"], "error: Unknown order 'top2'. Did you mean 'top5'?"),
+        (["finetune", "vgg20", "photos"], "error: Unknown network, run folder or file 'vgg20'. Did you mean 'v"),
         (["finetune", "vgg19", "taken", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["finetune", "vgg19", "taken"], "error: '/"),
         (
@@ -367,27 +367,27 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
-        (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
+        (["evaluate"], "error: Missing argument 'RUN'. Add --help for help."),
         (["train", "DenseNet121"], "error: 'DenseNet121' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
         (
             ["recipes", "densenet12"],
-            "error: There is no model 'densenet12'. Did you mean 'densenet121' in `cnnzoo.pretrained`?",
+            "error: Unknown model 'densenet12'. Did you mean 'densenet121' in `cnnzoo.pretrained`?",
         ),
         (["finetune", "alexnet", "taken"], "error: There are no published weights of alexnet. Give `weights`: a file"),
-        (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: There is no run folder or file 'runs/absent'."),
+        (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: Unknown run folder or file 'runs/absent'."),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
-        (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
+        (["data", "fetch", "minst"], "error: Unknown data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
         (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (
             ["data", "show", "digits", "--out", "absent/a.png"],
-            "error: There is no folder 'absent' to write 'a.png' into.",
+            "error: There is no folder 'absent' to write 'a.png' to.",
         ),
         (["report", "RUN", "--out", "taken", "--force"], "error: 'taken' already exists and was not overwritten."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
-        (["report", "taken"], "error: 'taken' is not a run folder: it has none of run.json"),
+        (["report", "taken"], "error: 'taken' is not a run folder: it contains none of run.json"),
         (["report", "RUN", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (["compare", "RUN"], "error: Name at least two different runs to compare."),
         (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),

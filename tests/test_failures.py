@@ -73,7 +73,7 @@ def test_a_slip_within_cnnzoo_is_no_users_error(fails, monkeypatch):
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda: cnnzoo.model_card("lenet"), "error: There is no model 'lenet'."),
+        (lambda: cnnzoo.model_card("lenet"), "error: Unknown model 'lenet'."),
         (lambda: Path("/absent").read_text(), "error: [Errno 2] No such file or directory: '/absent'"),
     ],
 )

@@ -96,7 +96,7 @@ def test_axes_of_the_users_are_drawn_on():
 def test_confusion_writes_every_count():
     figure = plots.confusion(np.array([[5, 2], [0, 7]]), ["cat", "dog"])
     texts = text_of(figure)
-    assert {"5", "2", "7", "12 of 14 images are right"} <= set(texts)
+    assert {"5", "2", "7", "accuracy 85.71 % (12/14)"} <= set(texts)
     assert figure.axes[0].images[0].get_array().tolist() == [[5 / 7, 2 / 7], [0, 1]]
 
 
@@ -113,7 +113,7 @@ def test_samples_say_right_and_wrong(channels, count):
     figure = plots.samples(images, np.arange(count) % 2, probabilities, ["cat", "dog", "owl"])
     assert isinstance(figure, Figure)
     texts = text_of(figure)
-    assert texts.count("true cat\npredicted cat\nright") == -(-count // 2)
+    assert texts.count("true cat\npredicted cat\ncorrect") == -(-count // 2)
     assert texts.count("true dog\npredicted cat\nwrong") == count // 2
     assert texts.count("70.0%") == count
 
@@ -159,7 +159,7 @@ def test_a_picture_is_written_over_on_request_only(tmp_path):
 
 
 def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'grid\.png' into"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'grid\.png' to"):
         plots.save(plots.history(CURVES), tmp_path / "absent" / "grid.png")
     assert list(tmp_path.iterdir()) == []
 
@@ -206,10 +206,10 @@ def test_feature_maps_draw_the_strongest_of_each_layer():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((1, 4, 4))), "There must be heat"),
+        (lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((1, 4, 4))), "`heat` must hold a map for each image"),
         (
             lambda: plots.overlay(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4)), ["one"]),
-            "a title, if any, for each of 2 images. Received: 1",
+            "`titles` must hold a title for each of 2 images, or none. Received: 1",
         ),
         (lambda: plots.history({"lr": [1.0]}), r"one of loss, .*Received: \['lr'\]"),
         (lambda: plots.histories({"mine": {}}), "one of loss, .* in 'mine'"),
@@ -217,7 +217,7 @@ def test_feature_maps_draw_the_strongest_of_each_layer():
         (lambda: plots.history(CURVES, axes=Figure().subplots()), "two axes. Received: 1"),
         (
             lambda: plots.samples(np.zeros((2, 4, 4, 1)), np.zeros(2, int), np.ones((2, 1)), ["cat"], axes=[]),
-            "two for each of the 2 images. Received: 0",
+            "`axes` must hold two axes for each of the 2 images. Received: 0",
         ),
         (
             lambda: plots.samples(np.zeros((0, 4, 4, 1)), np.zeros(0, int), np.ones((0, 1)), ["cat"]),

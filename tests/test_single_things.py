@@ -41,7 +41,7 @@ def test_names_of_classes_are_a_list(lenet5, call):
 def test_titles_and_runs_are_several():
     with pytest.raises(ValueError, match="`titles` must be a list of strings"):
         plots.overlay(np.zeros((2, 8, 8, 1)), np.zeros((2, 8, 8)), "ab")
-    with pytest.raises(ValueError, match="`runs` must be runs by their names"):
+    with pytest.raises(ValueError, match="`runs` must be a dictionary of runs by name"):
         plots.histories([{"loss": [1.0]}])
 
 

@@ -1,1 +1,1 @@
-"""What is true of any Keras model: its graph, the kinds of its layers, how it ends, what pixels it takes."""
+"""Facts about any Keras model: its graph, kinds of layers, output (softmax or logits), and input range."""

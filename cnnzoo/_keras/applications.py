@@ -1,14 +1,14 @@
-"""The networks of Keras Applications, as data: a card for each. Imports no Keras."""
+"""The networks of Keras Applications: a card for each. Imports no Keras."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 PREPROCESSING = {
-    "caffe": "RGB becomes BGR, ImageNet's mean of each channel is taken off: about -124 to 152",
-    "tf": "[0, 255] becomes [-1, 1]",
-    "torch": "[0, 255] becomes [0, 1], then ImageNet's mean and standard deviation of each channel become 0 and 1",
-    "inside": "the network has it inside and takes [0, 255]",
+    "caffe": "RGB to BGR, minus ImageNet's mean per channel: about -124 to 152",
+    "tf": "[0, 255] to [-1, 1]",
+    "torch": "[0, 255] to [0, 1], then normalised by ImageNet's mean and standard deviation per channel",
+    "inside": "inside the network, which expects [0, 255]",
 }
 
 
@@ -22,7 +22,7 @@ class Family:
         year: Year of publication.
         reference: Address of the paper.
         preprocessing: One of ``PREPROCESSING``.
-        smallest_size: Least height and width of an image, in pixels.
+        smallest_size: Smallest height and width of an image, in pixels.
     """
 
     module: str
@@ -35,24 +35,24 @@ class Family:
 
 @dataclass(frozen=True)
 class PretrainedCard:
-    """What a network of Keras Applications is, without building it.
+    """A description of a network of Keras Applications, without building it.
 
-    Size, accuracies and times are those that the site of Keras publishes (MobileNetV3's: its documentation in Keras);
-    None where it gives none. The others are counted in the networks themselves.
+    Size, accuracies and times are those published on the Keras website (for MobileNetV3, in Keras' docstrings); None
+    if not published. The other figures are counted in the networks themselves.
 
     Attributes:
-        name: The name here: Keras' in lower case.
+        name: The name in cnnzoo: Keras' name in lower case.
         title: The name of the builder in ``keras.applications``.
-        input_size: Height and width by default, in pixels.
-        size_mb: Size of the weights' file with the head, in MB.
+        input_size: Default height and width, in pixels.
+        size_mb: Size of the weights file including the head, in MB.
         top1: Accuracy on ImageNet's validation images, in percent.
-        top5: Share of them whose class is among the five most probable, in percent.
-        params: Parameters, with the head of 1,000 classes.
+        top5: Top-5 accuracy on ImageNet's validation images, in percent.
+        params: Parameters, including the head for 1,000 classes.
         params_no_top: Parameters without the head.
-        depth: Layers that have weights, with the head.
-        cpu_ms: Milliseconds a step of 32 images takes on a CPU (AMD EPYC with 92 cores).
+        depth: Number of layers with weights, including the head.
+        cpu_ms: Time per step of 32 images on a CPU (AMD EPYC with 92 cores), in milliseconds.
         gpu_ms: The same on a GPU (Tesla A100).
-        family: What it shares with the other networks of its paper.
+        family: What the networks of its paper have in common.
     """
 
     name: str
@@ -71,7 +71,7 @@ class PretrainedCard:
 
 Row = tuple[str, int, int | None, float, float | None, int, int, int, float | None, float | None]
 
-# title, input, MB, top-1, top-5, parameters with and without top, depth, CPU ms, GPU ms
+# title, input, MB, top-1, top-5, parameters with and without head, depth, CPU ms, GPU ms
 _ROWS: dict[Family, tuple[Row, ...]] = {
     Family("convnext", "A ConvNet for the 2020s", 2022, "https://arxiv.org/abs/2201.03545", "inside", 32): (
         ("ConvNeXtTiny", 224, 109, 81.3, None, 28_589_128, 27_820_128, 96, None, None),

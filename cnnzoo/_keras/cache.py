@@ -1,4 +1,4 @@
-"""Keras' own cache of downloads: where it lies, and what to say when a download fails. Imports no Keras."""
+"""Keras' download cache: its location, and an explanation when a download fails. Imports no Keras."""
 
 import contextlib
 import os
@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-MODELS = "models"  # the folder for weights, and for the names of ImageNet's classes
+MODELS = "models"  # the folder for weights and ImageNet's class names
 
-# Files that Keras keeps under another name than that of their address
+# Files whose name in the cache differs from the name in their address
 CACHED_AS = {
     "NASNet-mobile.h5": "nasnet_mobile.h5",
     "NASNet-mobile-no-top.h5": "nasnet_mobile_no_top.h5",
@@ -18,17 +18,17 @@ CACHED_AS = {
 
 
 def keras_home() -> Path:
-    """Return the folder under which Keras keeps what it downloads: ``KERAS_HOME``, or ``~/.keras``."""
+    """Return the folder of Keras' downloads: ``KERAS_HOME``, or ``~/.keras``."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 @contextlib.contextmanager
 def explain_download_failure(what: str, instead: str) -> Iterator[None]:
-    """Raise ``ConnectionError`` where a download of Keras fails, with the file's address and its place in the cache.
+    """Raise ``ConnectionError`` if a download by Keras fails, with the file's address and its place in the cache.
 
     Args:
         what: What is downloaded, for the message: "The ImageNet weights".
-        instead: What the user may give in its place.
+        instead: What the user can pass instead, for the message.
     """
     try:
         yield
@@ -39,6 +39,6 @@ def explain_download_failure(what: str, instead: str) -> Iterator[None]:
         name = failed[1].rpartition("/")[2]
         place = keras_home() / MODELS / CACHED_AS.get(name, name)
         raise ConnectionError(
-            f"{what} could not be downloaded (no network?). Fetch {failed[1]} elsewhere and place it at '{place}', "
-            f"or give {instead}."
+            f"{what} could not be downloaded. Check the network, or download {failed[1]} elsewhere and place it at "
+            f"'{place}', or pass {instead}."
         ) from error

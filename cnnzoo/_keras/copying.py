@@ -1,4 +1,4 @@
-"""A layer made anew from another, also where Keras could not write it down and read it again."""
+"""Copies of layers, including layers that Keras cannot serialize."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import keras
 
 STATELESS = (keras.regularizers.Regularizer, keras.constraints.Constraint)  # may be shared with a copy
-INITIALIZER = keras.initializers.Initializer  # draws numbers: shared only where it cannot be copied
+INITIALIZER = keras.initializers.Initializer  # draws random numbers: shared only if it cannot be copied
 
 
 def copy_layer(layer: Any, changes: dict[str, Any], kind: Any = None) -> Any:
-    """Return a layer of the configuration of ``layer``, without its weights.
+    """Return a new layer with the configuration of ``layer``, without its weights.
 
-    Functions (an activation, that of a ``Lambda``) are taken over as they are, so they need no name that Keras knows.
+    Functions (an activation, or that of a ``Lambda``) are reused, so they need not be registered with Keras.
 
     Args:
         layer: A Keras layer.
-        changes: What is to be other in the configuration.
-        kind: Its class; None takes that of ``layer``.
+        changes: Changes to the configuration.
+        kind: The class of the new layer; None: that of ``layer``.
 
     Raises:
-        ValueError: ``layer`` does not tell how it is made; the message names it, and the reason.
+        ValueError: ``layer`` cannot be copied; the message names it and the reason.
     """
     kind = kind or type(layer)
     try:
@@ -36,26 +36,26 @@ def copy_layer(layer: Any, changes: dict[str, Any], kind: Any = None) -> Any:
         }
         try:
             return kind.from_config({**config, **shared, **changes})
-        except Exception:  # an initializer that Keras does not know by name, or a layer as activation to Keras 3.8
+        except Exception:  # an initializer unknown to Keras, or a layer as activation in Keras 3.8
             known = {name: value for name, value in own.items() if _is_without_weights(name, value)}
             if not known:
                 raise
             return kind.from_config({**config, **shared, **known, **changes})
-    except Exception as error:  # whatever a user's layer raises
+    except Exception as error:  # a user's layer can raise anything
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"Layer '{layer.name}' ({type(layer).__name__}) cannot be copied, and training works on a copy: give it a "
+            f"Layer '{layer.name}' ({type(layer).__name__}) cannot be copied, but training works on a copy. Add a "
             f"`get_config` that returns all arguments of its `__init__`. {type(error).__name__}: {reason}"
         ) from error
 
 
 def _is_without_weights(option: str, value: Any) -> bool:
-    """Tell whether a copy may share ``value``: an initializer, as the copy gets weights anyway, or an activation."""
+    """Tell whether a copy may share ``value``: an initializer (the copy's weights are set later) or an activation."""
     return isinstance(value, INITIALIZER) or (option == "activation" and not getattr(value, "weights", ()))
 
 
 def layer_config(layer: keras.Layer) -> dict[str, Any]:
-    """Return the configuration of ``layer``; Keras' warning that a lambda is unsafe to load does not matter here."""
+    """Return the configuration of ``layer``, without Keras' warning that a lambda is unsafe to load."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The object being serialized includes a `lambda`")
         config: dict[str, Any] = layer.get_config()
@@ -69,7 +69,7 @@ def _copy_lambda(layer: keras.layers.Lambda, changes: dict[str, Any]) -> keras.l
 
 
 def layers_of_code(model: keras.Model) -> list[str]:
-    """Return the names of the layers of ``model`` that hold functions, which are not read back from a file."""
+    """Return the names of the layers of ``model`` with functions, which cannot be loaded from a file."""
     return [layer.name for layer in model._flatten_layers() if _holds_function(layer)]
 
 

@@ -1,4 +1,4 @@
-"""How a classifier ends: in probabilities or in logits, of several classes or of one of two."""
+"""The output of a classifier: probabilities or logits, for several classes or binary."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cnnzoo._keras.graph import call_on, functional, graph_inputs, is_graph, pro
 from cnnzoo._keras.kinds import is_kind
 
 Kind = Literal["softmax", "logits", "sigmoid", "logit"]
-BINARY: tuple[Kind, ...] = ("sigmoid", "logit")  # of a single output
+BINARY: tuple[Kind, ...] = ("sigmoid", "logit")  # for a single output
 LOGITS: tuple[Kind, ...] = ("logits", "logit")
 Form = Literal["identity", "softmax", "sigmoid", "log_softmax", "affine", "unit", "scores", "unknown"]
 
-# What an activation is tried on: bfloat16 rounds less away than tells the forms apart
+# Inputs to test an activation with; the forms differ by more than bfloat16's rounding
 PROBE = np.array([-60.0, -2.5, -1.0, -0.3, 0.0, 0.4, 1.2, 3.0, 60.0], np.float32)
 CLOSE = 0.02
-ROW_TOLERANCE = 1e-2  # of a row of probabilities, whose sum is 1
-LEAST = 1e-7  # probability of which a logarithm is taken
+ROW_TOLERANCE = 1e-2  # for the sum of a row of probabilities
+LEAST = 1e-7  # probability before a logarithm
 
-# Logits, or what a softmax takes for them
+# Logits, or equivalent to logits
 UNBOUNDED: tuple[Form, ...] = ("identity", "affine", "scores", "log_softmax")
 PASSED: tuple[Form, ...] = ("identity", "affine", "scores")
 
@@ -33,12 +33,12 @@ class Ending(NamedTuple):
     """How a classifier ends.
 
     Attributes:
-        kind: "softmax" for probabilities of several classes, "logits" for what a softmax makes them of; "sigmoid" for
-            the probability of the second of two classes in a single output, "logit" for what a sigmoid makes it of.
-        operation: The layer or operation whose softmax or sigmoid can be taken off; None where there is none.
-        trail: The ids of the symbols from the output back to that operation's, as ``graph.run`` takes them.
-        layers: The layers and operations from the output back to the one that gives the logits, whose precision is
-            that of the result.
+        kind: "softmax" for probabilities of several classes, "logits" for their logits; for a single output, "sigmoid"
+            for the probability of the second of two classes, "logit" for its logit.
+        operation: The layer or operation whose softmax or sigmoid can be removed; None if there is none.
+        trail: The ids of the symbols from the output back to that operation's output, as for ``graph.run``.
+        layers: The layers and operations from the output back to the one that computes the logits, which determine the
+            precision of the result.
     """
 
     kind: Kind
@@ -48,35 +48,36 @@ class Ending(NamedTuple):
 
     @property
     def kind_without_activation(self) -> Kind:
-        """What the outputs are where ``operation`` is called ``without_activation``."""
+        """The kind of output after ``without_activation`` on ``operation``."""
         if self.operation is None:
             return self.kind
         return "logits" if self.kind == "softmax" else "logit"
 
 
 def count_classes(model: keras.Model) -> int:
-    """Return how many classes ``model`` tells apart: a single output tells two."""
+    """Return the number of classes of ``model``; a single output means two."""
     return max(int(model.outputs[0].shape[-1]), 2)
 
 
 def check_classifier(model: keras.Model) -> None:
-    """Raise ``ValueError`` unless ``model`` takes images and gives each a row that chooses one class."""
+    """Raise ``ValueError`` unless ``model`` is an image classifier that chooses one class per image."""
     graph_inputs(model)
     shapes = [len(each.shape) for each in (*model.inputs, *model.outputs)]
     if shapes != [4, 2]:
         raise ValueError(
-            "`model` must take images of shape (n, height, width, channels) and give outputs of shape (n, classes). "
+            "`model` must map images of shape (n, height, width, channels) to outputs of shape (n, classes). "
             f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
         )
     ending_by_graph(model)
 
 
 def find_ending(model: keras.Model, outputs: Callable[[], Any]) -> Ending:
-    """Tell how ``model`` ends: by the last operation of its graph that decides, else by values.
+    """Find out how ``model`` ends: from its graph if possible, otherwise from output values.
 
     Args:
-        model: A classifier, as ``check_classifier`` takes.
-        outputs: Is called where the graph does not tell, and returns what ``model`` gives for some images.
+        model: A classifier that passes ``check_classifier``.
+        outputs: A function that returns the outputs of ``model`` for some images; called only if the graph is not
+            sufficient.
 
     Raises:
         ValueError: The outputs cannot choose one class.
@@ -85,10 +86,10 @@ def find_ending(model: keras.Model, outputs: Callable[[], Any]) -> Ending:
 
 
 def ending_by_graph(model: keras.Model) -> Ending | None:
-    """Tell how ``model`` ends as far as its graph tells; None where values must.
+    """Find out how ``model`` ends from its graph; None if output values are needed.
 
-    What leaves values as they are (dropout, casts) is passed over; an activation that is any function is known by what
-    it makes of numbers.
+    Operations that do not change values (dropout, casts) are skipped; an activation that is an arbitrary function is
+    recognised by applying it to test values.
 
     Raises:
         ValueError: The outputs cannot choose one class: a softmax of a single output, a sigmoid of several.
@@ -103,13 +104,13 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
     if form == "softmax" and not several:
         raise ValueError(
             "`model` has a single output, and the softmax of a single value is always 1. Use a sigmoid, or two "
-            f"outputs. Received one that ends in: {named}"
+            f"outputs. Received a model that ends in: {named}"
         )
     if form in ("sigmoid", "unit") and several:
         raise ValueError(
-            "`model` must choose one class for each image: end it in a softmax, or in logits. Received a model whose "
-            f"last operation scores each of its {model.outputs[0].shape[-1]} outputs independently, as for several "
-            f"labels: {named}"
+            "`model` must choose one class per image: end it with a softmax or with logits. Received a model whose "
+            f"last operation scores each of its {model.outputs[0].shape[-1]} outputs independently, as for multi-label "
+            f"classification: {named}"
         )
     trail, layers = frozenset(way.trail), tuple(way.layers)
     if form in UNBOUNDED:
@@ -119,7 +120,7 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
 
 
 def class_probabilities(outputs: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return what a classifier gives as probabilities: float32 of shape (n, classes), of at least two classes."""
+    """Convert the outputs of a classifier to probabilities: float32 of shape (n, classes), at least two classes."""
     outputs = outputs.astype(np.float32, copy=False)  # bfloat16 would round a probability of 0.998 up to 1
     if kind == "softmax":
         return outputs
@@ -128,15 +129,15 @@ def class_probabilities(outputs: np.ndarray, kind: Kind) -> np.ndarray:
         return probabilities
     if kind == "sigmoid":
         return np.concatenate([1 - outputs, outputs], axis=1)
-    both = np.concatenate([-outputs, outputs], axis=1)  # from 1 - sigmoid(20), float32 would leave 0
+    both = np.concatenate([-outputs, outputs], axis=1)  # 1 - sigmoid(20) is 0 in float32
     sigmoids: np.ndarray = keras.ops.convert_to_numpy(keras.ops.sigmoid(both))
     return sigmoids
 
 
 def class_scores(outputs: Any, kind: Kind) -> Any:
-    """Return a score for each class, the largest the predicted one's: its logit, of a softmax the logarithm.
+    """Return a score per class, the largest for the predicted class: the logit, or the log-probability.
 
-    A single logit is the score of the second class, and its negative that of the first.
+    For a single output, the scores are the negative logit and the logit.
     """
     outputs = keras.ops.cast(outputs, "float32")
     if kind == "logits":
@@ -150,7 +151,7 @@ def class_scores(outputs: Any, kind: Kind) -> Any:
 
 
 def has_kernel(operation: Any) -> bool:
-    """Tell whether ``operation`` is a layer of Keras that multiplies by a kernel, and then takes its activation."""
+    """Tell whether ``operation`` is a Keras layer that multiplies by a kernel and then applies its activation."""
     is_einsum = isinstance(operation, keras.layers.EinsumDense) and type(operation).__module__.startswith("keras.")
     return is_einsum or is_kind(operation, "convolution", "transposed", "dense")
 
@@ -161,13 +162,13 @@ def activation_form(layer: Any) -> Form:
 
 
 def without_activation(layer: Any) -> Callable[..., Any]:
-    """Return what gives the logits where ``layer``, which an ``Ending`` names, makes probabilities of them."""
+    """Return a function like ``layer``, the operation of an ``Ending``, but without its softmax or sigmoid."""
     if not has_kernel(layer):
         return lambda values, *arguments, **options: values
 
     def linear(*arguments: Any, **options: Any) -> Any:
         activation = layer.activation
-        vars(layer)["activation"] = keras.activations.linear  # past Keras, which would take note of it
+        vars(layer)["activation"] = keras.activations.linear  # bypasses Keras' attribute tracking
         try:
             return layer(*arguments, **options)
         finally:
@@ -177,10 +178,10 @@ def without_activation(layer: Any) -> Callable[..., Any]:
 
 
 class _Way(NamedTuple):
-    """The way from an output back to the call that decides; ``decides`` is None where there is none.
+    """The path from an output back to the call that determines its kind; ``decides`` is None if there is none.
 
-    ``passed`` are the calls on the way that were passed, the last first; ``changes`` tells whether one of them changes
-    values, as a scale or a mean does.
+    ``passed`` are the calls skipped on the path, the last one first; ``changes`` tells whether one of them changes
+    values, like a scale or a mean.
     """
 
     trail: list[int]
@@ -191,7 +192,7 @@ class _Way(NamedTuple):
 
 
 def _way_back(function: Any, symbol: Any) -> _Way:
-    """Go back from ``symbol``, through models within the graph."""
+    """Follow the graph back from ``symbol``, through nested models."""
     made_by = producers(function)
     trail: list[int] = []
     layers: list[Any] = []
@@ -225,13 +226,13 @@ def _way_back(function: Any, symbol: Any) -> _Way:
 
 
 def _form_at_the_end(way: _Way) -> Form:
-    """Tell what the call that decides, and the calls after it that change values, make of numbers together."""
+    """Return the form of the deciding call combined with the value-changing calls after it."""
     if way.decides is None:
         return "unknown"
     form = _form_of(way.decides)
     if not way.changes:
         return form
-    if any(_is_averaging(node.operation) for node in way.passed):  # means are bounded where what they are of is
+    if any(_is_averaging(node.operation) for node in way.passed):  # a mean is bounded if its inputs are
         others = (node for node in way.passed if not _is_averaging(node.operation))
         is_linear = all(_form_of(node) in ("identity", "affine") for node in others)
         return form if form in UNBOUNDED and is_linear else "unknown"
@@ -244,7 +245,7 @@ def _form_at_the_end(way: _Way) -> Form:
 
 
 def _chain(nodes: list[Any]) -> Callable[[Any], Any]:
-    """Return the calls, the last of which stands first, as one function of rows."""
+    """Return the calls (in reverse order) as one function of rows."""
 
     def call(rows: Any) -> Any:
         for node in reversed(nodes):
@@ -260,7 +261,7 @@ def _is_averaging(layer: Any) -> bool:
 
 
 def _form_of(node: Any) -> Form:
-    """Tell what a call makes of numbers; of a layer with a kernel, what its activation makes of them."""
+    """Return the form of a call; for a layer with a kernel, that of its activation."""
     layer = node.operation
     if has_kernel(layer):
         return activation_form(layer)
@@ -284,14 +285,14 @@ def _has_weights(operation: Any) -> bool:
 
 
 def _form(function: Callable[[Any], Any], width: int) -> Form:
-    """Tell which function of rows of ``width`` numbers ``function`` is."""
+    """Return the form of ``function``, a function of rows of ``width`` numbers."""
     rows = np.stack([np.resize(values, width) for values in (PROBE, np.roll(PROBE, 4), PROBE[::-1] / 40)])
-    rows += np.linspace(0, 0.1, width, dtype=np.float32)  # no two are equal
+    rows += np.linspace(0, 0.1, width, dtype=np.float32)  # make all rows different
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are about numbers that are not the user's
+            warnings.simplefilter("ignore")  # the test values are not the user's
             given = keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(rows))).astype(np.float32)
-    except Exception:  # whatever a function of the user's makes of rows that it was not meant for
+    except Exception:  # a user's function can raise anything for test values
         return "unknown"
     if given.shape != rows.shape:
         return "unknown"
@@ -314,7 +315,7 @@ def _form(function: Callable[[Any], Any], width: int) -> Form:
 
 
 def _is_affine(function: Callable[[Any], Any], rows: np.ndarray, given: np.ndarray) -> bool:
-    """Tell whether ``function`` scales and shifts what it is given."""
+    """Tell whether ``function`` scales and shifts its input."""
     zero, twice = (
         keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(each))).astype(np.float32)
         for each in (0 * rows, 2 * rows)
@@ -326,8 +327,8 @@ def _is_affine(function: Callable[[Any], Any], rows: np.ndarray, given: np.ndarr
 def _kind_of_values(outputs: np.ndarray) -> Kind:
     if outputs.shape[1] == 1:
         raise ValueError(
-            "The graph of `model` does not show whether its single output is a probability or a logit. End it in "
-            "`keras.layers.Dense(1, activation='sigmoid')`, or in `keras.layers.Dense(1)` for a logit."
+            "The graph of `model` does not show whether its single output is a probability or a logit. End it with "
+            "`keras.layers.Dense(1, activation='sigmoid')`, or with `keras.layers.Dense(1)` for a logit."
         )
     return "softmax" if _are_probabilities(outputs) else "logits"
 

@@ -1,4 +1,4 @@
-"""The calls of a network's layers, in the order in which data flows, those of models within it among them."""
+"""The calls of a network's layers, from input to output, including those of nested models."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import keras
 
 from cnnzoo._keras.kinds import channels_of, is_kind, reordered
 
-Shape = tuple[Any, ...]  # sides, in numbers; None where one is open
+Shape = tuple[Any, ...]  # integers; None for an open side
 
 
-# By whether the model is a sequential one
+# The key tells whether the model is sequential
 _NO_GRAPH = {
-    False: "`model` must be a functional or sequential Keras model: a subclassed one does not say how its layers are "
-    "connected. Build it as `keras.Model(inputs, outputs)`.",
-    True: "`model` must be built: its input shape is not known yet. Begin it with `keras.Input(shape)`.",
+    False: "`model` must be a functional or sequential Keras model; the layer graph of a subclassed model is unknown. "
+    "Build it as `keras.Model(inputs, outputs)`.",
+    True: "`model` must be built: its input shape is unknown. Start it with `keras.Input(shape)`.",
 }
 
 
 @dataclass
 class Tensor:
-    """What flows from one call to the next.
+    """A tensor passed from one call to the next.
 
     Attributes:
-        shape: Without the batch.
-        dtype: As Keras names it.
-        channels: Which axis of ``shape`` holds the channels.
-        field: Its receptive field, where whoever walks the graph notes it.
+        shape: Without the batch axis.
+        dtype: The dtype, as a Keras name.
+        channels: The axis of ``shape`` with the channels.
+        field: Its receptive field, if the caller of ``walk`` sets it.
     """
 
     shape: Shape
@@ -38,7 +38,7 @@ class Tensor:
     field: Any = None
 
     def __post_init__(self) -> None:
-        """Count the axis from the first."""
+        """Make the channel axis non-negative."""
         self.channels = range(len(self.shape))[self.channels] if self.shape else 0
 
     @property
@@ -49,14 +49,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer, or of one of Keras' operations.
+    """One call of a layer or of a Keras operation.
 
     Attributes:
-        name: The layer's name, after those of the models that it lies in, with slashes between.
-        operation: The layer.
-        inputs: What it takes.
-        outputs: What it gives.
-        arguments: What else it is called with, in order.
+        name: The layer's name; for a layer of a nested model, its path, such as "backbone/conv1".
+        operation: The layer or operation.
+        inputs: Its input tensors.
+        outputs: Its output tensors.
+        arguments: Further positional arguments.
     """
 
     name: str
@@ -67,14 +67,14 @@ class Call:
 
 
 def graph_inputs(model: keras.Model) -> list[Tensor]:
-    """Return what ``model`` takes, to begin a walk with.
+    """Return the inputs of ``model``, to start a walk with.
 
     Raises:
-        ValueError: ``model`` is no model, or subclassed or not built, and does not say how its layers are connected.
+        ValueError: ``model`` is not a Keras model, or it is subclassed or not built, so its graph is unknown.
     """
     if isinstance(model, str):
         raise ValueError(
-            f"`model` must be a Keras model. Received the string '{model}': `cnnzoo.create_model` builds one."
+            f"`model` must be a Keras model. Received the string '{model}'. Build it with `cnnzoo.create_model`."
         )
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` must be a Keras model. Received: {type(model).__name__}")
@@ -88,7 +88,7 @@ def graph_inputs(model: keras.Model) -> list[Tensor]:
 
 
 def graph_outputs(model: keras.Model) -> list[Tensor]:
-    """Return what ``model`` gives.
+    """Return the outputs of ``model``.
 
     Raises:
         ValueError: See ``graph_inputs``.
@@ -103,14 +103,14 @@ def graph_outputs(model: keras.Model) -> list[Tensor]:
 
 
 def _orders_of_inputs(model: keras.Model, inputs: Sequence[Tensor]) -> list[int]:
-    """Return which axis of each input holds the channels: as the first layer takes it that works on places.
+    """Return the channel axis of each input, as expected by the first layer with a data format.
 
-    Layers with a kernel or a pool are believed before all others. Where no layer tells, Keras' own setting does.
+    Layers with a kernel or a pool have priority. If there is no such layer, Keras' default applies.
     """
-    axes = {id(each): tuple(range(len(each.shape))) for each in inputs}  # of a tensor: those of its input
+    axes = {id(each): tuple(range(len(each.shape))) for each in inputs}  # for each tensor: the axes of the input
     origins = {id(each): number for number, each in enumerate(inputs)}
     surest: dict[int, int] = {}
-    told: dict[int, int] = {}
+    others: dict[int, int] = {}
     calls = list(walk(model, inputs))
     for call in calls:
         for each in call.inputs:
@@ -118,7 +118,7 @@ def _orders_of_inputs(model: keras.Model, inputs: Sequence[Tensor]) -> list[int]
             if id(each) not in axes or channels is None or not axes[id(each)]:
                 continue
             has_window = is_kind(call.operation, "convolution", "transposed", "pooling", "global", "upsampling")
-            (surest if has_window else told).setdefault(origins[id(each)], axes[id(each)][channels])
+            (surest if has_window else others).setdefault(origins[id(each)], axes[id(each)][channels])
         taken = call.inputs[0] if len(call.inputs) == 1 else None
         if taken is None or id(taken) not in axes:
             continue
@@ -128,14 +128,14 @@ def _orders_of_inputs(model: keras.Model, inputs: Sequence[Tensor]) -> list[int]
                 axes[id(each)] = tuple(axes[id(taken)][axis] for axis in order)
                 origins[id(each)] = origins[id(taken)]
     default = 0 if keras.config.image_data_format() == "channels_first" else -1
-    return [surest.get(number, told.get(number, default)) for number in range(len(inputs))]
+    return [surest.get(number, others.get(number, default)) for number in range(len(inputs))]
 
 
 def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Generator[Call, None, list[Tensor]]:
-    """Give the calls of ``model``, in the order in which data flows from ``inputs``; layers called twice come twice.
+    """Yield the calls of ``model`` on ``inputs``, from input to output; a layer called twice is yielded twice.
 
     Returns:
-        What ``model`` gives, to a generator that yields from this one.
+        The outputs of ``model``, to a generator that uses ``yield from``.
     """
     function = functional(model)
     tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
@@ -152,7 +152,7 @@ def walk(model: keras.Model, inputs: Sequence[Tensor], prefix: str = "") -> Gene
 
 
 def layer_names(model: keras.Model, prefix: str = "") -> Iterator[str]:
-    """Give the names of the layers of ``model`` as ``walk`` does, and those of the models within it."""
+    """Yield the names of the layers of ``model``, as in ``walk``, and of its nested models."""
     for node in _nodes(functional(model)):
         name = f"{prefix}{node.operation.name}"
         yield name
@@ -161,11 +161,11 @@ def layer_names(model: keras.Model, prefix: str = "") -> Iterator[str]:
 
 
 def outputs_of(model: keras.Model, names: Collection[str]) -> dict[str, Any]:
-    """Return what layers give, as symbols on the inputs of ``model``: of one called twice, the first time.
+    """Return the outputs of layers as symbols on the inputs of ``model``; for a layer called twice, of the first call.
 
     Args:
-        model: A functional or sequential model, as ``graph_inputs`` takes.
-        names: Of ``layer_names``; of a layer that gives several outputs, the first is meant.
+        model: A functional or sequential model that ``graph_inputs`` accepts.
+        names: Names from ``layer_names``; for a layer with several outputs, the first is returned.
     """
     outputs: dict[str, Any] = {}
     for node in _nodes(functional(model)):
@@ -174,7 +174,7 @@ def outputs_of(model: keras.Model, names: Collection[str]) -> dict[str, Any]:
             outputs.setdefault(operation.name, node.outputs[0])
         within = [name.removeprefix(prefix) for name in names if name.startswith(prefix) and name not in outputs]
         if within and is_graph(operation):
-            # Beside the model itself, whose name it may not have
+            # A separate model, so its name must differ from the original's
             part = keras.Model(operation.inputs, outputs_of(operation, within), name=f"{operation.name}_features")
             outputs |= {f"{prefix}{name}": symbol for name, symbol in part(node.input_tensors).items()}
     return outputs
@@ -188,15 +188,15 @@ def run(
     *,
     trail: Collection[int] = (),
 ) -> list[Any]:
-    """Compute what ``model`` makes of ``inputs``, with a hand in each call.
+    """Compute the outputs of ``model`` for ``inputs``, with a hook for each layer call.
 
     Args:
-        model: A functional or sequential model, as ``graph_inputs`` takes.
+        model: A functional or sequential model that ``graph_inputs`` accepts.
         inputs: Tensors.
-        call: Is called with a layer's name, as ``walk`` gives it, the layer, whether its output is on the trail, and
-            then what the layer takes; returns what is to be taken as the layer's output.
-        prefix: Of the names.
-        trail: The ids of symbols that matter to ``call``; those within a model only where its own output is among them.
+        call: Called with the layer's name (as in ``walk``), the layer, whether its output is on the trail, and the
+            layer's arguments; returns the value to use as the layer's output.
+        prefix: Prefix of the names.
+        trail: The ids of symbols that matter to ``call``; inside a nested model only if its output is among them.
     """
     function = functional(model)
     tensors = dict(zip(map(id, function.inputs), inputs, strict=True))
@@ -214,19 +214,19 @@ def run(
 
 
 def _nodes(function: Any) -> Iterator[Any]:
-    """Give the calls in a graph, as Keras keeps them, in the order in which data flows."""
+    """Yield the nodes of a Keras graph, from input to output."""
     for depth in sorted(function._nodes_by_depth, reverse=True):
         yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
 
 
 def call_on(node: Any, values: Any) -> Any:
-    """Return what a call in a graph, which takes one tensor alone, makes of ``values`` when nothing is trained."""
+    """Apply a graph node with a single input tensor to ``values``, in inference mode."""
     arguments, options = _arguments(node, {id(node.input_tensors[0]): values})
     return node.operation(*arguments, **options)
 
 
 def _arguments(node: Any, tensors: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return what a call takes when nothing is trained, as in ``keras.Model.predict``."""
+    """Return the arguments of a call in inference mode, as in ``keras.Model.predict``."""
     arguments, options = node.arguments.fill_in(tensors)
     if getattr(node.operation, "_call_has_training_arg", False):
         options["training"] = False
@@ -234,27 +234,27 @@ def _arguments(node: Any, tensors: dict[int, Any]) -> tuple[tuple[Any, ...], dic
 
 
 def producers(function: Any) -> dict[int, Any]:
-    """Return the calls of a graph, as Keras keeps them, by the ids of the symbols that they give."""
+    """Return the nodes of a graph by the ids of their output symbols."""
     return {id(symbol): node for node in _nodes(function) for symbol in node.outputs}
 
 
 def consumers(function: Any, symbol: Any) -> list[Any]:
-    """Return the calls of a graph that take ``symbol``."""
+    """Return the nodes of a graph with ``symbol`` as an input."""
     return [node for node in _nodes(function) if any(each is symbol for each in node.input_tensors)]
 
 
 def functional(model: keras.Model) -> Any:
-    """Return the graph of ``model``: Keras keeps that of a sequential one inside it."""
+    """Return the functional graph of ``model``; a sequential model contains one."""
     return model._functional if isinstance(model, keras.Sequential) else model
 
 
 def is_graph(operation: Any) -> bool:
-    """Tell whether ``operation`` is a model whose graph is known."""
+    """Tell whether ``operation`` is a model with a known graph."""
     return isinstance(operation, keras.Model) and hasattr(functional(operation), "_nodes_by_depth")
 
 
 def _outputs(node: Any, taken: Sequence[Tensor]) -> list[Tensor]:
-    """Return what a call gives: of the shape that Keras noted, or one for the size of what it takes here."""
+    """Return the outputs of a call, with Keras' shapes, or with shapes inferred from the sizes of its inputs."""
     shapes = [tuple(symbol.shape) for symbol in node.outputs]
     if any(None in shape[1:] for shape in shapes):
         sized = [keras.KerasTensor((None, *tensor.shape), tensor.dtype) for tensor in taken]
@@ -268,7 +268,7 @@ def _outputs(node: Any, taken: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _channels_after(operation: Any, taken: Sequence[Tensor], shape: Shape) -> int:
-    """Return which axis of what ``operation`` gives, of ``shape``, holds the channels."""
+    """Return the channel axis of an output of ``operation`` of shape ``shape``."""
     channels = channels_of(operation)
     if channels is not None and len(shape) > 1:
         return channels

@@ -1,4 +1,4 @@
-"""What kinds of layers there are, as far as their work and their receptive field go."""
+"""Kinds of layers, by their computation and their effect on the receptive field."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ KINDS: dict[str, frozenset[str]] = {
     "upsampling": frozenset(f"UpSampling{axes}D" for axes in (1, 2, 3)),
     "flatten": frozenset({"Flatten"}),
     "merge": frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"}),
-    # A value of the output depends on values of one place of the input; cutting and padding move the places
+    # An output value depends on input values at one position; cropping and padding shift positions
     "elementwise": frozenset(
         {
             *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "Identity", "Dropout", "LayerScale"),
@@ -26,7 +26,7 @@ KINDS: dict[str, frozenset[str]] = {
             *("Divide", "TrueDivide", "Repeat", "Flip", "GetItem", "Cast", "Relu", "Sigmoid", "Tanh", "Clip"),
         }
     ),
-    # Operations of keras.ops that make one value of all along some axes
+    # Operations of keras.ops that reduce over some axes
     "reduction": frozenset({"Mean", "Sum", "Prod", "Max", "Min", "Var", "Std"}),
     "normalization": frozenset({"GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"}),
     "reordering": frozenset({"Permute", "Transpose"}),
@@ -42,30 +42,30 @@ KINDS: dict[str, frozenset[str]] = {
 
 
 def is_kind(layer: Any, *kinds: str) -> bool:
-    """Tell whether ``layer`` is one of Keras' own of one of ``kinds``; others may bear the same name."""
+    """Tell whether ``layer`` is a Keras layer of one of ``kinds``; other packages' layers do not count."""
     return any(is_named(layer, KINDS[kind]) for kind in kinds)
 
 
 def is_named(layer: Any, names: Collection[str]) -> bool:
-    """Tell whether ``layer`` is one of Keras' own of one of these class names."""
+    """Tell whether ``layer`` is a Keras layer with one of these class names."""
     return type(layer).__module__.startswith("keras.") and type(layer).__name__ in names
 
 
 def window(layer: Any, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the size of the kernel, or of the pool, and the strides of ``layer``, along each spatial axis."""
+    """Return the kernel or pool size and the strides of ``layer``, along each spatial axis."""
     size = layer.pool_size if is_kind(layer, "pooling") else layer.kernel_size
     return per_axis(size, axes), per_axis(layer.strides, axes)
 
 
 def per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    """Return ``value``, one for all axes or one for each, as one for each."""
+    """Return ``value``, a single number or one per axis, as one per axis."""
     return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 def channels_of(layer: Any) -> int | None:
-    """Return which axis, counted without the batch, ``layer`` takes for the channels: 0 or -1; None of most layers.
+    """Return the channel axis of ``layer`` (0 or -1, without the batch axis); None if it has no data format.
 
-    A Flatten has an order, too, but does not tell channels from places.
+    Flatten has a data format, too, but does not distinguish channels from positions.
     """
     order = getattr(layer, "data_format", None) if type(layer).__module__.startswith("keras.") else None
     if order is None or is_kind(layer, "flatten"):
@@ -74,7 +74,7 @@ def channels_of(layer: Any) -> int | None:
 
 
 def reordered(layer: Any, axes: int) -> tuple[int, ...] | None:
-    """Return which axis of its input each axis of what a Permute or a Transpose gives is, both without the batch."""
+    """Return the axis order of a Permute or a Transpose, without the batch axis; None for other layers."""
     if is_named(layer, {"Permute"}):
         return tuple(axis - 1 for axis in layer.dims)
     if is_named(layer, {"Transpose"}):

@@ -1,4 +1,4 @@
-"""Whether a model takes images with the channels last or first."""
+"""Whether a model expects images with channels last or channels first."""
 
 import keras
 
@@ -6,9 +6,9 @@ from cnnzoo._keras.graph import graph_inputs, is_graph
 
 
 def takes_channels_first(model: keras.Model) -> bool:
-    """Tell whether ``model`` takes images of shape (n, channels, height, width): its layers say so.
+    """Tell from its layers whether ``model`` expects images of shape (n, channels, height, width).
 
-    Where no layer tells, or ``model`` has no graph, it is as Keras is set.
+    If no layer has a data format, or ``model`` has no graph, Keras' default applies.
     """
     if not is_graph(model):
         return bool(keras.config.image_data_format() == "channels_first")
@@ -17,16 +17,16 @@ def takes_channels_first(model: keras.Model) -> bool:
 
 
 def check_channels_last(model: keras.Model, purpose: str) -> None:
-    """Raise ``ValueError`` where ``model`` takes images with the channels first.
+    """Raise ``ValueError`` if ``model`` expects images with channels first.
 
     Args:
         model: A Keras model.
-        purpose: What needs the channels last, as the end of "`model` must take images of this shape ...".
+        purpose: What needs channels last, as the end of "`model` must accept images of this shape ...".
     """
     if takes_channels_first(model):
         channels, *size = model.input_shape[1:]
         raise ValueError(
-            f"`model` must take images of shape (n, height, width, channels) {purpose}. Received one that takes "
+            f"`model` must accept images of shape (n, height, width, channels) {purpose}. Received a model for "
             f"(n, {', '.join(map(str, (channels, *size)))}): its layers have `data_format='channels_first'`. Wrap it: "
             f"`keras.Sequential([keras.Input({(*size, channels)}), keras.layers.Permute((3, 1, 2)), model])`."
         )

@@ -1,4 +1,4 @@
-"""The preprocessing of Keras Applications as layers of a graph, so that it is saved with the network."""
+"""The preprocessing of Keras Applications as layers, so that it is saved with the network."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,10 @@ import keras
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.lookup import look_up
 
-# The factor that brings a range of pixels to [0, 255], and the name of the layer that does so
+# The factor that converts an input range to [0, 255], and the name of the layer that does so
 SCALES = {"byte": (1.0, "from_bytes"), "unit": (255.0, "from_unit")}
 
-RAW = "preprocessed_images"  # the input of a network that takes what its own ``preprocess_input`` gives
+RAW = "preprocessed_images"  # name of the input of a network that expects images from ``preprocess_input``
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -20,12 +20,12 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR in [0, 255]
 def preprocessed(
     images: keras.KerasTensor, mode: str, scale: Scale = "byte", layer: Callable[[str], str] = str
 ) -> keras.KerasTensor:
-    """Return what a network of Keras Applications takes, made of ``images`` by layers without weights.
+    """Preprocess ``images`` for a network of Keras Applications, by layers without weights.
 
-    The same as its ``preprocess_input``, to 1e-5, but nothing is written over the caller's array.
+    The result equals that of its ``preprocess_input`` up to 1e-5, but the caller's array is not modified.
 
     Args:
-        images: RGB of shape (n, height, width, 3), or grey of one channel, which is repeated.
+        images: RGB of shape (n, height, width, 3), or grey with one channel, which is repeated.
         mode: One of ``cnnzoo._keras.applications.PREPROCESSING``.
         scale: "byte" for values in [0, 255], "unit" for [0, 1].
         layer: What turns the name of the layer into that in the model.
@@ -47,9 +47,9 @@ def preprocessed(
 
 
 def preprocessed_grey(images: keras.KerasTensor, layer: Callable[[str], str] = str) -> keras.KerasTensor:
-    """Return what grey images in [0, 1] are to a "caffe" network whose first kernels are summed over the channels.
+    """Preprocess grey images in [0, 1] for a "caffe" network whose first kernels are summed over the channels.
 
-    All three channels lose the mean of their means, which differ by 20 of 255.
+    The mean of the three channel means is subtracted; these differ by 20 (of 255).
     """
     to_bytes, name = SCALES["unit"]
     mean = sum(CAFFE_MEAN) / len(CAFFE_MEAN)

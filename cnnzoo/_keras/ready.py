@@ -1,4 +1,4 @@
-"""What Keras' own ``evaluate`` and ``export`` ask of a network before it is handed out."""
+"""Preparing a network for Keras' own ``evaluate`` and ``export``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnnzoo._keras.ending import BINARY, LOGITS, Kind, ending_by_graph
 
 
 def make_exportable(model: keras.Model) -> None:
-    """Call ``model``, on symbols alone: Keras exports no network to ONNX that was never called."""
+    """Call ``model`` once on a symbolic input: Keras cannot export a network to ONNX that was never called."""
     model(model.inputs[0])
 
 
 def compile_classifier(model: keras.Model) -> None:
-    """Let ``model.evaluate`` take class numbers and give cross-entropy and accuracy.
+    """Compile ``model`` so that ``model.evaluate`` accepts class numbers and returns cross-entropy and accuracy.
 
-    Whatever the user compiled stays as it is; so does a network of which the graph does not tell how it ends.
+    A compiled model is not changed, nor is one whose graph does not show how it ends.
     """
     ending = None if model.compiled else ending_by_graph(model)
     if ending:
@@ -25,7 +25,7 @@ def compile_classifier(model: keras.Model) -> None:
 
 
 def loss_for(kind: Kind, num_outputs: int, label_smoothing: float = 0.0) -> Any:
-    """Return the cross-entropy of class numbers and what a network of that ending gives."""
+    """Return the cross-entropy for class numbers and outputs of that kind."""
     from_logits = kind in LOGITS
     if kind in BINARY:
         return keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)
@@ -41,7 +41,7 @@ def loss_for(kind: Kind, num_outputs: int, label_smoothing: float = 0.0) -> Any:
 
 
 def accuracy_for(kind: Kind) -> keras.Metric:
-    """Return the fraction of class numbers that a network of that ending gives rightly."""
+    """Return the accuracy metric for class numbers and outputs of that kind."""
     if kind in BINARY:
         return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.5 if kind == "sigmoid" else 0.0)
     return keras.metrics.SparseCategoricalAccuracy(name="accuracy")

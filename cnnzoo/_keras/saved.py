@@ -1,4 +1,4 @@
-"""Whole models in files that Keras wrote; and where one cannot be read, why."""
+"""Reading whole models from Keras files, and explaining why one cannot be read."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import h5py
 import keras
 
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras file
-MOST_WORDS = 40  # of what Keras says
+MOST_WORDS = 40  # quoted from a Keras error
 OLD_FUNCTION = r"identifier: \{[^}]*'class_name': 'function', 'config':"  # before the name, in Keras 3.8
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a file says about the model in it.
+    """The description of a model in a file.
 
     Attributes:
         config: The model's configuration, as Keras writes it.
-        version: The release of Keras that wrote it; None where the file does not say.
+        version: The release of Keras that wrote it; None if unknown.
     """
 
     config: dict[str, Any]
@@ -32,34 +32,34 @@ class Description:
 
 
 def read_model(path: Path) -> keras.Model:
-    """Read a model that Keras saved, without its optimiser. Code that lies in the file is not run.
+    """Read a model that Keras saved, without its optimiser. Code in the file is not run.
 
     Args:
         path: A ``.keras`` file, or an ``.h5`` file of a whole model.
 
     Raises:
-        ValueError: It is no such file, it is damaged, it holds code, or it needs a class that is not known here.
+        ValueError: It is not such a file, is damaged, contains code, or needs an unknown class.
     """
     description = read_description(path)
     if layers := list(dict.fromkeys(_layers_of_code(description.config))):
         raise ValueError(
-            f"'{path}' cannot be read as a Keras model: it holds Python code ({', '.join(layers)}), which is not run: "
-            "it could do anything. If you trust the file, read it in Python with "
-            "`keras.saving.load_model(path, safe_mode=False)`, and give that model to `cnnzoo.inspect.layer_table`."
+            f"'{path}' cannot be read as a Keras model: it contains Python code ({', '.join(layers)}), which cnnzoo "
+            "never runs. If you trust the file, read it in Python with "
+            "`keras.saving.load_model(path, safe_mode=False)`, and pass the model to `cnnzoo.inspect.layer_table`."
         )
     try:
         return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever the damage happens to cause
+    except Exception as error:  # Keras can raise anything for a damaged file
         raise ValueError(
             f"'{path}' cannot be read as a Keras model: {_cause(error)}{_versions(description.version)}"
         ) from error
 
 
 def read_description(path: Path) -> Description:
-    """Read what a file says about the model in it, without building it.
+    """Read the description of a model in a file, without building it.
 
     Raises:
-        ValueError: It holds no whole model, or is damaged.
+        ValueError: The file does not contain a whole model, or is damaged.
     """
     if zipfile.is_zipfile(path):
         _check_suffix(path, ".keras")
@@ -68,13 +68,13 @@ def read_description(path: Path) -> Description:
         _check_suffix(path, ".h5", ".hdf5")
         return _described_in_hdf5(path)
     raise ValueError(
-        f"'{path}' is not a Keras model file (expected a .keras or .h5 file that Keras saved), or it is cut short."
+        f"'{path}' is not a Keras model file (expected a .keras or .h5 file that Keras saved), or it is truncated."
     )
 
 
 def _check_suffix(path: Path, *suffixes: str) -> None:
     if path.suffix not in suffixes:
-        raise ValueError(f"Keras reads '{path}' only under a name that ends in {suffixes[0]}. Rename it.")
+        raise ValueError(f"The name of '{path}' must end in {suffixes[0]} for Keras to read it. Rename it.")
 
 
 def _described_in_zip(path: Path) -> Description:
@@ -84,7 +84,7 @@ def _described_in_zip(path: Path) -> Description:
             if not missing:
                 metadata, config = (json.loads(archive.read(part)) for part in PARTS[:2])
                 return Description(dict(config), metadata.get("keras_version"))
-    except Exception as error:  # zipfile raises whatever the damage happens to cause
+    except Exception as error:  # zipfile can raise anything for a damaged file
         raise ValueError(f"'{path}' cannot be read as a Keras model: it is damaged ({error}).") from error
     raise ValueError(f"'{path}' is not a Keras model file: it lacks {', '.join(missing)}.")
 
@@ -95,16 +95,16 @@ def _described_in_hdf5(path: Path) -> Description:
             config, version = (file.attrs.get(name) for name in ("model_config", "keras_version"))
         if config is not None:
             return Description(dict(json.loads(config)), version)
-    except Exception as error:  # h5py raises whatever the damage happens to cause
+    except Exception as error:  # h5py can raise anything for a damaged file
         raise ValueError(f"'{path}' cannot be read as a Keras model: it is damaged ({error}).") from error
     raise ValueError(
-        f"'{path}' holds weights alone, not the network that they belong to. Build the network first, and load them "
-        "into it: `model.load_weights(path)`, or `weights=path` in the networks of cnnzoo."
+        f"'{path}' contains only weights, not the network itself. Build the network first, then load the weights: "
+        "`model.load_weights(path)`, or `weights=path` for the networks of cnnzoo."
     )
 
 
 def _layers_of_code(value: Any, name: str = "") -> Iterator[str]:
-    """Give the names of the layers whose configuration holds code; Keras' safe mode does not look into every format."""
+    """Yield the names of layers with code in their configuration; Keras' safe mode does not check every format."""
     if isinstance(value, dict):
         name = value["name"] if isinstance(value.get("name"), str) else name
         if value.get("class_name") == "__lambda__" or value.get("function_type") in ("lambda", "raw"):
@@ -117,14 +117,14 @@ def _layers_of_code(value: Any, name: str = "") -> Iterator[str]:
 
 
 def _cause(error: Exception) -> str:
-    """Say why Keras could not read a file: in its own words, of which the last are about the cause itself."""
+    """Explain why Keras could not read a file: the end of its error message, which names the cause."""
     text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
     unknown = re.search(rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", text)
     if unknown:
         return (
-            f"'{unknown[1]}', which it is made of, is neither Keras' own nor registered here. Decorate its definition "
+            f"it uses '{unknown[1]}', which is neither part of Keras nor registered. Decorate its definition "
             "with `@keras.saving.register_keras_serializable()`, import it in Python, read the file there with "
-            "`keras.saving.load_model`, and give the model to `cnnzoo.inspect.layer_table`."
+            "`keras.saving.load_model`, and pass the model to `cnnzoo.inspect.layer_table`."
         )
     words = text.split()
     said = " ".join(words[:MOST_WORDS]).rstrip(".")

@@ -1,4 +1,4 @@
-"""What range of pixels a network takes, as far as its graph or whoever built it tells."""
+"""The input range of a network, as far as it is known from its graph or its builder."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ from cnnzoo._support.lookup import look_up
 
 Scale = Literal["unit", "byte", "raw"]
 
-LARGEST: dict[Scale, float] = {"unit": 1.0, "byte": 255.0}  # the largest pixel of each range; "raw" is any other
+LARGEST: dict[Scale, float] = {
+    "unit": 1.0,
+    "byte": 255.0,
+}  # the largest pixel value of each range; "raw" is any other range
 
-LARGEST_BYTE_FACTOR = 0.1  # of what begins with a scale: 1 / 255 and 1 / deviation, of pixels in [0, 255]
-SMALLEST_UNIT_FACTOR = 0.5  # of pixels in [0, 1]
-LARGEST_UNIT_CENTRE = 2.0  # the pixel that becomes 0
-PROBE = 128.0  # a pixel whose place after a scale is known, also in bfloat16
+LARGEST_BYTE_FACTOR = 0.1  # for pixels in [0, 255], scaled by 1 / 255 or 1 / deviation
+SMALLEST_UNIT_FACTOR = 0.5  # for pixels in [0, 1]
+LARGEST_UNIT_CENTRE = 2.0  # the pixel value that becomes 0
+PROBE = 128.0  # a pixel value that is exact in bfloat16, too
 CLOSE = 0.02
-OPEN_SIDE = 32  # pixels, where the input has any
+OPEN_SIDE = 32  # pixels, for inputs of any size
 
-# By the layer that images meet first, which models that are made of another's layers share
+# By first layer, which models built from another's layers share
 _KNOWN: weakref.WeakKeyDictionary[Any, Scale] = weakref.WeakKeyDictionary()
 
 
 def check_scale(scale: str) -> Scale:
-    """Return ``scale``, or raise ``ValueError`` when there is none of that name."""
+    """Return ``scale``, or raise ``ValueError`` if it is unknown."""
     scales: dict[str, Scale] = {"unit": "unit", "byte": "byte", "raw": "raw"}
     return look_up(scales, scale, "scale")
 
 
 def note_scale(model: keras.Model, scale: Scale) -> None:
-    """Note what range of pixels ``model``, and whatever else begins with its layers, takes, unless the graph tells."""
+    """Record the input range of ``model`` and of other models with the same first layers, unless the graph shows it."""
     for layer, values in _first_layers(model):
         if _scale_of(None, values) is None:
             _KNOWN[layer] = scale
 
 
 def scale_of(model: keras.Model) -> Scale | None:
-    """Tell what range of pixels ``model`` takes: "unit" for [0, 1], "byte" for [0, 255], "raw" for another.
+    """Return the input range of ``model``: "unit" for [0, 1], "byte" for [0, 255], "raw" for another; None if unknown.
 
-    It is that which the layers that images meet first bring to values about 1, or to what was noted of the layer that
-    then follows when this package built or trained a network with it. None where neither tells, or branches differ.
+    The range is derived from the scaling layers at the start of the graph, and from the range recorded for the layer
+    after them when this package built or trained a network with it. It is unknown if branches differ.
 
     Raises:
-        ValueError: ``model`` is no model, subclassed or not built.
+        ValueError: ``model`` is not a Keras model, or it is subclassed or not built.
     """
     if graph_inputs(model)[0].dtype.startswith(("int", "uint")):
         return "byte"
@@ -55,7 +58,7 @@ def scale_of(model: keras.Model) -> Scale | None:
 
 
 def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
-    """Return the layers that images meet behind what scales and shifts them, with what reaches each of flat images."""
+    """Return the first layers after those that scale and shift, each with its input for constant images."""
     sides = (side or OPEN_SIDE for side in graph_inputs(model)[0].shape)
     shape = (3, *sides)
     flat = np.broadcast_to(np.array([0, PROBE, 2 * PROBE], np.float32).reshape(3, *[1] * (len(shape) - 1)), shape)
@@ -64,7 +67,7 @@ def _first_layers(model: keras.Model) -> list[tuple[Any, Any]]:
 
 
 def _scale_of(known: Scale | None, values: Any) -> Scale | None:
-    """Return the range of pixels that becomes ``values`` of flat images of 0, 128 and 256 where ``known`` is wanted."""
+    """Return the input range from ``values`` (scaled images of 0, 128, 256) and the range ``known`` after scaling."""
     zero, probe, _ = keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).reshape(3, -1)
     inside = probe != zero  # padding is neither scaled nor shifted
     factor, offset = (float(np.median(np.abs(each[inside]))) for each in ((probe - zero) / PROBE, zero))
@@ -78,7 +81,7 @@ def _scale_of(known: Scale | None, values: Any) -> Scale | None:
 
 
 def _scale_before(wanted: float, factor: float) -> Scale | None:
-    """Return the range whose largest pixel becomes ``wanted`` when it is multiplied by ``factor``."""
+    """Return the range whose largest pixel value, multiplied by ``factor``, is ``wanted``."""
     for scale, largest in LARGEST.items():
         if np.isclose(largest * factor, wanted, rtol=0.1):
             return scale
@@ -86,7 +89,7 @@ def _scale_before(wanted: float, factor: float) -> Scale | None:
 
 
 def _follow(function: Any, symbol: Any, values: Any) -> list[tuple[Any, Any]]:
-    """Send flat images into a graph, on all ways, up to the layers that learn or do more than scale and shift them."""
+    """Pass constant images through a graph, along all paths, up to layers that do more than scale and shift."""
     reached: list[tuple[Any, Any]] = []
     for node in consumers(function, symbol):
         takes_nothing_else = all(each is symbol for each in node.input_tensors) and len(node.outputs) == 1
@@ -103,14 +106,14 @@ def _follow(function: Any, symbol: Any, values: Any) -> list[tuple[Any, Any]]:
 
 
 def _changed(node: Any, values: Any) -> Any:
-    """Return what a call makes of flat images of 0, 128 and 256; None where it learns, or is no scale."""
+    """Apply a call to constant images of 0, 128 and 256; None if it has weights or is not an affine scaling."""
     layer, passes = node.operation, (keras.layers.Normalization, keras.Model)
     if isinstance(layer, keras.Layer) and layer.weights and not isinstance(layer, passes):
         return None
     try:
         given = call_on(node, values)
         zero, probe, twice = keras.ops.convert_to_numpy(keras.ops.cast(given, "float32"))
-    except Exception:  # whatever a user's layer makes of images that are none
+    except Exception:  # a user's layer can raise anything for test images
         return None
     step, next_step = probe - zero, twice - probe
     is_even = bool(np.allclose(step, next_step, rtol=CLOSE, atol=CLOSE * np.abs(step).max()))

@@ -1,4 +1,4 @@
-"""The global seeds that Keras sets: set for a while, and given back as they were."""
+"""Setting the global random seeds temporarily."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-# What `keras.utils.set_random_seed` sets in Keras and in TensorFlow; neither has a public way to read it
+# Set by `keras.utils.set_random_seed` in Keras and in TensorFlow, neither of which has a public way to read it
 KERAS_STATE = ("global_random_seed", "global_seed_generator")
 TENSORFLOW_STATE = ("_seed", "_rng")
 
@@ -21,7 +21,7 @@ TENSORFLOW_STATE = ("_seed", "_rng")
 def seeded(seed: int) -> Iterator[None]:
     """Set the global seeds of Python, NumPy, Keras and its backend, and restore their states afterwards.
 
-    One thing is lost: how often TensorFlow's random operations with a seed of their own have been called.
+    One state is not restored: the call counts of TensorFlow's random operations with their own seed.
     """
     python, of_numpy = random.getstate(), np.random.get_state()
     with _restored_keras(), _restored_tensorflow(), _restored_torch():
@@ -37,7 +37,7 @@ def seeded(seed: int) -> Iterator[None]:
 def _restored_keras() -> Iterator[None]:
     state = importlib.import_module("keras.src.backend.common.global_state")
     saved = {name: state.get_global_attribute(name) for name in KERAS_STATE}
-    state.set_global_attribute("global_seed_generator", None)  # made anew from the seed; older releases would keep it
+    state.set_global_attribute("global_seed_generator", None)  # recreated from the seed; older releases would keep it
     try:
         yield
     finally:
@@ -54,7 +54,7 @@ def _restored_tensorflow() -> Iterator[None]:
         yield
     finally:
         vars(context).update(saved)
-        context.clear_kernel_cache()  # which has counted the draws of the seed that was set
+        context.clear_kernel_cache()  # it contains the call counts of the temporary seed
 
 
 def _restored_torch() -> AbstractContextManager[object]:

@@ -1,18 +1,18 @@
-"""Checks of plain arguments: one way to check each kind, one wording. Imports no Keras."""
+"""Checks of plain arguments, with uniform messages. Imports no Keras."""
 
 import math
 import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-MAX_SEED = 2**32 - 1  # what Python, NumPy and Keras all take
+MAX_SEED = 2**32 - 1  # the limit of NumPy and Keras
 
 
 def check_integer(name: str, value: Any, *, least: int, most: int | None = None) -> int:
     """Return ``value`` as an int of at least ``least`` and at most ``most``.
 
     Raises:
-        ValueError: It is no integer, or out of range.
+        ValueError: It is not an integer, or out of range.
 
     >>> check_integer("epochs", 0, least=1)
     Traceback (most recent call last):
@@ -27,10 +27,10 @@ def check_integer(name: str, value: Any, *, least: int, most: int | None = None)
 
 
 def check_number(name: str, value: Any, interval: str) -> float:
-    """Return ``value`` as a float within ``interval``, which is written as in mathematics: "(0, 1]", "[0, inf)".
+    """Return ``value`` as a float within ``interval``, in mathematical notation: "(0, 1]", "[0, inf)".
 
     Raises:
-        ValueError: It is no number, or out of range.
+        ValueError: It is not a number, or out of range.
 
     >>> check_number("fraction", 1.5, "(0, 1]")
     Traceback (most recent call last):
@@ -47,15 +47,15 @@ def check_number(name: str, value: Any, interval: str) -> float:
 
 
 def check_seed(seed: int) -> int:
-    """Return ``seed``, or raise ``ValueError`` when it is not one that Python, NumPy and Keras all take."""
+    """Return ``seed``, or raise ``ValueError`` if Python, NumPy or Keras does not accept it."""
     return check_integer("seed", seed, least=0, most=MAX_SEED)
 
 
 def check_strings(name: str, value: Any) -> tuple[str, ...]:
-    """Return several strings as a tuple; one string is no sequence of its letters.
+    """Return several strings as a tuple; a single string is rejected.
 
     Raises:
-        ValueError: ``value`` is one string, or something in it is none.
+        ValueError: ``value`` is a single string, or contains something other than strings.
 
     >>> check_strings("class_names", "cat")
     Traceback (most recent call last):
@@ -69,7 +69,7 @@ def check_strings(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _as_float(value: Any) -> float:
-    """Return ``value`` as a float, NaN when it is no number, infinity when it is too large for one."""
+    """Return ``value`` as a float; NaN if it is not a number, infinity if it is too large."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return math.nan
     try:
@@ -79,7 +79,7 @@ def _as_float(value: Any) -> float:
 
 
 def shape_fits(expected: Sequence[int | None], shape: Sequence[int]) -> bool:
-    """Tell whether ``shape`` is as ``expected``, where a side that is None takes any.
+    """Tell whether ``shape`` matches ``expected``, where None matches any side.
 
     >>> shape_fits((None, 32, 32, 1), (5, 32, 32, 3))
     False

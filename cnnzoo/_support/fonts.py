@@ -1,4 +1,4 @@
-"""Names in any script, as Matplotlib can write them: with fonts that have their letters, or as numbers."""
+"""Names in any script for Matplotlib: in fonts that have their characters, or replaced by numbers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import NamedTuple
 import matplotlib
 from matplotlib import font_manager, ft2font
 
-LATIN = 0x250  # letters below are in every font that Matplotlib takes by default
+LATIN = 0x250  # all characters below are in Matplotlib's default fonts
 
-# Beginnings of families, the best first; of the East Asian ones, those of the region are taken before the others
+# Prefixes of font families, in order of preference; for East Asian scripts, fonts of the region come first
 FAMILIES = (
     *(
         "Noto Sans CJK",
@@ -27,16 +27,26 @@ FAMILIES = (
     ),
     *("Yu Gothic", "Meiryo", "Malgun Gothic", "WenQuanYi", "Arial Unicode MS", "Droid Sans Fallback", "Segoe UI"),
 )
-REGIONS = (  # the name of a letter of the script, and what families are called that write it
+REGIONS = (  # a script, by its Unicode names, and marks in the names of its font families
     ("HIRAGANA", ("JP", "Hiragino", "Yu Gothic", "Meiryo")),
     ("KATAKANA", ("JP", "Hiragino", "Yu Gothic", "Meiryo")),
     ("HANGUL", ("KR", "Apple SD", "Malgun")),
     ("CJK", ("SC", "PingFang", "Microsoft YaHei", "WenQuanYi")),
 )
-NO_FONTS = ("Last Resort", "STIX", "cmr", "cmb", "cmex", "cmmi", "cmss", "cmsy", "cmtt")  # boxes, and mathematics
+NO_FONTS = (
+    "Last Resort",
+    "STIX",
+    "cmr",
+    "cmb",
+    "cmex",
+    "cmmi",
+    "cmss",
+    "cmsy",
+    "cmtt",
+)  # placeholder boxes, and mathematics
 
 NOTE = (
-    "Numbers stand for names that no installed font can write:\ntheir places in the order of the names, counted from 0."
+    "Names that no installed font can display are replaced by numbers:\ntheir positions in the list of names, from 0."
 )
 
 _KEEPS_LETTERS: ContextVar[bool] = ContextVar("keeps_letters", default=False)
@@ -46,9 +56,9 @@ class Lettering(NamedTuple):
     """Names as a figure can show them.
 
     Attributes:
-        names: Each in one line, as text.
-        families: Fonts that have their letters.
-        note: What is to be said below them; empty where there is nothing to say.
+        names: The names as text, each on one line.
+        families: Font families that have their characters.
+        note: A note to show below the figure, or an empty string.
     """
 
     names: list[str]
@@ -57,9 +67,9 @@ class Lettering(NamedTuple):
 
 
 def letter(names: Sequence[str], stand_in: str = "class") -> Lettering:
-    """Return ``names`` as Matplotlib can write them: those that it cannot, as "class 3", counted from 0.
+    """Return ``names`` as Matplotlib can display them, with replacements such as "class 3", counted from 0.
 
-    Fonts are looked for among those that Matplotlib finds, where a name has letters that its default lacks.
+    If a name has characters that the default font lacks, other fonts known to Matplotlib are searched.
     """
     shown = [_one_line(name) for name in names]
     own = list(matplotlib.rcParams["font.family"])
@@ -75,7 +85,7 @@ def letter(names: Sequence[str], stand_in: str = "class") -> Lettering:
 
 @contextlib.contextmanager
 def readers_fonts() -> Iterator[None]:
-    """Keep all letters: for figures whose text stays text, so that whoever reads them has the fonts, or has not."""
+    """Keep all characters, for figures whose text stays text and is shown in the reader's fonts."""
     token = _KEEPS_LETTERS.set(True)
     try:
         yield
@@ -84,7 +94,7 @@ def readers_fonts() -> Iterator[None]:
 
 
 def width_of(name: str) -> int:
-    """Return how many columns ``name`` takes: two for a letter of East Asia, none for a mark on a letter.
+    """Return the width of ``name`` in columns: two for an East Asian character, none for a combining mark.
 
     >>> width_of("cat"), width_of("猫")
     (3, 2)
@@ -93,7 +103,7 @@ def width_of(name: str) -> int:
 
 
 def cut(name: str, columns: int) -> str:
-    """Return ``name`` in at most so many columns, with an ellipsis where something is cut off.
+    """Return ``name`` cut to at most ``columns`` columns, with an ellipsis if it is cut.
 
     >>> cut("a long name", 7)
     'a long…'
@@ -116,24 +126,24 @@ def _width(letter: str) -> int:
 
 
 def _one_line(name: str) -> str:
-    """Return ``name`` without line ends and other letters that cannot be seen; a name of none says so."""
+    """Return ``name`` on one line, without invisible characters; "(empty)" if nothing is left."""
     seen = "".join(_seen(each) for each in name)
     return " ".join(seen.split()) or "(empty)"
 
 
 def _seen(letter: str) -> str:
     category = unicodedata.category(letter)
-    if category == "Cs":  # half a letter, as Python reads names of files that are not UTF-8
+    if category == "Cs":  # a lone surrogate, from a file name that is not UTF-8
         return "\ufffd"
     if category in ("Cc", "Zl", "Zp"):
         return " "
-    is_selector = 0xFE00 <= ord(letter) <= 0xFE0F  # of one of several shapes
+    is_selector = 0xFE00 <= ord(letter) <= 0xFE0F  # a variation selector
     return "" if category == "Cf" or is_selector else letter
 
 
 @lru_cache(maxsize=64)
 def _fonts_for(letters: frozenset[str], own: tuple[str, ...]) -> tuple[list[str], frozenset[str]]:
-    """Return families that have what the fonts ``own`` lack of ``letters``, and the letters that none has."""
+    """Return font families for the ``letters`` that the fonts ``own`` lack, and the letters that no font has."""
     lacking = {each for each in letters if not each.isspace()}
     unshaped = set() if _shapes() else {each for each in lacking if _needs_shaping(each)}
     lacking -= unshaped | _letters_of(font_manager.findfont(font_manager.FontProperties(family=list(own))))
@@ -148,7 +158,7 @@ def _fonts_for(letters: frozenset[str], own: tuple[str, ...]) -> tuple[list[str]
 
 
 def _candidates(letters: set[str]) -> list[tuple[str, str]]:
-    """Return the families that are installed, each with the file of its regular style, the best first."""
+    """Return the installed font families, each with the file of its regular style, in order of preference."""
     names = " ".join(unicodedata.name(each, "") for each in letters)
     region = next((marks for script, marks in REGIONS if script in names), ())
     regular: dict[str, str] = {}
@@ -168,17 +178,17 @@ def _candidates(letters: set[str]) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=256)
 def _letters_of(path: str) -> frozenset[str]:
-    """Return the letters of a font; none of one that is made of pixels, which Matplotlib cannot scale."""
+    """Return the characters of a font; none for a bitmap font, which Matplotlib cannot scale."""
     font = ft2font.FT2Font(path)
     return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
 
 
 def _needs_shaping(letter: str) -> bool:
-    """Tell whether ``letter`` is written from right to left, or in a shape that its neighbours decide."""
+    """Tell whether ``letter`` is written from right to left, or has a shape that depends on its neighbours."""
     is_mark = unicodedata.category(letter) in ("Mn", "Mc") and ord(letter) >= 0x900
     return unicodedata.bidirectional(letter) in ("R", "AL") or is_mark
 
 
 def _shapes() -> bool:
-    """Tell whether Matplotlib writes such letters: from 3.11 on."""
+    """Tell whether Matplotlib supports such letters (from 3.11 on)."""
     return hasattr(ft2font, "__libraqm_version__")

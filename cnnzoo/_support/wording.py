@@ -1,4 +1,4 @@
-"""How counts, shapes and sizes are written out."""
+"""Formatting of counts, shapes and sizes."""
 
 import os
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 def pluralize(count: int, noun: str) -> str:
     """Return ``count`` with ``noun`` in the singular or the plural.
 
-    >>> counted(1, "epoch"), counted(1_000, "image")
+    >>> pluralize(1, "epoch"), pluralize(1_000, "image")
     ('1 epoch', '1,000 images')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that installs an extra, and where it works: no index has cnnzoo yet.
+    """Return the command that installs an extra from a checkout; cnnzoo is not on a package index yet.
 
     >>> how_to_install("jax")
     '`pip install ".[jax]"` in a checkout of cnnzoo'
@@ -23,7 +23,7 @@ def how_to_install(extra: str) -> str:
 
 
 def memory(size: int) -> str:
-    """Return a number of bytes as people read it.
+    """Format a number of bytes.
 
     >>> memory(23_200_000_000), memory(4_816_896), memory(40)
     ('23.2 GB', '4.8 MB', '40 B')
@@ -35,7 +35,7 @@ def memory(size: int) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return ``text`` with one mark at its end, to be followed by another sentence.
+    """Return ``text`` with a final full stop, unless it ends with ".", "?" or "!".
 
     >>> sentence("no such file"), sentence("Did you mean 'lenet5'?")
     ('no such file.', "Did you mean 'lenet5'?")
@@ -45,16 +45,16 @@ def sentence(text: str) -> str:
 
 
 def format_shape(shape: Sequence[int | None] | None) -> str:
-    """Return a shape as people write it; ``?`` where it is not known.
+    """Format a shape; ``?`` if it is unknown.
 
-    >>> times((28, 28, 6)), times(None)
+    >>> format_shape((28, 28, 6)), format_shape(None)
     ('28 x 28 x 6', '?')
     """
     return "?" if shape is None else " x ".join(map(str, shape))
 
 
 def printable(name: str) -> str:
-    """Return the name of a file as it can be printed and encoded: bytes that are not UTF-8 are escaped.
+    """Return a file name that can be printed and encoded: bytes that are not UTF-8 are escaped.
 
     >>> printable("photo.jpg")
     'photo.jpg'

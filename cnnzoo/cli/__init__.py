@@ -11,36 +11,36 @@ import typer
 
 import cnnzoo
 from cnnzoo._support.wording import sentence
-from cnnzoo.cli.failures import TRACEBACK, explain, is_told, print_traceback, split_words, wants_traceback
+from cnnzoo.cli.failures import TRACEBACK, explain, is_user_error, print_traceback, split_words, wants_traceback
 from cnnzoo.cli.shared import FAILURE, INTERNAL, INTERRUPTED, Stopped, app, complain
 
-# Each brings its commands, in the order of the help
+# Each module registers its commands, in the order of the help text
 from cnnzoo.cli import training, reports, models, pretrained, data  # isort: skip  # noqa: F401
 
-USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of Click, which newer releases of Typer bring under another name
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # Click's class; newer releases of Typer provide it under another name
 
 
 def main() -> None:
-    """Run the command line; what the user can mend is told in one line, with exit code 2."""
+    """Run the command line. Errors that the user can fix are one line, with exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for those who program with it
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are for programmers
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != "surrogateescape":
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be printed ends no work
+        sys.stdout.reconfigure(errors="backslashreplace")  # an unprintable name must not stop a command
     warnings.showwarning = _show_warning
     words, _ = split_words(sys.argv[1:])
     try:
         code = app(words, prog_name="cnnzoo", standalone_mode=False)
     except USAGE_ERROR as error:
-        _fail(f"{sentence(error.format_message())} Add --help to see what there is.", error)
+        _fail(f"{sentence(error.format_message())} Add --help for help.", error)
     except ConnectionAbortedError as error:
         complain(str(error))
-        os._exit(FAILURE)  # an orderly end would wait for the process that was lost
+        os._exit(FAILURE)  # a regular exit would wait for the lost process
     except Stopped as error:
         _fail(str(error), error, INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort) as error:
         _fail("Stopped.", error, INTERRUPTED)
     except Exception as error:
-        if is_told(error):
+        if is_user_error(error):
             _fail(str(error), error)
         _fail(explain(error), error, INTERNAL)
     sys.exit(code)
@@ -70,7 +70,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     traceback: Annotated[
-        bool, typer.Option(TRACEBACK, help="Show the full traceback of an error; may stand anywhere in the command.")
+        bool, typer.Option(TRACEBACK, help="Show the full traceback of an error. May be anywhere in the command.")
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:

@@ -1,4 +1,4 @@
-"""Commands about the data sets."""
+"""Commands for data sets."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from rich.table import Table
 from cnnzoo._support.files import check_target
 from cnnzoo.cli.shared import Data, DataPath, Force, app, print_table, tell
 
-data_app = typer.Typer(help="The data sets: what there is, what lies here, and how it looks.", no_args_is_help=False)
+data_app = typer.Typer(help="List, download, verify and show data sets.", no_args_is_help=False)
 app.add_typer(data_app, name="data")
 
 
@@ -32,7 +32,7 @@ def list_data() -> None:
 
 @data_app.command("fetch")
 def fetch_data(name: Data) -> None:
-    """Download a data set, unless a verified copy lies here, and say where it lies."""
+    """Download a data set, unless there is a verified local copy, and print its path."""
     from cnnzoo.data import fetch_dataset
 
     print(fetch_dataset(name))
@@ -40,7 +40,7 @@ def fetch_data(name: Data) -> None:
 
 @data_app.command("verify")
 def verify_data() -> None:
-    """Check the size and the hash of every copy that lies here."""
+    """Check the size and hash of all local copies."""
     from cnnzoo.data import list_datasets, local_copies
     from cnnzoo.data.download import cache_folder
 
@@ -48,16 +48,18 @@ def verify_data() -> None:
     for copy in found:
         print(f"{copy.name}: {copy.state}: {copy.path}")
     if not found:
-        print(f"no copy of a data set lies in {cache_folder()}")
+        print(f"no local copies in {cache_folder()}")
     damaged = [copy for copy in found if copy.state == "damaged"]
     if damaged:
         copy = damaged[0]
-        raise ValueError(f"{len(damaged)} damaged: delete '{copy.path}' and run `cnnzoo data fetch {copy.name}`.")
+        raise ValueError(
+            f"Damaged copies: {len(damaged)}. Delete '{copy.path}' and run `cnnzoo data fetch {copy.name}`."
+        )
 
 
 @data_app.command("where")
 def where_data() -> None:
-    """Print the folder that downloads go to; CNNZOO_HOME moves it."""
+    """Print the download folder. Set CNNZOO_HOME to move it."""
     from cnnzoo.data.download import cache_folder
 
     print(cache_folder())
@@ -65,15 +67,15 @@ def where_data() -> None:
 
 @data_app.command("show")
 def show_data(
-    data: Annotated[str, typer.Argument(metavar="NAME", help="A data set, or a folder of images.")],
-    out: Annotated[Path, typer.Option(help="The picture to write (PNG).")],
+    data: Annotated[str, typer.Argument(metavar="NAME", help="A data set or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="The PNG file to write.")],
     data_path: DataPath = None,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
+        bool, typer.Option("--skip-broken", help="Skip files that are not readable images.")
     ] = False,
     force: Force = False,
 ) -> None:
-    """Draw training images of every class into a picture."""
+    """Write a PNG with training images of every class."""
     from cnnzoo.data import find_source, load_dataset
     from cnnzoo.plots import class_grid, save
 

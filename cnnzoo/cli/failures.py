@@ -1,4 +1,4 @@
-"""Which errors are the user's to mend, and what is said of the others. Imports no Keras."""
+"""Which errors the user can fix, and how the others are reported. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import traceback
 from types import TracebackType
 
 TRACEBACK = "--traceback"
-DEBUG = "CNNZOO_DEBUG"  # the variable that stands for it
-TOLD = (ValueError, ArithmeticError)  # what cnnzoo raises, beside errors of the system and of memory
+DEBUG = "CNNZOO_DEBUG"  # the environment variable with the same effect
+USER_ERRORS = (ValueError, ArithmeticError)  # raised by cnnzoo, besides OSError and MemoryError
 RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def split_words(words: list[str]) -> tuple[list[str], bool]:
-    """Return the words of a command without ``--traceback``, wherever it stands, and whether it was there.
+    """Return the words of a command without ``--traceback``, and whether it was among them.
 
     >>> split_words(["train", "lenet5", "--traceback"])
     (['train', 'lenet5'], True)
@@ -26,20 +26,20 @@ def split_words(words: list[str]) -> tuple[list[str], bool]:
 
 
 def wants_traceback() -> bool:
-    """Tell whether the user asks for the whole of an error."""
+    """Tell whether the user asked for full tracebacks."""
     return split_words(sys.argv[1:])[1] or os.environ.get(DEBUG, "0") not in ("", "0")
 
 
-def is_told(error: BaseException) -> bool:
-    """Tell whether an error is the user's to mend: one of the system, or one that a ``raise`` in cnnzoo says clearly.
+def is_user_error(error: BaseException) -> bool:
+    """Tell whether the user can fix an error: an error of the system, or one raised by a ``raise`` statement in cnnzoo.
 
-    What Keras or NumPy raise, or Python for a slip in cnnzoo itself, is an internal error.
+    Errors raised by Keras or NumPy, or by Python because of a bug in cnnzoo, are internal errors.
     """
-    return isinstance(error, OSError | MemoryError) or (isinstance(error, TOLD) and _is_raised_by_cnnzoo(error))
+    return isinstance(error, OSError | MemoryError) or (isinstance(error, USER_ERRORS) and _is_raised_by_cnnzoo(error))
 
 
 def explain(error: Exception) -> str:
-    """Return what is said of an internal error, with where it was raised."""
+    """Return the message for an internal error, including where it was raised."""
     last = _innermost(error)
     place = "" if last is None else f" in {_module(last)}, line {last.tb_lineno}"
     return (
@@ -49,7 +49,7 @@ def explain(error: Exception) -> str:
 
 
 def print_traceback(error: BaseException) -> None:
-    """Print all of an error on standard error."""
+    """Print the full traceback to standard error."""
     sys.stdout.flush()
     traceback.print_exception(error, file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""Predictions as text, JSON and CSV, printed as they come."""
+"""Predictions as text, JSON and CSV, printed one by one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Print: TypeAlias = Callable[[Outcomes, Sequence[str]], None]
 
 
 def print_predictions(outcomes: Outcomes, class_names: Sequence[str], layout: Print) -> int:
-    """Print predictions, name on standard error what cannot be read, and return the exit code."""
+    """Print predictions, report unreadable images on standard error, and return the exit code."""
     read = failed = 0
 
-    def watched() -> Outcomes:
+    def counted() -> Outcomes:
         nonlocal read, failed
         for outcome in outcomes:
             if isinstance(outcome, Unreadable):
@@ -29,14 +29,14 @@ def print_predictions(outcomes: Outcomes, class_names: Sequence[str], layout: Pr
                 read += 1
             yield outcome
 
-    layout(watched(), class_names)
+    layout(counted(), class_names)
     if not failed:
         return 0
     return SOME_FAILED if read else FAILURE
 
 
 def print_text(outcomes: Outcomes, class_names: Sequence[str]) -> None:
-    """Print every class with a bar, the most probable first."""
+    """Print the probability of every class, with a bar, the most probable first."""
     width = max(map(len, class_names))
     for outcome in outcomes:
         if isinstance(outcome, Unreadable):
@@ -47,21 +47,21 @@ def print_text(outcomes: Outcomes, class_names: Sequence[str]) -> None:
 
 
 def print_json(outcomes: Outcomes, class_names: Sequence[str]) -> None:
-    """Print a list with an object for each image: ``image`` with ``label`` and ``probabilities``, or with ``error``."""
+    """Print a list of objects, one per image: ``image`` with ``label`` and ``probabilities``, or with ``error``."""
     separator = "["
     for outcome in outcomes:
-        told: dict[str, Any] = {"image": outcome.image}
+        entry: dict[str, Any] = {"image": outcome.image}
         if isinstance(outcome, Unreadable):
-            told |= {"error": str(outcome.error)}
+            entry |= {"error": str(outcome.error)}
         else:
-            told |= {"label": outcome.label, "probabilities": outcome.probabilities}
-        print(separator, json.dumps(told), sep="", end="")
+            entry |= {"label": outcome.label, "probabilities": outcome.probabilities}
+        print(separator, json.dumps(entry), sep="", end="")
         separator = ",\n "
     print("]" if separator != "[" else "[]")
 
 
 def print_csv(outcomes: Outcomes, class_names: Sequence[str]) -> None:
-    """Print a row for each image: its name, its label, the error or nothing, and the probability of each class."""
+    """Print one row per image: name, label, error (if any), and the probability of each class."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["image", "label", "error", *(f"p({name})" for name in class_names)])
     for outcome in outcomes:

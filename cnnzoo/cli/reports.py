@@ -1,4 +1,4 @@
-"""Commands that write pages about runs."""
+"""Commands that write reports on runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 @app.command()
 def report(
     run: RunPath,
-    out: Annotated[Path | None, typer.Option(help="The page to write.  [default: report.html in the run]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file to write.  [default: report.html in the run folder]")
+    ] = None,
     data: OtherData = None,
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """Write the report of a run: one HTML page with all that it shows, to be read, mailed or printed."""
+    """Write a report on a run: one self-contained HTML page to read, mail or print."""
     with quiet_start():
         from cnnzoo.report import write_report
 
@@ -34,13 +36,13 @@ def report(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or lenet5, which ships trained.")],
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or lenet5 (ships trained).")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("comparison.html"),
     data: OtherData = None,
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """Compare runs: figures, curves, and whether they differ by more than chance on the same images."""
+    """Compare runs: metrics, learning curves, and significance tests on the same images."""
     with quiet_start():
         from cnnzoo.report import write_comparison
 
@@ -62,11 +64,11 @@ def _print(comparison: Comparison) -> None:
         table.add_row(Text(row.name), Text(row.network), accuracy, interval, loss, params)
     print_table(table)
     for pair in comparison.pairs:
-        print(f"{pair.first}, {pair.second}: {pair.verdict}{_told(pair)}")
+        print(f"{pair.first}, {pair.second}: {pair.verdict}{_counts(pair)}")
 
 
-def _told(pair: Pair) -> str:
+def _counts(pair: Pair) -> str:
     if pair.test is None:
         return ""
     first, second, p_value = pair.test
-    return f" (only the first recognises {first:,}, only the second {second:,}; p {p_value:.2g})"
+    return f" (images that only one classifies correctly: first {first:,}, second {second:,}; p = {p_value:.2g})"

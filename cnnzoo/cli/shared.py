@@ -1,4 +1,4 @@
-"""What the commands share: the application, names of arguments, tables, a quiet start."""
+"""What the commands share: the application, common arguments, tables, quiet imports."""
 
 import contextlib
 import os
@@ -15,12 +15,12 @@ from rich.table import Table
 from cnnzoo.cli.failures import wants_traceback
 
 FAILURE = 2
-SOME_FAILED = 1  # of several images; the others are done
-INTERNAL = 70  # as programs tell of an error of their own
-INTERRUPTED = 130  # as shells count a program that Ctrl-C ended
+SOME_FAILED = 1  # some of the images; the others were predicted
+INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # the shell convention for Ctrl-C
 
 BAR_WIDTH = 30
-WIDTH = 120  # characters, at most, of a table where there is no terminal
+WIDTH = 120  # characters, the largest width of a table without a terminal
 UNLIMITED = 10_000
 
 app = typer.Typer(
@@ -30,21 +30,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or lenet5, which ships trained.")]
-Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; `cnnzoo data list` names them.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or lenet5 (ships trained).")]
+Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnzoo data list`.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
-DataPath = Annotated[Path | None, typer.Option(help="A local file or folder in place of the download.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the file where it exists.")]
-Augment = Annotated[str | None, typer.Option(help="Random changes: flip,crop,color,shift,rotate,distort; or none.")]
+DataPath = Annotated[Path | None, typer.Option(help="A local file or folder to use instead of a download.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+Augment = Annotated[
+    str | None, typer.Option(help="Augmentations, comma-separated: flip,crop,color,shift,rotate,distort; or none.")
+]
 
 
 class Stopped(Exception):
-    """A signal stopped a training in good order; Typer would swallow its own exception, and the message with it."""
+    """A signal stopped training cleanly. Typer would swallow a KeyboardInterrupt and its message."""
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Let a stop by a signal pass Typer, with its message."""
+    """Turn a KeyboardInterrupt into ``Stopped``, which Typer lets through with its message."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -52,7 +54,7 @@ def stoppable() -> Iterator[None]:
 
 
 def print_table(table: Table, *, cut: bool = True) -> None:
-    """Print ``table``, in a terminal in its width where it may be ``cut``, else as wide as it needs."""
+    """Print ``table``: with ``cut``, in a terminal, cut to its width; otherwise as wide as necessary."""
     console = Console(highlight=False)
     if not (console.is_terminal and cut):
         width = console.measure(table, options=console.options.update(width=WIDTH if cut else UNLIMITED)).maximum
@@ -61,33 +63,33 @@ def print_table(table: Table, *, cut: bool = True) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error in one line on standard error, after what standard output has to show."""
+    """Print an error in one line on standard error, after flushing standard output."""
     sys.stdout.flush()
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def tell_missing(missing: Sequence[str]) -> None:
-    """Print what a page lacks."""
+    """Print what is missing from a page."""
     for sentence in missing:
         print(f"missing: {sentence}", file=sys.stderr)
 
 
 def tell(lines: Sequence[str]) -> None:
-    """Print what to know beside a result, where it is not in the way of a program that reads the result."""
+    """Print notes to standard error, so that programs can read the result from standard output."""
     for line in lines:
         print(line, file=sys.stderr)
 
 
-def bar(share: float, width: int = BAR_WIDTH) -> str:
-    """Return a bar as long as ``share`` of ``width`` characters."""
-    return "#" * round(share * width)
+def bar(fraction: float, width: int = BAR_WIDTH) -> str:
+    """Return a bar that fills ``fraction`` of ``width`` characters."""
+    return "#" * round(fraction * width)
 
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ code writes to standard error while it loads.
+    """Suppress what TensorFlow's C++ code writes to standard error while it loads.
 
-    An error lets it out where the user asks for all of it.
+    If the import fails and the user asked for full tracebacks, it is printed.
     """
     sys.stderr.flush()
     saved = os.dup(2)

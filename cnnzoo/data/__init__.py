@@ -1,4 +1,4 @@
-"""The images: one file a source, each giving (train, test) splits."""
+"""Data sets: one file per source, each returning (train, test) splits."""
 
 import lazy_loader
 

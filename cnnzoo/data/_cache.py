@@ -1,4 +1,4 @@
-"""Images at the size that they are trained at, kept from one epoch to the next."""
+"""A cache of decoded images at their training size, kept from one epoch to the next."""
 
 import os
 import shutil
@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-FREE_DISK_FRACTION = 0.5  # of what is free where temporary files go: the most that a cache takes there ...
-FREE_MEMORY_FRACTION = 0.25  # ... and of the free memory, where temporary files lie in memory
+FREE_DISK_FRACTION = 0.5  # the largest fraction of the free temporary space that a cache may use
+FREE_MEMORY_FRACTION = 0.25  # the same of the free memory, if temporary files are in memory
 FILE_SYSTEMS_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 FileState = tuple[int, ...]
 
 
 def file_state(path: str) -> FileState | None:
-    """Return what tells that a file was changed or replaced; None where there is none."""
+    """Return values that change when a file is changed or replaced; None if there is no file."""
     try:
         found = os.stat(path)
     except OSError:
@@ -27,15 +27,15 @@ def file_state(path: str) -> FileState | None:
 
 
 class PixelCache:
-    """Pixels of image files, in a temporary file that has no name and goes with the cache, or with the process.
+    """The pixels of image files, in an unnamed temporary file that is removed with the cache or the process.
 
-    The system holds that file in memory as far as there is room. A place in it is written once, before it is listed,
-    so any number of threads may read and write. Where there is no room or no file, images are just not kept. A copy
-    (pickled, or in a forked process) begins empty.
+    The operating system keeps that file in memory while there is room. Each position is written once, before it is
+    listed, so any number of threads may read and write. If there is no room or no file, images are not cached. A copy
+    (pickled, or in a forked process) starts empty.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        """Keep images of ``shape``, uint8."""
+        """Create a cache for uint8 images of ``shape``."""
         self._shape = shape
         self._size = int(np.prod(shape))
         self._begin()
@@ -46,14 +46,14 @@ class PixelCache:
         self._places: dict[str, tuple[FileState, int]] = {}
         self._file: int | None = None
         self._used = 0
-        self._room: int | None = None  # bytes, not yet known
+        self._room: int | None = None  # bytes; not known yet
 
     def __reduce__(self) -> tuple[type["PixelCache"], tuple[tuple[int, ...]]]:
-        """Copy as an empty one."""
+        """Pickle as an empty cache."""
         return PixelCache, (self._shape,)
 
     def read(self, path: str, pixels: np.ndarray) -> bool:
-        """Fill ``pixels`` with those kept of ``path``, and tell whether there are: not where the file has changed."""
+        """Fill ``pixels`` from the cache; return False if ``path`` is not cached or its file has changed."""
         state, place = self._places.get(path, (None, 0))
         if self._file is None or state is None or state != file_state(path):
             return False
@@ -67,7 +67,7 @@ class PixelCache:
         return True
 
     def write(self, path: str, state: FileState | None, pixels: np.ndarray) -> None:
-        """Keep ``pixels`` of ``path``, where there is room; ``state`` is that of the file before it was read."""
+        """Cache the ``pixels`` of ``path`` if there is room; ``state`` is the file's state before it was read."""
         place = self._place()
         if state is None or self._file is None or place is None:
             return
@@ -81,7 +81,7 @@ class PixelCache:
             self._room = 0
 
     def _place(self) -> int | None:
-        """Return where there is room for an image."""
+        """Return a free position for an image; None if there is no room."""
         with self._lock:
             if self._room is None:
                 self._room = self._open()
@@ -92,7 +92,7 @@ class PixelCache:
             return place
 
     def _open(self) -> int:
-        """Open the file, and return how large it may become."""
+        """Open the file and return its largest size in bytes."""
         if not hasattr(os, "pread"):  # Windows
             return 0
         try:
@@ -127,5 +127,5 @@ def _begin_all() -> None:
         cache._begin()
 
 
-if hasattr(os, "register_at_fork"):  # two processes would write at the same places of one file
+if hasattr(os, "register_at_fork"):  # otherwise both processes would write to the same positions of one file
     os.register_at_fork(after_in_child=_begin_all)

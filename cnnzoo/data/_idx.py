@@ -1,4 +1,4 @@
-"""Reading IDX, the format that MNIST is published in: a magic number, the dimensions, the bytes."""
+"""Reading IDX, the file format of MNIST: a magic number, the dimensions, the bytes."""
 
 import gzip
 import math
@@ -19,24 +19,24 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Args:
-        path: The file; gzip is told by its first bytes, not by its name.
-        dimensions: How many dimensions it must have: 3 for images, 1 for labels.
+        path: The file; gzip is detected from its first bytes, not from its name.
+        dimensions: The required number of dimensions: 3 for images, 1 for labels.
 
     Returns:
         A uint8 array.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Magic number, dimensions or length are not those of such a file.
+        ValueError: The magic number, the dimensions or the length is wrong.
 
     >>> read_idx("missing-idx1-ubyte", dimensions=1)
     Traceback (most recent call last):
     ...
-    FileNotFoundError: No such file: 'missing-idx1-ubyte'. Give the path of an IDX file.
+    FileNotFoundError: No such file: 'missing-idx1-ubyte'. Pass the path of an IDX file.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"No such file: '{path}'. Give the path of an IDX file.")
+        raise FileNotFoundError(f"No such file: '{path}'. Pass the path of an IDX file.")
     try:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
@@ -44,7 +44,9 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> np.ndarray:
             stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if gzipped else raw
             return _read_stream(stream, dimensions, path)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"'{path}' is a damaged gzip file ({error}). Fetch it again or give another.") from error
+        raise ValueError(
+            f"'{path}' is a damaged gzip file ({error}). Download it again or pass another file."
+        ) from error
 
 
 def _read_stream(stream: IO[bytes], dimensions: int, path: Path) -> np.ndarray:
@@ -57,11 +59,13 @@ def _read_stream(stream: IO[bytes], dimensions: int, path: Path) -> np.ndarray:
         )
     header = _read_at_most(stream, 4 * dimensions)
     if len(header) < 4 * dimensions:
-        raise ValueError(f"'{path}' ends within its header. Fetch it again or give another.")
+        raise ValueError(f"'{path}' ends within its header. Download it again or pass another file.")
     shape = struct.unpack(f">{dimensions}I", header)
     length = math.prod(shape)
     if length > LARGEST:
-        raise ValueError(f"'{path}' must hold at most {LARGEST:,} bytes. Its header says {length:,}, for {shape}.")
+        raise ValueError(
+            f"'{path}' must hold at most {LARGEST:,} bytes. Received: {length:,} bytes in its header, for {shape}."
+        )
     payload = _read_at_most(stream, length + 1)
     if len(payload) != length:
         came = "more" if len(payload) > length else f"{len(payload):,}"
@@ -70,7 +74,7 @@ def _read_stream(stream: IO[bytes], dimensions: int, path: Path) -> np.ndarray:
 
 
 def _read_at_most(stream: IO[bytes], length: int) -> bytes:
-    """Read up to ``length`` bytes in chunks, so that a header that lies about its length reserves no memory."""
+    """Read up to ``length`` bytes in chunks, so that a wrong length in a header does not allocate memory."""
     payload = bytearray()
     while len(payload) < length and (chunk := stream.read(min(CHUNK, length - len(payload)))):
         payload += chunk

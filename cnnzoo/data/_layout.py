@@ -1,4 +1,4 @@
-"""How a folder of images is laid out: a folder for each class, in parts for training and for testing or without."""
+"""The layout of a folder of images: one folder per class, with or without parts for training and testing."""
 
 import os
 import re
@@ -12,18 +12,18 @@ from cnnzoo.data._formats import readable_suffixes
 from cnnzoo.data._listing import visible_entries
 
 TRAINING = ("train", "training")
-HELD_OUT = (("test", "testing"), ("val", "valid", "validation"))  # the first kind that there is
+HELD_OUT = (("test", "testing"), ("val", "valid", "validation"))  # in order of preference
 PART_NAMES = frozenset({*TRAINING, *HELD_OUT[0], *HELD_OUT[1]})
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the folders of the classes lie.
+    """The folders that contain the class folders.
 
     Attributes:
-        train: The folder that holds those of the training images, or of all.
-        held_out: The folder that holds those of the images held out; None where a share of ``train`` is.
-        unused: Names of the folders beside them that are not used.
+        train: The folder with the training images, or with all images.
+        held_out: The folder with the test images; None if a fraction of ``train`` is held out.
+        unused: Names of other folders next to them, which are not used.
     """
 
     train: Path
@@ -32,27 +32,27 @@ class Layout:
 
     @property
     def parts(self) -> tuple[Path, ...]:
-        """The one or two folders that hold those of the classes."""
+        """The one or two folders that contain class folders."""
         return (self.train,) if self.held_out is None else (self.train, self.held_out)
 
     def describe(self, folder: Path, test_fraction: float) -> str:
-        """Say which layout was found in ``folder``, and what is held out."""
-        alone = "a folder for each class" if self.train == folder else f"{self.train.name}/ alone"
+        """Describe the layout of ``folder`` and what is used for testing."""
+        single = "one folder per class" if self.train == folder else f"only {self.train.name}/"
         if self.held_out is None:
-            return f"found {alone}; {test_fraction:.0%} of each class held out"
+            return f"layout: {single}; {test_fraction:.0%} of each class used for testing"
         unused = f"; not used: {', '.join(f'{printable(name)}/' for name in self.unused)}" if self.unused else ""
-        return f"found {self.train.name}/, and {self.held_out.name}/ held out{unused}"
+        return f"layout: {self.train.name}/ for training, {self.held_out.name}/ for testing{unused}"
 
 
 def find_layout(folder: Path) -> Layout:
-    """Find out how ``folder`` is laid out, by the names of its folders, in any case of letters.
+    """Detect the layout of ``folder`` from the names of its folders, in upper or lower case.
 
-    With a folder for training and one for testing or for validation, these are the parts; of the latter two, the one
-    for testing is held out. A folder for training that is alone holds all images. Otherwise the folders are the
-    classes, unless they look like parts.
+    If there is a training folder and a test or validation folder, these are the parts; the test folder is preferred
+    over the validation folder. A training folder on its own holds all images. Otherwise the folders are the classes,
+    unless they look like parts.
 
     Raises:
-        ValueError: Folders look like parts, and it cannot be told what they are.
+        ValueError: Folders look like parts, but it is unclear which.
     """
     names = subfolders(folder)
     training = _called(names, TRAINING)
@@ -85,26 +85,26 @@ def _only(folder: Path, names: list[str]) -> str:
     plain = [name for name in names if name in (TRAINING[0], HELD_OUT[0][0])] or names
     if len(plain) > 1:
         raise ValueError(
-            f"'{folder}' has several folders for one part: {', '.join(names)}. Keep one, rename the others."
+            f"'{folder}' has several folders for one part: {', '.join(names)}. Keep one and rename the others."
         )
     return plain[0]
 
 
 def _refuse_without_classes(folder: Path, train: str, test: str) -> NoReturn:
-    """Refuse a part to hold out that has no classes: its images may have no labels."""
+    """Reject a test part without class folders: its images may have no labels."""
     if subfolders(folder / train):
         raise ValueError(
-            f"'{folder / test}' must have a folder of images for each class, as '{folder / train}' has. Received: no "
-            f"folder. To hold out a share of the training images instead, give '{folder / train}'."
+            f"'{folder / test}' must have one folder of images per class, like '{folder / train}'. Received: no "
+            f"folder. To hold out a fraction of the training images instead, pass '{folder / train}'."
         )
     raise ValueError(
-        f"'{folder / train}' and '{folder / test}' must have a folder of images for each class. Received: no folder. "
+        f"'{folder / train}' and '{folder / test}' must have one folder of images per class. Received: no folder. "
         f"If '{train}' and '{test}' are classes themselves, rename them."
     )
 
 
 def _check_no_parts(folder: Path, names: list[str]) -> None:
-    """Raise ``ValueError`` where folders taken for classes look like parts: images of all classes in one."""
+    """Raise ``ValueError`` if the supposed class folders look like parts that contain class folders."""
     inside = {name: _classes_within(folder / name) for name in names}
     nested = [name for name in names if inside[name]]
     parts = [name for name in nested if PART_NAMES.intersection(re.split(r"[^a-z]+", name.casefold()))]
@@ -112,14 +112,14 @@ def _check_no_parts(folder: Path, names: list[str]) -> None:
         parts = nested
     if parts:
         raise ValueError(
-            f"'{folder}' must have a folder of images for each class, and '{parts[0]}' looks like a part with folders "
-            f"of classes: {some(inside[parts[0]])}. Call the parts 'train' and 'test', or give one of them; if "
+            f"'{folder}' must have one folder of images per class, but '{parts[0]}' looks like a part with class "
+            f"folders: {first_few(inside[parts[0]])}. Name the parts 'train' and 'test', or pass one of them; if "
             f"'{parts[0]}' is a class, rename it, or put its images directly into it."
         )
 
 
 def _classes_within(folder: Path) -> tuple[str, ...]:
-    """Return the names of the folders in ``folder`` where it holds nothing but folders."""
+    """Return the names of the folders in ``folder``; none if it also contains images."""
     entries = list(visible_entries(folder))
     suffixes = readable_suffixes()
     has_images = any(os.path.splitext(entry.name)[1].lower() in suffixes for entry in entries if entry.is_file())
@@ -127,10 +127,10 @@ def _classes_within(folder: Path) -> tuple[str, ...]:
 
 
 def looks_like_parent(folder: Path) -> bool:
-    """Tell whether ``folder`` holds several folders and no images."""
+    """Tell whether ``folder`` contains several folders and no images."""
     return len(_classes_within(folder)) > 1
 
 
-def some(names: Sequence[str]) -> str:
+def first_few(names: Sequence[str]) -> str:
     """Return the first few of ``names``, for a message."""
     return ", ".join([*names[:3], *(["..."] if len(names) > 3 else [])])

@@ -1,4 +1,4 @@
-"""The image files below a folder: one rule for every list of images."""
+"""The image files below a folder: the same rules for every list of images."""
 
 import os
 from collections import Counter, deque
@@ -9,7 +9,7 @@ from pathlib import Path
 from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._formats import hint_for, readable_suffixes
 
-# What systems leave beside images: macOS in archives, Synology (thumbnails), Windows, Linux
+# System folders: macOS in archives, Synology (thumbnails), Windows, Linux
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 NO_SUFFIX = "no suffix"
 HIDDEN_FILE, HIDDEN_FOLDER = "hidden file", "hidden folder"
@@ -25,15 +25,15 @@ class Listing:
     """The image files below one or several folders.
 
     Attributes:
-        images: The files, those of each folder sorted.
-        others: What was passed over, with its kind: a suffix like ".txt", or a word.
+        images: The image files, sorted within each folder.
+        others: Ignored files and folders, with their kind: a suffix like ".txt", or a word.
     """
 
     images: tuple[Path, ...]
     others: tuple[tuple[Path, str], ...]
 
     def passed_over(self, folder: Path | None = None) -> dict[str, int]:
-        """Return how many files and folders of each kind were passed over, in all or below ``folder``."""
+        """Count the ignored files and folders of each kind, in total or below ``folder``."""
         return dict(
             Counter(kind for path, kind in self.others if folder is None or path == folder or parts_below(folder, path))
         )
@@ -42,9 +42,9 @@ class Listing:
 def list_images(*folders: Path) -> Listing:
     """List the images below ``folders``.
 
-    Subfolders are searched. Links are followed, and a folder that several paths lead to is listed once: by its own
-    path where that is below ``folders``, else by the first link. Hidden files and folders (their names begin with a
-    dot) and those that systems leave (``SYSTEM_FOLDERS``) are passed over. Images are known by their suffixes, see
+    Subfolders are searched. Links are followed; a folder that can be reached by several paths is listed once, by its
+    own path if that is below ``folders``, otherwise by the first link. Hidden files and folders (names beginning with a
+    dot) and system folders (``SYSTEM_FOLDERS``) are ignored. Images are recognised by suffix, see
     ``readable_suffixes``.
 
     Raises:
@@ -72,7 +72,7 @@ def list_images(*folders: Path) -> Listing:
 
 
 def parts_below(folder: Path, path: Path) -> tuple[str, ...]:
-    """Return the names that lead from ``folder`` to ``path``; none where it does not lie below.
+    """Return the path components from ``folder`` to ``path``; none if it is not below ``folder``.
 
     >>> parts_below(Path("photos"), Path("photos/cat/1.jpg"))
     ('cat', '1.jpg')
@@ -82,7 +82,7 @@ def parts_below(folder: Path, path: Path) -> tuple[str, ...]:
 
 
 def visible_entries(folder: Path, others: list[tuple[Path, str]] | None = None) -> Iterator[os.DirEntry[str]]:
-    """Give the files and folders in ``folder`` by name; what is hidden, broken or neither goes to ``others``.
+    """Yield the files and folders in ``folder`` by name; hidden, broken and special entries go to ``others``.
 
     Raises:
         OSError: The folder cannot be listed.
@@ -101,10 +101,10 @@ def visible_entries(folder: Path, others: list[tuple[Path, str]] | None = None) 
 
 
 def _kind(entry: os.DirEntry[str]) -> str | None:
-    """Tell why an entry is passed over, whatever it holds; None for a file or folder to look at."""
+    """Return the reason to ignore an entry; None for a regular file or folder."""
     try:
         is_folder, is_file = entry.is_dir(), entry.is_file()
-    except OSError:  # a link in a circle
+    except OSError:  # a circular link
         return BROKEN_LINK
     if entry.name.startswith(".") or entry.name in SYSTEM_FOLDERS:
         return HIDDEN_FOLDER if is_folder else HIDDEN_FILE
@@ -114,16 +114,16 @@ def _kind(entry: os.DirEntry[str]) -> str | None:
 
 
 def passed_over_lines(passed_over: Mapping[str, int]) -> list[str]:
-    """Return a line about what was passed over, the most frequent first, and how it is read; none where nothing was.
+    """Return a line that counts ignored files, most frequent first, with a hint on reading them; or no line.
 
     >>> passed_over_lines({"hidden folder": 3, ".txt": 12})
-    ['passed over: 12 files (.txt), 3 hidden folders']
+    ['ignored: 12 files (.txt), 3 hidden folders']
     """
     kinds = sorted(passed_over, key=lambda kind: (-passed_over[kind], kind))
     named = [_counted_kind(kind, passed_over[kind]) for kind in kinds[:NAMED_KINDS]]
     rest = sum(passed_over[kind] for kind in kinds[NAMED_KINDS:])
-    text = ", ".join([*named, f"{rest:,} of other kinds"] if rest else named)
-    return [f"passed over: {text}{hint_for(passed_over)}"] if text else []
+    text = ", ".join([*named, f"{rest:,} others"] if rest else named)
+    return [f"ignored: {text}{hint_for(passed_over)}"] if text else []
 
 
 def _counted_kind(kind: str, count: int) -> str:

@@ -1,4 +1,4 @@
-"""Reading the ``mnist.npz`` layout: four uint8 arrays in a zip archive, checked, then read without pickle."""
+"""Reading files like ``mnist.npz``: four uint8 arrays in a zip archive, checked, then read without pickle."""
 
 import os
 import zipfile
@@ -18,29 +18,31 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read ``x_train``, ``y_train``, ``x_test`` and ``y_test`` from an npz file.
 
     Args:
-        path: A file in the layout of Keras' ``mnist.npz``.
+        path: A file with the arrays of Keras' ``mnist.npz``.
 
     Returns:
         Images of shape (n, 28, 28) and labels of shape (n,), all uint8, by array name.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not a zip archive, is damaged, or an array is missing or of another kind.
+        ValueError: The file is not a zip archive, is damaged, or an array is missing or has another shape or type.
 
     >>> read_npz("missing.npz")
     Traceback (most recent call last):
     ...
-    FileNotFoundError: No such file: 'missing.npz'. Give the path of an mnist.npz.
+    FileNotFoundError: No such file: 'missing.npz'. Pass the path of an mnist.npz.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"No such file: '{path}'. Give the path of an mnist.npz.")
+        raise FileNotFoundError(f"No such file: '{path}'. Pass the path of an mnist.npz.")
     try:
         with zipfile.ZipFile(path) as archive:
             return {name: _read_array(archive, name, path) for name in ARRAYS}
-    # RuntimeError where it is encrypted, or compressed in a way that zipfile does not know
+    # RuntimeError if it is encrypted, or compressed by a method that zipfile does not know
     except (zipfile.BadZipFile, zlib.error, LZMAError, OSError, EOFError, RuntimeError) as error:
-        raise ValueError(f"'{path}' is not a readable npz file ({error}). Fetch it again or give another.") from error
+        raise ValueError(
+            f"'{path}' is not a readable npz file ({error}). Download it again or pass another file."
+        ) from error
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
@@ -71,5 +73,5 @@ def _read_header(member: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, n
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(member)
         return header
-    except Exception as error:  # NumPy parses the header as Python, and raises whatever the damage happens to cause
+    except Exception as error:  # NumPy parses the header as Python; damage can raise anything
         raise ValueError(f"{what} has no NumPy header ({error}).") from error

@@ -1,4 +1,4 @@
-"""The random changes that these networks' papers make to training images, by name. Imports no TensorFlow."""
+"""The augmentations used in these networks' papers, by name. Imports no TensorFlow."""
 
 from collections.abc import Iterable
 
@@ -7,14 +7,14 @@ import numpy as np
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.split import Split
 
-# What each does; the reach is a share of the image's side
+# Reaches are fractions of the image's side
 AUGMENTATIONS = {
     "flip": "mirrors half of the images, left to right (AlexNet, section 4.1; VGG, section 3.1)",
     "crop": "pads by an eighth of the side and crops at random (He et al. 2015, section 4.2: 4 of 32 pixels)",
     "color": "shifts the colours along their principal components (AlexNet, section 4.1)",
-    "shift": "moves digits by up to a sixteenth of the side (LeNet-5, section III.A: distorted patterns)",
-    "rotate": "turns digits by up to 10 degrees about the centre, which the papers do not",
-    "distort": "moves, scales, squeezes and shears digits, all at once (LeNet-5, section III.A: distorted patterns)",
+    "shift": "shifts digits by up to a sixteenth of the side (LeNet-5, section III.A: distorted patterns)",
+    "rotate": "rotates digits by up to 10 degrees about the centre (not in the papers)",
+    "distort": "shifts, scales, squeezes and shears digits in one step (LeNet-5, section III.A: distorted patterns)",
 }
 
 CROP_REACH = 1 / 8
@@ -29,10 +29,10 @@ COLOR_SAMPLE = 1_000  # images that the principal components are computed from
 
 
 def check_augment(augment: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the names in ``augment``, which may be one string with commas; "none" stands for none.
+    """Return the names in ``augment``, which may be one comma-separated string; "none" means no augmentation.
 
     Raises:
-        ValueError: One names no augmentation; the message suggests the nearest.
+        ValueError: A name is unknown; the message suggests the nearest.
 
     >>> check_augment("flip,crop")
     ('flip', 'crop')
@@ -47,16 +47,16 @@ def check_augment(augment: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def color_components(split: Split) -> np.ndarray:
-    """Return the principal components of the colours of ``split``, each as long as the colours' standard deviation.
+    """Return the principal components of the colours of ``split``, scaled by the standard deviation along each.
 
-    AlexNet's text multiplies by the eigenvalues of the covariance; with pixels in [0, 1] the reference implementations,
-    and this one, multiply by their roots.
+    AlexNet's paper multiplies by the eigenvalues of the covariance; for pixels in [0, 1] the reference implementations,
+    and this one, multiply by their square roots.
 
     Returns:
-        Float32 of shape (3, 3): a row a component.
+        Float32 of shape (3, 3): one row per component.
 
     Raises:
-        ValueError: The images have no three channels, or their pixels do not lie in [0, 1].
+        ValueError: The images do not have three channels, or their pixels are not in [0, 1].
     """
     images = split.images
     if images.shape[-1] != 3:
@@ -66,7 +66,7 @@ def color_components(split: Split) -> np.ndarray:
     sample = sample / 255 if images.dtype == np.uint8 else sample
     if sample.min() < 0 or sample.max() > 1:
         raise ValueError(
-            "The augmentation 'color' needs pixels in [0, 1], to which it cuts what it makes. Received values from "
+            "The augmentation 'color' needs pixels in [0, 1], because it clips to that range. Received: values from "
             f"{sample.min():g} to {sample.max():g}"
         )
     variances, vectors = np.linalg.eigh(np.cov(sample, rowvar=False))

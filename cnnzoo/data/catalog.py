@@ -1,4 +1,4 @@
-"""What there is to train on: a card for each data set, as data, and the way from a name to the images."""
+"""The data sets: a card for each, and loading them by name."""
 
 import os
 from collections.abc import Callable
@@ -22,20 +22,21 @@ FOLDER = "folder"
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a data set is, without loading it.
+    """A description of a data set, without loading it.
 
     Attributes:
         name: Its name on the command line.
-        title: Its name in print.
-        class_names: The classes, in the order of their numbers.
+        title: Its full name.
+        class_names: The class names, in the order of their numbers.
         train_size: Number of training images.
         test_size: Number of test images.
-        preparation: How a user's own picture is made like these images: "digit" or "resize", see ``prepare_picture``.
+        preparation: How a user's own image is converted to match these images: "digit" or "resize", see
+            ``prepare_picture``.
         licence: The licence of the data.
-        source: Where the data are from.
-        files: Versions of the data, each enough; the first is downloaded when there is a copy of none. Empty where the
-            data ship with the package.
-        load: Gives the training and the test images, from a local file or folder, or from ``files`` for None.
+        source: Where the data come from.
+        files: Versions of the data, any of which is sufficient; without a local copy, the first is downloaded. Empty if
+            the data ship with the package.
+        load: Returns the training and test images, from a local file or folder, or from ``files`` if that is None.
     """
 
     name: str
@@ -94,7 +95,7 @@ DATA_CARDS = {card.name: card for card in _CARDS}
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """What lies where a data set is looked for: ``state`` is "absent", "damaged" or "verified"."""
+    """A possible local copy of a data set: ``state`` is "absent", "damaged" or "verified"."""
 
     name: str
     path: Path
@@ -102,7 +103,7 @@ class LocalCopy:
 
 
 def list_datasets() -> list[str]:
-    """Return the names of the data sets that ``cnnzoo train --data`` takes, sorted.
+    """Return the names of the data sets that ``cnnzoo train --data`` accepts, sorted.
 
     >>> list_datasets()
     ['cifar10', 'digits', 'mnist']
@@ -111,10 +112,10 @@ def list_datasets() -> list[str]:
 
 
 def data_card(name: str) -> DataCard:
-    """Return the card of the data set called ``name``.
+    """Return the card of the data set ``name``.
 
     Raises:
-        ValueError: There is no such data set; the message suggests the nearest.
+        ValueError: The name is unknown; the message suggests the nearest.
 
     >>> data_card("digits").train_size
     4000
@@ -123,15 +124,15 @@ def data_card(name: str) -> DataCard:
 
 
 def find_source(data: str | os.PathLike[str] | DataSource, path: str | os.PathLike[str] | None = None) -> DataSource:
-    """Understand what a user names: a data set, or a folder of images.
+    """Resolve a data set name or the path of a folder of images.
 
     Args:
-        data: One of ``list_datasets()``, or the path of a folder, see ``load_folder``; a source is returned as it is.
-        path: For a data set, a local file or folder in place of the download.
+        data: One of ``list_datasets()``, or the path of a folder, see ``load_folder``; a source is returned unchanged.
+        path: For a data set, a local file or folder to use instead of a download.
 
     Raises:
         FileNotFoundError: ``data`` looks like a path and there is no such folder.
-        ValueError: ``data`` is neither, or a folder is given twice.
+        ValueError: ``data`` is neither, or ``path`` cannot be combined with it.
 
     >>> find_source("mnist").name
     'mnist'
@@ -142,14 +143,18 @@ def find_source(data: str | os.PathLike[str] | DataSource, path: str | os.PathLi
     local = None if path is None else str(Path(path).absolute())
     if word in DATA_CARDS:
         if local is not None and not DATA_CARDS[word].files:
-            raise ValueError(f"The data set '{word}' ships with the package and takes no path. Received: '{path}'")
+            raise ValueError(
+                f"The data set '{word}' ships with the package and does not accept a path. Received: '{path}'"
+            )
         return DataSource(word, local)
     if Path(word).is_dir():
         if local is not None:
-            raise ValueError(f"'{word}' is a folder of images, which takes no further path. Received: '{path}'")
+            raise ValueError(
+                f"'{word}' is a folder of images and cannot be combined with another path. Received: '{path}'"
+            )
         return DataSource(FOLDER, str(Path(word).absolute()))
     if Path(word).name != word:
-        raise FileNotFoundError(f"There is no folder '{word}'. Give a folder of images, or a data set's name.")
+        raise FileNotFoundError(f"There is no folder '{word}'. Pass a folder of images or the name of a data set.")
     return DataSource(look_up(DATA_CARDS, word, "folder or data set").name)
 
 
@@ -157,15 +162,15 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
     """Load a data set or a folder of images.
 
     Args:
-        source: What ``find_source`` takes or gives.
+        source: A source, or any ``data`` that ``find_source`` accepts.
 
     Returns:
-        The images, those of CIFAR-10 and of a folder as uint8; unpacks into (train, test) splits.
+        The data set, which unpacks into (train, test) splits; images of CIFAR-10 and of folders are uint8.
 
     Raises:
         ValueError: There is no such data set, an option is out of range, or a file is damaged.
         FileNotFoundError: A path does not exist.
-        ConnectionError: There is no local copy, and none can be downloaded.
+        ConnectionError: There is no local copy and the download failed.
 
     >>> train, test = load_dataset("digits")
     >>> len(test.labels)
@@ -193,23 +198,23 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
 
 
 def fetch_dataset(name: str) -> Path:
-    """Return the path of a verified local copy of the data set called ``name``, downloading it if there is none.
+    """Return the path of a verified local copy of the data set ``name``, downloading it if necessary.
 
     Raises:
-        ValueError: There is no such data set, or it ships with the package.
-        ConnectionError: There is no local copy, and none can be downloaded.
+        ValueError: The name is unknown, or the data set ships with the package.
+        ConnectionError: There is no local copy and the download failed.
     """
     files = data_card(name).files
     if not files:
-        raise ValueError(f"The data set '{name}' ships with the package: there is nothing to fetch.")
+        raise ValueError(f"The data set '{name}' ships with the package and needs no download.")
     return fetch_any(files)
 
 
 def local_copies(name: str) -> list[LocalCopy]:
-    """Look where the data set called ``name`` may lie, and verify what is there by its size and its hash.
+    """List the places of local copies of the data set ``name``, and verify the copies by size and hash.
 
     Raises:
-        ValueError: There is no such data set.
+        ValueError: The name is unknown.
     """
     files = data_card(name).files
     return [LocalCopy(name, path, check_copy(path, file)) for file in files for path in copies(file)]

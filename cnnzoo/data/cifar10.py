@@ -22,7 +22,7 @@ from cnnzoo.data.split import Split, one_hot_labels
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-# The binary version, which is read without pickle. The second address is a copy by the makers of MindSpore
+# The binary version, read without pickle. The second address is a copy by the MindSpore project
 CIFAR10_BINARY = RemoteFile(
     name="cifar-10-binary.tar.gz",
     urls=(
@@ -34,7 +34,7 @@ CIFAR10_BINARY = RemoteFile(
     keras_name="cifar-10-binary.tar.gz",
 )
 
-# The Python version, which Keras keeps in its cache; we take it from there, and never download it
+# The Python version, which Keras keeps in its cache: used from there, never downloaded
 CIFAR10_PYTHON = RemoteFile(
     name="cifar-10-python.tar.gz",
     urls=("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
@@ -68,25 +68,25 @@ def load_cifar10(
     """Load CIFAR-10, sampled and resized.
 
     Args:
-        fraction: Share of the training and of the test images, in (0, 1], drawn without replacement.
-        image_size: Side, or height and width, in pixels, to resize to (bilinear); None leaves 32 x 32. The result is
-            filled in place: beyond it and the raw images, a few megabytes are needed.
-        seed: Seed of the draw.
-        stratified: Whether the draw keeps the classes balanced.
-        one_hot: Whether labels are rows of shape (10,) in place of class numbers.
-        path: A local archive or unpacked folder of the binary or the Python version. None takes a verified copy from
-            the cache of Keras or our own, or downloads the binary version (170 MB).
-        dtype: "uint8" keeps the raw pixels, 0 to 255 at 32 x 32, a quarter of the memory; ``stream`` takes them and
-            resizes batch by batch.
+        fraction: Fraction of the training and of the test images to use, in (0, 1], sampled without replacement.
+        image_size: Side, or height and width, in pixels, to resize to (bilinear); None keeps 32 x 32. The result is
+            filled in place, with a few megabytes of extra memory.
+        seed: Random seed for sampling.
+        stratified: Whether sampling keeps the classes balanced.
+        one_hot: Whether labels are one-hot rows of shape (10,) instead of class numbers.
+        path: A local archive or unpacked folder of the binary or the Python version. None: a verified copy from Keras'
+            cache or cnnzoo's, or a download of the binary version (170 MB).
+        dtype: "uint8" keeps the raw pixels, 0 to 255 at 32 x 32, in a quarter of the memory; ``stream`` resizes them
+            batch by batch.
 
     Returns:
         Training and test images, float32 in [0, 1] (or uint8) of shape (n, height, width, 3), in the published order;
-        labels int64 of shape (n,), or float32 of shape (n, 10) when ``one_hot``.
+        labels int64 of shape (n,), or float32 of shape (n, 10) with ``one_hot``.
 
     Raises:
         FileNotFoundError: ``path`` or one of its batches does not exist.
-        ValueError: An argument is out of range, or a batch is damaged or foreign.
-        ConnectionError: There is no local copy, and none can be downloaded.
+        ValueError: An argument is out of range, or a batch is damaged or not of CIFAR-10.
+        ConnectionError: There is no local copy and the download failed.
         OSError: The cache cannot be written, or the disk is full.
 
     >>> load_cifar10(fraction=1.5)
@@ -101,7 +101,7 @@ def load_cifar10(
         raise ValueError(f"`dtype` must be 'float32' or 'uint8'. Received: dtype={dtype!r}")
     if dtype == "uint8" and image_size is not None:
         raise ValueError(
-            "`dtype='uint8'` keeps the raw pixels, at 32 x 32. Give `image_size` to `stream` instead. "
+            "`dtype='uint8'` keeps the raw pixels, at 32 x 32. Pass `image_size` to `stream` instead. "
             f"Received: image_size={image_size!r}"
         )
     if path is None:
@@ -115,12 +115,12 @@ def read_cifar10(path: str | os.PathLike[str]) -> tuple[RawSplit, RawSplit]:
     """Read all of CIFAR-10 from an archive or an unpacked folder, binary or Python version.
 
     Returns:
-        Training and test images, uint8 of shape (n, 32, 32, 3), a view of the planes of colour that the files hold, so
-        that only what is drawn need be turned; each with labels, uint8 of shape (n,).
+        Training and test images, uint8 of shape (n, 32, 32, 3), and labels, uint8 of shape (n,). The images are views
+        of the colour planes in the files, so only selected images are transposed.
 
     Raises:
         FileNotFoundError: ``path`` or one of its batches does not exist.
-        ValueError: A batch is damaged or foreign.
+        ValueError: A batch is damaged or not of CIFAR-10.
     """
     path = Path(path)
     if path.is_dir():
@@ -128,10 +128,10 @@ def read_cifar10(path: str | os.PathLike[str]) -> tuple[RawSplit, RawSplit]:
     elif path.is_file():
         batches = _read_archive(path)
     else:
-        raise FileNotFoundError(f"No such file: '{path}'. Give a CIFAR-10 archive or the folder it unpacks to.")
+        raise FileNotFoundError(f"No such file: '{path}'. Pass a CIFAR-10 archive or an unpacked folder.")
     missing = [name for name in (*TRAIN_BATCHES, *TEST_BATCHES) if name not in batches]
     if missing:
-        raise FileNotFoundError(f"'{path}' lacks the CIFAR-10 batches {', '.join(missing)}. Fetch it again.")
+        raise FileNotFoundError(f"'{path}' lacks the CIFAR-10 batches {', '.join(missing)}. Download it again.")
     return _join([batches[name] for name in TRAIN_BATCHES]), _join([batches[name] for name in TEST_BATCHES])
 
 
@@ -152,7 +152,7 @@ def _join(batches: list[RawSplit]) -> RawSplit:
 
 
 def _reader(file_name: str) -> tuple[str, Callable[[bytes, str], RawSplit]] | None:
-    """Tell a batch by its file's name: the batch it is, and the function that reads it."""
+    """Return the batch that a file name stands for and the function that reads it, if any."""
     name = file_name.removesuffix(".bin")
     if name not in TRAIN_BATCHES and name not in TEST_BATCHES:
         return None
@@ -172,7 +172,7 @@ def _read_folder(folder: Path) -> dict[str, RawSplit]:
 
 
 def _read_archive(path: Path) -> dict[str, RawSplit]:
-    """Read the batches from within the archive, in one pass: nothing is unpacked to disk, and links lead nowhere."""
+    """Read the batches from the archive in one pass: nothing is unpacked to disk, and links are ignored."""
     batches = {}
     try:
         with _unpacked(path) as stream, tarfile.open(fileobj=cast(Any, _Bounded(stream)), mode="r|") as archive:
@@ -186,12 +186,14 @@ def _read_archive(path: Path) -> dict[str, RawSplit]:
                 name, parse = batch
                 batches[name] = parse(payload, f"{path}: {member.name}")
     except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, OverflowError) as error:
-        raise ValueError(f"'{path}' is not a readable archive ({error}). Fetch it again or give another.") from error
+        raise ValueError(
+            f"'{path}' is not a readable archive ({error}). Download it again or pass another file."
+        ) from error
     return batches
 
 
 def _unpacked(path: Path) -> IO[bytes]:
-    """Open ``path``, undoing the compression that its first bytes tell."""
+    """Open ``path`` with the decompression that its first bytes indicate."""
     with path.open("rb") as file:
         head = file.read(6)
     for magic, open_compressed in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
@@ -201,7 +203,7 @@ def _unpacked(path: Path) -> IO[bytes]:
 
 
 class _Bounded:
-    """A stream that refuses to give more than an archive of CIFAR-10 can hold, whatever its headers say."""
+    """A stream that fails after more bytes than an archive of CIFAR-10 can contain."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -231,7 +233,7 @@ def _parse_pickle(payload: bytes, what: str) -> RawSplit:
     fits = (
         isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == PIXELS
     )
-    if not fits or pixels.nbytes > len(payload):  # an array can be a view that repeats a few bytes without end
+    if not fits or pixels.nbytes > len(payload):  # an array can be a view that repeats a few bytes endlessly
         raise ValueError(f"'{what}' must hold uint8 pixels of shape (n, {PIXELS}), as many as it has bytes.")
     if labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(f"'{what}' must hold uint8 pixels of shape (n, {PIXELS}) and n integer labels.")
@@ -239,7 +241,7 @@ def _parse_pickle(payload: bytes, what: str) -> RawSplit:
 
 
 def _label_array(labels: Any) -> np.ndarray:
-    """Turn a list of numbers into an array; a list of lists could unfold to gigabytes."""
+    """Turn a list of numbers into an array; a list of lists could expand to gigabytes."""
     if isinstance(labels, list) and not all(isinstance(label, int) for label in labels):
         raise pickle.UnpicklingError("labels must be numbers")
     return np.asarray(labels)
@@ -253,7 +255,7 @@ def _checked(pixels: np.ndarray, labels: np.ndarray, what: str) -> RawSplit:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """An unpickler that admits NumPy arrays, bytes, numbers, lists and dicts, and can call nothing else."""
+    """An unpickler that allows only NumPy arrays, bytes, numbers, lists and dicts, and can call nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         admitted = _ADMITTED.get((module, name))
@@ -263,13 +265,13 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Turn text into the bytes that pickle protocol 2 writes as text, and do nothing else that codecs can do."""
+    """Decode the bytes that pickle protocol 2 writes as text; no other codec is allowed."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"a batch may not encode as {encoding}")
     return text.encode("latin1")
 
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # its module has changed its name
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # its module was renamed
 _ADMITTED = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,

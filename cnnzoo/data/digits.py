@@ -1,4 +1,4 @@
-"""5,000 digits of MNIST that ship with the package; DIGITS-LICENSE.md says where they are from."""
+"""5,000 digits of MNIST that ship with the package; see DIGITS-LICENSE.md for their origin."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ DIGITS_NPZ = Path(__file__).with_name("digits.npz")
 
 
 def load_digits(one_hot: bool = False) -> tuple[Split, Split]:
-    """Load the embedded digits: 400 a class for training, 100 a class held out, from no network.
+    """Load the embedded digits, without a network connection: 400 per class for training and 100 for testing.
 
     All 5,000 are training images of MNIST; none is among its 10,000 test images.
 
     Args:
-        one_hot: Whether labels are rows of shape (10,) in place of class numbers.
+        one_hot: Whether labels are one-hot rows of shape (10,) instead of class numbers.
 
     Returns:
-        4,000 training and 1,000 held-out images, padded as by ``load_mnist``: images float32 in [0, 1] of shape
-        (n, 32, 32, 1), labels int64 of shape (n,), or float32 of shape (n, 10) when ``one_hot``. The split is fixed,
-        and both parts go round the classes: 0, 1, ... 9, 0, 1, ...
+        4,000 training and 1,000 test images, padded as in ``load_mnist``: images float32 in [0, 1] of shape
+        (n, 32, 32, 1), labels int64 of shape (n,), or float32 of shape (n, 10) with ``one_hot``. The split is fixed,
+        and both parts cycle through the classes: 0, 1, ... 9, 0, 1, ...
 
     >>> train, test = load_digits()
     >>> train.images.shape, test.images.shape

@@ -1,4 +1,4 @@
-"""Files that the user asked for: from a cache where they lie verified, or downloaded and then verified."""
+"""Downloads that the user asked for: verified files from a cache or from the network."""
 
 import os
 import shutil
@@ -17,13 +17,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from cnnzoo._keras.cache import keras_home
 
-ATTEMPTS = 4  # at one address without getting further, each going on where the last broke off
+ATTEMPTS = 4  # per address without progress; each resumes where the last stopped
 BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one
-CONNECT_TIMEOUT = 10.0  # seconds until an address that does not answer is given up
+CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte until a download counts as stalled
-CHUNK = 1 << 16  # bytes written at a time, and what must have come for an attempt to count as getting further
-SPARE_DISK = 32 << 20  # bytes that must stay free beside the file
-PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # HTTP statuses that another attempt may cure
+CHUNK = 1 << 16  # bytes written at a time; an attempt that receives fewer makes no progress
+SPARE_DISK = 32 << 20  # bytes that must stay free in addition to the file
+PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # temporary HTTP errors
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class RemoteFile:
     """A published file.
 
     Attributes:
-        name: Its name in our cache.
+        name: Its name in cnnzoo's cache.
         urls: Addresses of the same bytes, the official host first.
         size: Its length in bytes.
-        sha256: What it must hash to, in hexadecimal.
-        keras_name: The name under which Keras keeps it in its own cache.
+        sha256: Its SHA-256 in hexadecimal.
+        keras_name: Its name in Keras' cache.
     """
 
     name: str
@@ -46,16 +46,16 @@ class RemoteFile:
 
 
 def fetch(file: RemoteFile) -> Path:
-    """Return the path of a verified copy of ``file``: from Keras' cache, from our own, or downloaded.
+    """Return the path of a verified copy of ``file``: from Keras' cache, from cnnzoo's, or downloaded.
 
-    The addresses are tried in turn. A download goes on where an earlier one broke off, where the server allows it, is
-    written under a temporary name, and gets its own name only when size and hash are right. Of several processes that
-    ask for the same file, one downloads and the others wait for it.
+    The addresses are tried in turn. A download resumes where an earlier one stopped, if the server supports it. It is
+    written under a temporary name and renamed only after size and hash are verified. If several processes request the
+    same file, one downloads it and the others wait.
 
     Raises:
-        ConnectionError: The file is in neither cache and no address gives it; the message names the file, where to
-            place it, and its hash.
-        OSError: The cache cannot be written, or the disk has not enough space.
+        ConnectionError: The file is in neither cache and no address works; the message names the file, where to place
+            it, and its hash.
+        OSError: The cache cannot be written, or the disk does not have enough space.
     """
     if copy := find_copy(file):
         return copy
@@ -66,10 +66,10 @@ def fetch(file: RemoteFile) -> Path:
         lock = filelock.FileLock(cache / f".{file.name}.lock").acquire()
     except OSError as error:
         raise OSError(
-            f"The cache '{cache}' cannot be written ({error.strerror}). Set CNNZOO_HOME to another."
+            f"The cache '{cache}' cannot be written ({error.strerror}). Set CNNZOO_HOME to another folder."
         ) from error
     with lock:
-        if copy := find_copy(file):  # another process has fetched it meanwhile
+        if copy := find_copy(file):  # another process has downloaded it in the meantime
             return copy
         work.mkdir(exist_ok=True)
         _download(file, work)
@@ -79,22 +79,22 @@ def fetch(file: RemoteFile) -> Path:
 
 
 def fetch_any(files: Sequence[RemoteFile]) -> Path:
-    """Return the path of a verified copy of any of ``files``, versions of one data set, or fetch the first."""
+    """Return the path of a verified copy of any of ``files``, or download the first."""
     return next((copy for file in files if (copy := find_copy(file))), None) or fetch(files[0])
 
 
 def find_copy(file: RemoteFile) -> Path | None:
-    """Return the path of a verified copy in Keras' cache or in our own, or None."""
+    """Return the path of a verified copy in Keras' cache or in cnnzoo's, or None."""
     return next((path for path in copies(file) if check_copy(path, file) == "verified"), None)
 
 
 def copies(file: RemoteFile) -> tuple[Path, Path]:
-    """Return where a copy may lie: in Keras' cache, and in our own."""
+    """Return the possible paths of a copy: in Keras' cache and in cnnzoo's."""
     return keras_home() / "datasets" / file.keras_name, cache_folder() / file.name
 
 
 def check_copy(path: Path, file: RemoteFile) -> Literal["absent", "damaged", "verified"]:
-    """Tell whether what lies at ``path`` is ``file``, by its size and its hash."""
+    """Tell whether ``path`` is a copy of ``file``, by size and hash."""
     if not path.is_file():
         return "absent"
     right = path.stat().st_size == file.size and pooch.file_hash(str(path)) == file.sha256
@@ -102,28 +102,28 @@ def check_copy(path: Path, file: RemoteFile) -> Literal["absent", "damaged", "ve
 
 
 def cache_folder() -> Path:
-    """Return the folder of our own downloads: ``CNNZOO_HOME``, or the system's cache folder."""
+    """Return cnnzoo's download folder: ``CNNZOO_HOME``, or a folder in the system's cache folder."""
     return Path(os.environ.get("CNNZOO_HOME") or pooch.os_cache("cnnzoo")).expanduser()
 
 
 def _download(file: RemoteFile, work: Path) -> None:
-    """Put ``file`` into the folder ``work``, verified, from the first address that gives it."""
+    """Download ``file`` into the folder ``work`` from the first address that works, and verify it."""
     part = work / "part"
     _check_disk(file, part)
     reasons = []
     for url in file.urls:
         downloader = _ResumingDownloader(file, part)
         reason = _try_address(url, work, downloader)
-        if reason and downloader.resumed and not part.exists():  # what it went on with may have been at fault
+        if reason and downloader.resumed and not part.exists():  # the resumed part may have been damaged
             reason = _try_address(url, work, downloader)
         if reason is None:
             return
         reasons.append(f"{url}: {reason}")
     own = copies(file)[1]
-    found = f"; what lies there now has SHA-256 {pooch.file_hash(str(own))}" if own.is_file() else ""
+    found = f"; the file there now has SHA-256 {pooch.file_hash(str(own))}" if own.is_file() else ""
     raise ConnectionError(
         f"{file.name} could not be downloaded ({'; '.join(reasons)}). Place it at '{own}' "
-        f"({file.size:,} bytes, SHA-256 {file.sha256}{found}), or give the path of a local copy."
+        f"({file.size:,} bytes, SHA-256 {file.sha256}{found}), or pass the path of a local copy."
     )
 
 
@@ -132,15 +132,15 @@ def _check_disk(file: RemoteFile, part: Path) -> None:
     free = shutil.disk_usage(part.parent).free
     if free < needed:
         raise OSError(
-            f"{file.name} needs {needed / 1e6:,.0f} MB of disk at '{cache_folder()}', where {free / 1e6:,.0f} MB are "
-            "free. Make room, or set CNNZOO_HOME to another folder."
+            f"{file.name} needs {needed / 1e6:,.0f} MB of disk space in '{cache_folder()}'; only {free / 1e6:,.0f} MB "
+            "are free. Free some space, or set CNNZOO_HOME to another folder."
         )
 
 
 def _try_address(url: str, work: Path, downloader: "_ResumingDownloader") -> str | None:
-    """Fetch the downloader's file from ``url`` into ``work``; return None, or why it did not work."""
+    """Download the file from ``url`` into ``work``; return None, or the reason for a failure."""
     file = downloader.file
-    pooch.get_logger().setLevel("WARNING")  # pooch would announce every attempt
+    pooch.get_logger().setLevel("WARNING")  # pooch would log every attempt
     try:
         pooch.retrieve(
             url,
@@ -153,32 +153,32 @@ def _try_address(url: str, work: Path, downloader: "_ResumingDownloader") -> str
         return str(error)
     except requests.RequestException as error:
         return _reason(error)
-    except ValueError:  # of pooch, which has deleted what it had
-        return "what came is another file, by its hash"
+    except ValueError:  # from pooch, which has deleted the file
+        return "wrong file (hash mismatch)"
     return None
 
 
 class _WrongFileError(Exception):
-    """What an address gives cannot be the file; another attempt there is of no use."""
+    """An address returns another file; a further attempt is useless."""
 
 
 class _BrokenOffError(requests.ConnectionError):
-    """The download ended early; another attempt can go on from there."""
+    """The download ended early; another attempt can resume it."""
 
 
 class _ResumingDownloader:
-    """Fetches into a part file, so that a later attempt can go on with it; called as pooch calls a downloader."""
+    """A downloader for pooch that writes to a part file, so that a later attempt can resume it."""
 
     def __init__(self, file: RemoteFile, part: Path) -> None:
         self.file = file
         self.part = part
-        self.resumed = False  # whether any attempt went on with what was there
+        self.resumed = False  # whether any attempt resumed an earlier part
 
     def __call__(self, url: str, output_file: str | Path, _pooch: Any) -> None:
         furthest, failures = _length(self.part), 0
         while True:
             try:
-                self._go_on(url)
+                self._resume(url)
                 break
             except requests.RequestException as error:
                 if _length(self.part) >= furthest + CHUNK:
@@ -189,7 +189,7 @@ class _ResumingDownloader:
                 time.sleep(BACK_OFF * 2 ** (failures - 1))
         self.part.replace(output_file)
 
-    def _go_on(self, url: str) -> None:
+    def _resume(self, url: str) -> None:
         have = _length(self.part)
         self.resumed |= have > 0
         if have == self.file.size:
@@ -198,19 +198,19 @@ class _ResumingDownloader:
         with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 self.part.unlink(missing_ok=True)
-                raise _BrokenOffError("the server cannot go on where the download broke off")
+                raise _BrokenOffError("the server could not resume the download")
             response.raise_for_status()
             if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 have = 0
             self._check_length(response, have)
             self._receive(response, have)
         if _length(self.part) < self.file.size:
-            raise _BrokenOffError("the connection broke off")
+            raise _BrokenOffError("the connection was lost")
 
     def _check_length(self, response: requests.Response, have: int) -> None:
         length = response.headers.get("Content-Length", "")
         if length.isdigit() and int(length) != self.file.size - have:
-            raise _WrongFileError(f"what came is another file: {int(length) + have:,} bytes, not {self.file.size:,}")
+            raise _WrongFileError(f"wrong file: {int(length) + have:,} bytes, expected {self.file.size:,}")
 
     def _receive(self, response: requests.Response, have: int) -> None:
         with self.part.open("ab" if have else "wb") as stream, _progress_bar() as bar:
@@ -222,17 +222,17 @@ class _ResumingDownloader:
                     break
         if _length(self.part) > self.file.size:
             self.part.unlink()
-            raise _WrongFileError(f"what came is another file: more than {self.file.size:,} bytes")
+            raise _WrongFileError(f"wrong file: more than {self.file.size:,} bytes")
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:
-    """Give the bytes as they were sent: some servers declare an archive's own compression as the transport's."""
+    """Yield the bytes as sent: some servers declare an archive's own compression as transfer compression."""
     try:
         yield from response.raw.stream(CHUNK, decode_content=False)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.ProtocolError as error:
-        raise _BrokenOffError("the connection broke off") from error
+        raise _BrokenOffError("the connection was lost") from error
 
 
 def _length(path: Path) -> int:
@@ -240,7 +240,7 @@ def _length(path: Path) -> int:
 
 
 def _may_pass(error: requests.RequestException) -> bool:
-    """Tell whether another attempt at the same address may succeed; a host that cannot be reached is left at once."""
+    """Tell whether another attempt at the same address may succeed; not for an unreachable host."""
     if error.response is not None:
         return error.response.status_code in PASSING_STATUS
     cause = getattr(error.args[0], "reason", None) if error.args else None
@@ -250,14 +250,14 @@ def _may_pass(error: requests.RequestException) -> bool:
 
 def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
-        return f"the server answers {error.response.status_code}"
+        return f"HTTP status {error.response.status_code}"
     if isinstance(error, _BrokenOffError):
         return str(error)
-    return "no answer in time" if isinstance(error, requests.Timeout) else "it cannot be reached"
+    return "timeout" if isinstance(error, requests.Timeout) else "host unreachable"
 
 
 def _progress_bar() -> Progress:
-    """Return a bar on standard error, which shows in a terminal only and leaves nothing behind."""
+    """Return a progress bar on standard error, shown in terminals only and removed at the end."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)

@@ -1,4 +1,4 @@
-"""Your own images: a folder a class, read from disk as they are needed."""
+"""Your own images: one folder per class, read from disk when needed."""
 
 import copy
 import functools
@@ -13,7 +13,7 @@ import numpy as np
 from cnnzoo._support.arguments import check_number, check_seed
 from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._cache import PixelCache, file_state
-from cnnzoo.data._layout import Layout, find_layout, looks_like_parent, some, subfolders
+from cnnzoo.data._layout import Layout, find_layout, first_few, looks_like_parent, subfolders
 from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
 from cnnzoo.data._listing import passed_over_lines as passed_over_lines
 from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
@@ -25,12 +25,12 @@ GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"
 
 
 class ImageFiles:
-    """Images that stay on disk until they are indexed; like a uint8 array of shape (n, height, width, channels).
+    """Images that stay on disk until they are indexed; otherwise like a uint8 array (n, height, width, channels).
 
-    Indexing gives arrays: ``files[0]`` one image, ``files[:8]`` or ``files[[3, 1]]`` several. An image that was read is
-    kept, at its size, in a temporary file without a name, and not decoded again while its file does not change. That
-    file takes no more than half of what is free where temporary files go (a quarter of the free memory, where that is
-    in memory); images that do not fit are decoded each time.
+    Indexing returns arrays: ``files[0]`` one image, ``files[:8]`` or ``files[[3, 1]]`` several. Decoded images are
+    cached at their final size in an unnamed temporary file, and decoded again only if the image file changes. The cache
+    uses at most half of the free temporary space, or a quarter of the free memory if that is in memory; images that do
+    not fit are decoded each time.
     """
 
     dtype = np.dtype(np.uint8)
@@ -39,9 +39,9 @@ class ImageFiles:
     def __init__(
         self, paths: Iterable[str | os.PathLike[str]], size: tuple[int, int], channels: int, *, cached: bool = True
     ) -> None:
-        """Stand for the files at ``paths``, resized to ``size`` (height, width) with 1 or 3 ``channels``.
+        """Represent the files at ``paths``, resized to ``size`` (height, width) with 1 or 3 ``channels``.
 
-        ``cached=False`` decodes them at every reading: for those that are read once.
+        ``cached=False`` decodes them on every access, for images that are read only once.
         """
         self.paths = np.array([os.fspath(path) for path in paths], dtype=object)
         self.shape = (len(self.paths), *size, channels)
@@ -55,8 +55,8 @@ class ImageFiles:
         """Read the images at ``index``.
 
         Raises:
-            ValueError: A file has been damaged since it was listed.
-            FileNotFoundError: A file has gone since it was listed.
+            ValueError: A file was damaged after it was listed.
+            FileNotFoundError: A file was removed after it was listed.
         """
         chosen = self.paths[index]
         if isinstance(chosen, str):
@@ -89,7 +89,7 @@ class ImageFiles:
 
 @functools.cache
 def _decoders(process: int) -> ThreadPoolExecutor:
-    """Return the threads of this process that decode images: Pillow does so outside Python's lock."""
+    """Return this process' threads for decoding images: Pillow decodes outside Python's lock."""
     return ThreadPoolExecutor(os.cpu_count(), "decoder")
 
 
@@ -102,39 +102,39 @@ def load_folder(
     seed: int = 0,
     skip_broken: bool = False,
 ) -> Dataset:
-    """Load images that lie in a folder a class.
+    """Load a folder of images with one subfolder per class.
 
-    The layout is ``path/class/*.png``, or ``path/train/class/*.png`` beside ``path/test/class/*.png``, where the parts
-    may also be called training, testing, val, valid or validation, in any case of letters: of three parts, the one for
-    testing is held out and the one for validation is not used. ``path/train`` alone is split as a folder without parts.
-    The folders of the classes are searched with their subfolders; links are followed, and hidden files passed over.
+    The layout is ``path/class/*.png``, or ``path/train/class/*.png`` with ``path/test/class/*.png``. The parts may also
+    be called training, testing, val, valid or validation, in upper or lower case; a test part is preferred over a
+    validation part, which is then not used. A single ``path/train`` is split like a folder without parts. Class folders
+    are searched with their subfolders; links are followed, and hidden files are ignored.
 
-    Every file is read once, to find broken ones before training does; after that the images stay on disk, so a folder
-    may be larger than the memory.
+    Every file is read once, to find broken files before training starts. The images stay on disk, so a folder may be
+    larger than the memory.
 
     Args:
-        path: The folder. The names of its subfolders, sorted, are the classes.
-        image_size: Side, or height and width, in pixels, that images are resized to when they are read.
-        fraction: Share of the training and of the test images to use, in (0, 1], of each class at least one.
-        test_fraction: Share of each class to hold out, in (0, 1), where there is no folder of images held out.
-        seed: Seed of both draws.
-        skip_broken: Whether files that are no readable images are left out and listed, instead of raising.
+        path: The folder. The sorted names of its subfolders are the class names.
+        image_size: Side, or height and width, in pixels, to resize images to when they are read.
+        fraction: Fraction of the training and of the test images to use, in (0, 1], at least one per class.
+        test_fraction: Fraction of each class to use for testing, in (0, 1), if there is no test folder.
+        seed: Random seed of both samplings.
+        skip_broken: Whether to skip and list files that are not readable images, instead of raising an error.
 
     Returns:
-        Splits of ``ImageFiles`` (uint8, one channel when every image is grey, else three) and int64 labels, with the
-        class names, the layout that was found, what was passed over, and the skipped files; unpacks into (train, test).
+        Splits of ``ImageFiles`` (uint8, one channel if all images are grey, otherwise three) and int64 labels, with
+        class names, detected layout, ignored and skipped files; unpacks into (train, test).
 
     Raises:
         FileNotFoundError: There is no such folder.
         OSError: A folder cannot be listed.
         ValueError: An argument is out of range, there are fewer than two classes, a class is empty or too small to
-            split, the parts have other classes or cannot be told from classes, the name of a class is not UTF-8, or a
-            file is broken and ``skip_broken`` is off.
+            split, the parts have different classes or look like classes, a class name is not UTF-8, or a file is broken
+            and ``skip_broken`` is false.
 
     >>> load_folder("missing", 224)
     Traceback (most recent call last):
     ...
-    FileNotFoundError: There is no folder 'missing'. Give one with a folder of images for each class.
+    FileNotFoundError: There is no folder 'missing'. Pass a folder with one subfolder per class.
     """
     size = check_image_size(image_size)
     fraction = check_number("fraction", fraction, "(0, 1]")
@@ -142,7 +142,7 @@ def load_folder(
     check_seed(seed)
     folder = Path(path)
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder '{folder}'. Give one with a folder of images for each class.")
+        raise FileNotFoundError(f"There is no folder '{folder}'. Pass a folder with one subfolder per class.")
     layout = find_layout(folder)
     class_names = _class_names(layout.parts)
     listing = list_images(*layout.parts)
@@ -166,25 +166,25 @@ def load_folder(
 def list_image_files(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_broken: bool = False
 ) -> tuple[list[Path], list[str]]:
-    """List image files, each of which has been read once.
+    """List image files, after reading each once to check it.
 
     Args:
-        source: A folder, searched with its subfolders as ``load_folder`` does, or the files themselves.
-        skip_broken: Whether files that are no readable images are left out instead of raising.
+        source: A folder, searched with its subfolders as in ``load_folder``, or a list of files.
+        skip_broken: Whether to skip files that are not readable images, instead of raising an error.
 
     Returns:
-        The files, those of a folder sorted, and their names, relative to the folder. ``passed_over`` tells what else
-        lies in the folder.
+        The files (sorted, for a folder) and their names, relative to the folder. ``passed_over`` counts the other files
+        in the folder.
 
     Raises:
-        FileNotFoundError: There is no such folder, or no such file.
+        FileNotFoundError: There is no such folder or file.
         OSError: A folder cannot be listed.
-        ValueError: A file is no readable image, or there is none.
+        ValueError: A file is not a readable image, or there are no images.
     """
     if isinstance(source, str | os.PathLike):
         listing = _listed(source)
         named = [(path, path.relative_to(source).as_posix()) for path in listing.images]
-        others = _told(listing.passed_over())
+        others = _ignored(listing.passed_over())
     else:
         named = [(Path(path), os.fspath(path)) for path in source]
         missing = [path for path, _ in named if not path.is_file()]
@@ -199,7 +199,7 @@ def list_image_files(
 
 
 def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the image files in a folder and its subfolders by their names, unread and sorted.
+    """List the image files in a folder and its subfolders, sorted, without reading them.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -209,9 +209,9 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def passed_over(source: str | os.PathLike[str]) -> dict[str, int]:
-    """Return how many files and folders of each kind ``list_image_files`` passes over in a folder.
+    """Count the files and folders of each kind that ``list_image_files`` ignores in a folder.
 
-    ``passed_over_lines`` makes a line to print of it.
+    ``passed_over_lines`` formats the result.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -221,7 +221,7 @@ def passed_over(source: str | os.PathLike[str]) -> dict[str, int]:
 
 
 def names_and_sizes(folder: str | os.PathLike[str], files: Iterable[str]) -> list[tuple[str, int]]:
-    """Return the name of each file, relative to ``folder`` where it lies below, and its size in bytes."""
+    """Return the name of each file, relative to ``folder`` if it is below it, and its size in bytes."""
     root = Path(folder)
     return [("/".join(parts_below(root, Path(file))) or file, os.path.getsize(file)) for file in files]
 
@@ -229,7 +229,7 @@ def names_and_sizes(folder: str | os.PathLike[str], files: Iterable[str]) -> lis
 def _listed(source: str | os.PathLike[str]) -> Listing:
     root = Path(source)
     if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder '{root}'. Give one with images.")
+        raise FileNotFoundError(f"There is no folder '{root}'. Pass a folder of images.")
     return list_images(root)
 
 
@@ -237,20 +237,20 @@ def _class_names(roots: Sequence[Path]) -> tuple[str, ...]:
     first, *others = (tuple(subfolders(root)) for root in roots)
     for root, names in zip(roots[1:], others, strict=True):
         if names != first:
-            differing = some(sorted(set(first) ^ set(names)))
-            raise ValueError(f"'{roots[0]}' and '{root}' must have the same classes. Only one has: {differing}")
+            differing = first_few(sorted(set(first) ^ set(names)))
+            raise ValueError(f"'{roots[0]}' and '{root}' must have the same classes. Only one of them has: {differing}")
     if len(first) < 2:
         loose = sum(path.is_file() for path in roots[0].iterdir())
-        beside = f", and {loose:,} files beside them" if loose else ""
+        beside = f", and {loose:,} files" if loose else ""
         within = f". Did you mean '{roots[0] / first[0]}'?" if first and looks_like_parent(roots[0] / first[0]) else ""
         raise ValueError(
-            f"'{roots[0]}' must have a folder of images for each class, at least two. Received: "
+            f"'{roots[0]}' must have one subfolder of images per class, at least two. Received: "
             f"{', '.join(first) or 'no folder'}{beside}{within}"
         )
     for name in first:
         if printable(name) != name:
             raise ValueError(
-                f"The name of a class must be UTF-8. Received: '{printable(name)}', in '{roots[0]}'. Rename the folder."
+                f"Class names must be valid UTF-8. Received: '{printable(name)}', in '{roots[0]}'. Rename the folder."
             )
     return first
 
@@ -274,17 +274,17 @@ def _passed_over(layout: Layout, listing: Listing) -> dict[str, int]:
 
 def _described(folder: Path, layout: Layout, listing: Listing, test_fraction: float) -> str:
     deep = sum(len(parts_below(part, path)) > 2 for part in layout.parts for path in listing.images)
-    nested = f"; {pluralize(deep, 'image')} in subfolders of the classes" if deep else ""
+    nested = f"; {pluralize(deep, 'image')} in subfolders of classes" if deep else ""
     return f"{layout.describe(folder, test_fraction)}{nested}"
 
 
-def _told(others: dict[str, int]) -> str:
-    """Return the end of a message about too few images: what was passed over, and how it can be read."""
+def _ignored(others: dict[str, int]) -> str:
+    """Return the end of a message about too few images: the ignored files and how to read them."""
     return "".join(f"; {line}" for line in passed_over_lines(others))
 
 
 def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tuple[str, ...]]:
-    """Read every file once: tell of each readable one whether it is grey, and list the others."""
+    """Read every file once; return whether each readable one is grey, and the unreadable ones."""
     greys, broken = {}, []
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
         for file, mode in zip(files, pool.map(_mode_or_error, files), strict=True):
@@ -295,7 +295,7 @@ def _inspect(files: list[Path], skip_broken: bool) -> tuple[dict[Path, bool], tu
             else:
                 pool.shutdown(cancel_futures=True)
                 raise ValueError(
-                    f"{mode} Mend or remove it, or skip broken images (`skip_broken`, --skip-broken)."
+                    f"{mode} Repair or remove it, or skip broken images (`skip_broken`, --skip-broken)."
                 ) from mode
     return greys, tuple(broken)
 
@@ -321,12 +321,12 @@ def _check_classes(root: Path, split: Split, class_names: tuple[str, ...], listi
         if count < least:
             raise ValueError(
                 f"'{root / name}' must hold at least {least} readable image(s). Received: {count}"
-                f"{_told(listing.passed_over(root / name))}"
+                f"{_ignored(listing.passed_over(root / name))}"
             )
 
 
 def _hold_out(split: Split, test_fraction: float, seed: int) -> tuple[Split, Split]:
-    """Draw the same share of each class, at least one image and not all, to be held out."""
+    """Hold out the same fraction of each class, at least one image and not all of them."""
     random = np.random.default_rng(seed)
     held_out = np.zeros(len(split.labels), bool)
     for label in np.unique(split.labels):

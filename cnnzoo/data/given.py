@@ -1,4 +1,4 @@
-"""What a user gives to be predicted: files, folders, Pillow images or arrays; one or several of them."""
+"""Images to predict: files, folders, Pillow images or arrays; one or several."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WANTED = "a path, a folder, a Pillow image, an array, or several of these"
 
 
 def each_given(images: Images) -> Iterator[tuple[str, Path | Image.Image | np.ndarray]]:
-    """Give the images one at a time, unread, each with its name: the path, or "image 0", "image 1" ... by its place.
+    """Yield the images one by one, unread, each with its name: the path, or "image 0", "image 1" and so on.
 
     Raises:
-        ValueError: Something is not an image.
+        ValueError: An element is not an image.
     """
     is_one = isinstance(images, str | os.PathLike | Image.Image) or getattr(images, "ndim", 1) != 1
     number = 0
@@ -36,7 +36,7 @@ def each_given(images: Images) -> Iterator[tuple[str, Path | Image.Image | np.nd
 
 
 def _split_up(one: Any) -> Iterator[Path | Image.Image | np.ndarray]:
-    """Give the images of a folder or of a batch, and a single image as it is."""
+    """Yield the images of a folder or of a batch, or a single image."""
     if isinstance(one, ImageFiles):
         yield from map(Path, one.paths)
     elif isinstance(one, Image.Image):
@@ -58,8 +58,8 @@ def read_given(
     """Return a file or a Pillow image as an upright RGB image, and an array as floats in [0, 1].
 
     Args:
-        content: One of those that ``each_given`` gives.
-        size: Height and width that a file is to be resized to, see ``read_picture``; None where it is not.
+        content: An image from ``each_given``.
+        size: Height and width to read a file at, see ``read_picture``; None: its own size.
 
     Returns:
         An image of mode "RGB", or float32 of shape (height, width, channels).
@@ -71,7 +71,7 @@ def read_given(
     """
     if isinstance(content, Path):
         if content.is_dir():
-            raise ValueError(f"The folder '{content}' holds no images.")
+            raise ValueError(f"The folder '{content}' contains no images.")
         return read_picture(content, size)
     return upright_picture(content) if isinstance(content, Image.Image) else _pixels(content)
 
@@ -89,7 +89,7 @@ def _pixels(array: np.ndarray) -> np.ndarray:
     if pixels.dtype.kind == "f" and not (least >= -ROUNDING and largest <= 1 + ROUNDING):
         raise ValueError(
             f"An array of floats must lie in [0, 1]. Received: values from {least:g} to {largest:g}. "
-            "Scale them, or give uint8."
+            "Scale them, or pass uint8."
         )
     floats: np.ndarray = as_float(pixels).astype(np.float32, copy=False).clip(0, 1)
     return floats
@@ -103,8 +103,8 @@ def as_picture(pixels: np.ndarray) -> Image.Image:
     """
     if pixels.shape[2] not in (1, 3):
         raise ValueError(
-            f"An array of another size than the network's must have 1 or 3 channels: of several grey images, "
-            f"`images[..., None]` adds the axis. Received: {pixels.shape}"
+            f"An array whose size differs from the network's must have 1 or 3 channels. For several grey images, add "
+            f"the axis with `images[..., None]`. Received: {pixels.shape}"
         )
     levels = np.round(pixels * 255).astype(np.uint8)
     return Image.fromarray(levels if pixels.shape[2] == 3 else levels[..., 0]).convert("RGB")

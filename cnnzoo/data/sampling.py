@@ -14,14 +14,14 @@ def sample_indices(
 
     Args:
         labels: Class numbers of shape (n,).
-        size: How many to draw, from 1 to n.
-        seed: Seed of the draw.
-        stratified: Keep the proportions of the classes: each class gives its share, rounded down or up, and at least
-            one image; the largest classes make up for what that adds.
-        name: What errors call ``size``.
+        size: Number of positions to draw, from 1 to n.
+        seed: Random seed.
+        stratified: Whether to keep the class proportions: each class contributes its fraction, rounded down or up, and
+            at least one image; the largest classes compensate.
+        name: The name of ``size`` in error messages.
 
     Returns:
-        Ascending positions, int64 of shape (size,), so that a subset keeps the order of the whole.
+        Ascending positions, int64 of shape (size,), so that a subset keeps the original order.
 
     Raises:
         ValueError: ``size`` is out of range, or too small to keep every class.
@@ -36,7 +36,7 @@ def sample_indices(
         return np.sort(rng.permutation(len(labels))[:size])
     counts = np.unique(labels, return_counts=True)[1]
     if size < len(counts):
-        raise ValueError(f"`{name}` must be at least {len(counts)}, one image for each class. Received: {name}={size}")
+        raise ValueError(f"`{name}` must be at least {len(counts)}, one image per class. Received: {name}={size}")
     quotas = _quotas(counts, size, rng)
     lost = quotas == 0
     quotas[lost] = 1
@@ -48,15 +48,16 @@ def sample_indices(
 def subset(split: Split, size: int, *, seed: int = 0, name: str = "size") -> Split:
     """Return ``size`` images of ``split`` with their labels, stratified; see ``sample_indices``.
 
-    Errors call ``size`` by ``name``, as the user knows it.
+    ``name`` is the name of ``size`` in error messages.
     """
     return take(split, sample_indices(class_numbers(split.labels), size, seed=seed, name=name))
 
 
 def sample_fraction(split: Split, fraction: float, *, seed: int = 0, stratified: bool = True) -> Split:
-    """Return a share of ``split``.
+    """Return a random fraction of ``split``.
 
-    Stratified, the same share of each class, rounded, and at least one image of each; otherwise at least one image.
+    If stratified, the same fraction of each class, rounded, and at least one image per class; otherwise at least one
+    image.
     """
     if fraction == 1:
         return split
@@ -66,17 +67,17 @@ def sample_fraction(split: Split, fraction: float, *, seed: int = 0, stratified:
         return take(split, sample_indices(labels, size, seed=seed, stratified=False))
     rng = np.random.default_rng(check_seed(seed))
     counts = np.unique(labels, return_counts=True)[1]
-    shares = np.array([round(fraction * int(count)) for count in counts])
-    quotas = _quotas(counts, max(1, int(shares.sum())), rng)
+    rounded = np.array([round(fraction * int(count)) for count in counts])
+    quotas = _quotas(counts, max(1, int(rounded.sum())), rng)
     if not quotas.all():
-        quotas = np.maximum(shares, 1)
+        quotas = np.maximum(rounded, 1)
     return take(split, _draw(labels, quotas, rng))
 
 
-def hold_out(split: Split, share: float, *, seed: int = 0) -> tuple[Split, Split]:
-    """Return ``split`` in two parts, without and with a stratified ``share`` of it.
+def hold_out(split: Split, fraction: float, *, seed: int = 0) -> tuple[Split, Split]:
+    """Return two parts of ``split``: the rest, and a stratified ``fraction`` of it.
 
-    Each class has at least one image in both parts; the image of a class that has only one is not held out.
+    Each class has at least one image in both parts; a class with a single image is not held out.
 
     Raises:
         ValueError: No class has two images.
@@ -85,25 +86,27 @@ def hold_out(split: Split, share: float, *, seed: int = 0) -> tuple[Split, Split
     rng = np.random.default_rng(check_seed(seed))
     counts = np.unique(labels, return_counts=True)[1]
     if counts.max(initial=0) < 2:
-        raise ValueError(f"To hold out images takes two of one class. Received: one of each, {len(labels)} in all")
-    size = min(max(round(share * len(labels)), 1), len(labels) - 1)
+        raise ValueError(
+            f"Holding out images needs a class with at least two. Received: one per class, {len(labels)} in total"
+        )
+    size = min(max(round(fraction * len(labels)), 1), len(labels) - 1)
     quotas = _quotas(counts, size, rng)
     least, most = np.minimum(counts - 1, 1), counts - 1
     if (quotas < least).any() or (quotas > most).any():
-        quotas = np.clip([round(share * int(count)) for count in counts], least, most)
+        quotas = np.clip([round(fraction * int(count)) for count in counts], least, most)
     held_out = _draw(labels, quotas, rng)
     return take(split, np.setdiff1d(np.arange(len(labels)), held_out)), take(split, held_out)
 
 
 def _draw(labels: np.ndarray, quotas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the ascending positions of as many images of each class, drawn at random, as ``quotas`` says."""
+    """Draw ``quotas`` images of each class at random; return their ascending positions."""
     classes = np.unique(labels)
     drawn = [rng.permutation(np.flatnonzero(labels == c))[:q] for c, q in zip(classes, quotas, strict=True)]
     return np.sort(np.concatenate(drawn))
 
 
 def _quotas(counts: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Share ``size`` among classes of ``counts`` images by largest remainder; ties fall by lot."""
+    """Distribute ``size`` among classes of ``counts`` images by largest remainder, with random ties."""
     total = int(counts.sum())
     quotas, remainders = np.divmod(counts * size, total)
     lot = rng.permutation(len(counts))

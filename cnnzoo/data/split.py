@@ -1,4 +1,4 @@
-"""What every loader returns two of."""
+"""Splits of images and labels, and data sets of two splits."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ class Split(NamedTuple):
     """Images and their labels; unpacks like Keras' tuples.
 
     Attributes:
-        images: Float32 in [0, 1], or uint8 from 0 to 255, of shape (n, height, width, channels). ``load_folder`` gives
-            ``ImageFiles``, which stay on disk until they are indexed.
-        labels: Class numbers, int64 of shape (n,); float32 of shape (n, classes) when one-hot. Whatever takes a split
-            also takes a pair of arrays with labels as ``check_labels`` takes them.
+        images: Float32 in [0, 1], or uint8 from 0 to 255, of shape (n, height, width, channels). ``load_folder``
+            returns ``ImageFiles``, which stay on disk until they are indexed.
+        labels: Class numbers, int64 of shape (n,); or one-hot rows, float32 of shape (n, classes). Functions that
+            accept a split also accept a pair of arrays, with labels in any form that ``check_labels`` accepts.
     """
 
     images: np.ndarray
@@ -27,19 +27,19 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Splits with what they need to be understood; unpacks into (train, test).
+    """Training and test images with their class names; unpacks into (train, test).
 
     Attributes:
-        train: The images to train on.
+        train: The training images.
         test: The test images.
-        class_names: The classes, in the order of their numbers; empty where they have no names.
-        preparation: How a user's own picture is made like these images, see ``prepare_picture``.
-        skipped: Files that were left out because they are no readable images.
-        layout: Of a folder, how it is laid out and what of it is not used, in one line; else empty.
-        passed_over: Of a folder, how many files and folders of each kind were not taken for images: by suffix
-            (".heic"), or by a word ("hidden folder").
-        image_size: Height and width that a network is to see the images at; None leaves their own.
-        source: Where the images are from, so that they can be loaded again; None where that is not known.
+        class_names: The class names, in the order of their numbers; empty if they have none.
+        preparation: How to convert a user's own image to match these images, see ``prepare_picture``.
+        skipped: Files that were skipped because they are not readable images.
+        layout: For a folder, its layout and what is not used, in one line; otherwise empty.
+        passed_over: For a folder, the number of ignored files and folders of each kind: by suffix (".heic"), or by a
+            word ("hidden folder").
+        image_size: Height and width to which a network's images are resized; None keeps their own size.
+        source: Where the images are from, so that they can be loaded again; None if unknown.
     """
 
     train: Split
@@ -53,14 +53,14 @@ class Dataset:
     source: DataSource | None = None
 
     def __iter__(self) -> Iterator[Split]:
-        """Give the training and the test split."""
+        """Yield the training and the test split."""
         return iter((self.train, self.test))
 
     def notes(self) -> list[str]:
-        """Return what to know of how the images were found, a line each; nothing of a data set that is no folder."""
+        """Return notes on how the images of a folder were found, one per line; otherwise an empty list."""
         lines = []
         if self.skipped:
-            lines = [f"left out because not readable as images: {pluralize(len(self.skipped), 'file')}"]
+            lines = [f"skipped, not readable as images: {pluralize(len(self.skipped), 'file')}"]
             lines += map(printable, self.skipped)
         if self.layout:
             lines.append(self.layout)
@@ -71,7 +71,7 @@ def as_split(value: Any, name: str) -> Split:
     """Return a pair of images and labels as a split of arrays; images on disk stay there.
 
     Raises:
-        ValueError: ``value`` is no pair of arrays; the message says what to do.
+        ValueError: ``value`` is not a pair of arrays; the message says what to do.
     """
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ValueError(f"`{name}` must be a pair of arrays, (images, labels). Received: {_described(value)}")
@@ -92,11 +92,11 @@ def _as_array(values: Any, name: str) -> np.ndarray:
 def _described(value: Any) -> str:
     kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     if isinstance(value, Dataset):
-        return f"{kind}. Give its parts, `.train` and `.test`"
+        return f"{kind}. Pass its parts, `.train` and `.test`"
     if hasattr(value, "as_numpy_iterator"):
         return (
             f"{kind}, a tf.data.Dataset. Collect it first: "
-            "`images, labels = map(np.concatenate, zip(*dataset.as_numpy_iterator()))` of one in batches"
+            "`images, labels = map(np.concatenate, zip(*dataset.as_numpy_iterator()))` (for a batched one)"
         )
     if isinstance(value, tuple | list):
         return f"{kind} of length {len(value)}"
@@ -112,7 +112,7 @@ def take(split: Split, positions: np.ndarray) -> Split:
 
 
 def as_float(images: np.ndarray) -> np.ndarray:
-    """Return images of either type as float32 in [0, 1]."""
+    """Return float32 images in [0, 1]; uint8 images are divided by 255."""
     return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
 
 

@@ -1,4 +1,4 @@
-"""Images batch by batch, at constant memory: read, augmented, resized and scaled as they are needed."""
+"""Images batch by batch, in constant memory: read, augmented, resized and scaled when needed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from cnnzoo.data import augment as augmentation
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split, as_split
 
-IN_FLIGHT = 192 << 20  # bytes of finished images that wait or are being made, where a batch is not larger
+IN_FLIGHT = 192 << 20  # bytes of batches prepared in advance, at least one batch
 
-_FAILURES: collections.deque[Exception] = collections.deque(maxlen=8)  # of reading, newest last
+_FAILURES: collections.deque[Exception] = collections.deque(maxlen=8)  # read errors, newest last
 
-_as_written = tf.autograph.experimental.do_not_convert  # rewriting the functions below would only delay the first batch
+_as_written = (
+    tf.autograph.experimental.do_not_convert
+)  # converting the functions below would only delay the first batch
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclass
 class Start:
-    """Where the next iteration of a stream begins.
+    """The position at which the next iteration of a stream starts.
 
     Attributes:
-        epoch: Number of the epoch, which with the seed decides order and augmentations.
+        epoch: Number of the epoch, which determines order and augmentations, together with the seed.
         batch: First batch of that epoch.
     """
 
@@ -43,12 +45,12 @@ class Start:
 
 @dataclass(frozen=True)
 class Shard:
-    """A share of every batch, for one of several processes that train together.
+    """A part of every batch, for one of several processes that train together.
 
     Attributes:
-        index: Number of the share, from 0.
-        count: How many shares there are.
-        multiple: The last batch of an epoch is cut to a multiple of this, of which ``count`` is a divisor.
+        index: Number of the part, from 0.
+        count: Number of parts.
+        multiple: The last batch of an epoch is cut to a multiple of this number, itself a multiple of ``count``.
     """
 
     index: int = 0
@@ -70,30 +72,30 @@ def stream(
 ) -> tf.data.Dataset:
     """Stream ``split`` in batches.
 
-    The pixels stay as they are, at their own size, in memory or on disk; a batch is scaled to [0, 1], augmented and
-    resized (bilinear) ahead of its turn, several in parallel. The memory needed does not depend on the number of
-    images; ``ImageFiles`` are decoded in the first epoch only, see there. Where nothing is random, the batches equal
-    what the loaders give at that ``image_size``, bit for bit.
+    The original pixels stay in memory or on disk, at their own size. Batches are scaled to [0, 1], augmented and
+    resized (bilinear) in advance, several in parallel. The memory does not depend on the number of images;
+    ``ImageFiles`` are decoded in the first epoch only. Without shuffling and augmentation, the batches equal what the
+    loaders return at that ``image_size``, bit for bit.
 
     Args:
-        split: Images float32 in [0, 1] or uint8, in an array or as ``ImageFiles``, with labels of either form.
-        batch_size: Images a batch, at least 1; the last batch of an epoch has what is left.
-        image_size: Side, or height and width, in pixels; None leaves the images' own.
-        shuffle: Whether each epoch has an order of its own; without it the order is the split's.
-        augment: Names of ``AUGMENTATIONS``, or one string of them with commas, applied in this order.
-        seed: Seed of the orders and the augmentations: the same seed gives the same batches, epoch by epoch.
-        start: Where the next iteration begins, so that a training can go on within an epoch; None begins with the first
-            batch of epoch 0. It moves on to the next epoch by itself; a stream that begins within an epoch is the rest
-            of that one.
-        shard: Share of every batch that is given, where several processes train together; None gives all of it.
-        scale: "unit" gives uint8 images as values in [0, 1], "byte" leaves them in [0, 255]. Floats stay as they are.
+        split: Images, float32 in [0, 1] or uint8, as an array or ``ImageFiles``, with class numbers or one-hot rows.
+        batch_size: Images per batch, at least 1; the last batch of an epoch may be smaller.
+        image_size: Side, or height and width, in pixels; None keeps the images' own size.
+        shuffle: Whether to shuffle in every epoch; otherwise the order is that of the split.
+        augment: Names of ``AUGMENTATIONS``, or one comma-separated string, applied in this order.
+        seed: Seed for shuffling and augmentation: the same seed gives the same batches, epoch by epoch.
+        start: Where the next iteration starts, so that training can resume within an epoch; None: the first batch of
+            epoch 0. It advances to the next epoch automatically; an iteration that starts within an epoch covers the
+            rest of it.
+        shard: The part of every batch for this process, if several processes train together; None: all of it.
+        scale: "unit" scales uint8 images to [0, 1], "byte" keeps them in [0, 255]. Floats are not scaled.
 
     Returns:
-        A dataset of pairs, of which every iteration is an epoch. Images are float32 of shape
-        (batch, height, width, channels), labels are the split's.
+        A dataset of pairs; each iteration is an epoch. Images are float32 of shape (batch, height, width, channels),
+        labels are those of the split.
 
     Raises:
-        ValueError: An argument is out of range, or the split does not hold images with a label each.
+        ValueError: An argument is out of range, or the split does not hold images with one label each.
 
     >>> from cnnzoo.data import load_digits
     >>> train, _ = load_digits()
@@ -109,7 +111,7 @@ def stream(
     images, labels = split
     if len(images.shape) != 4 or len(images) < 1 or len(images) != len(labels):
         raise ValueError(
-            "`split` must hold images of shape (n, height, width, channels), at least one, and a label for each. "
+            "`split` must hold at least one image, of shape (n, height, width, channels), and a label for each. "
             f"Received: images of shape {tuple(images.shape)}, {len(labels)} labels"
         )
     if images.dtype != np.uint8 and images.dtype.kind != "f":
@@ -123,7 +125,7 @@ def stream(
     number = tf.TensorSpec((), tf.int32)
     batches = tf.data.Dataset.from_generator(_iterations(start), output_signature=(number, number))
     batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed, shard)))
-    held = [Split(images, labels)]  # TensorFlow keeps the functions below, and all that they hold, for ever
+    held = [Split(images, labels)]  # TensorFlow never frees the functions below and what they reference
     batches = batches.map(_as_written(_maker(held, changes, size, scale)), num_parallel_calls=parallel)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps - start.batch))
     weakref.finalize(batches, held.clear)
@@ -131,25 +133,25 @@ def stream(
 
 
 def steps_an_epoch(images: int, batch_size: int, shard: Shard | None = None) -> int:
-    """Return the batches that ``stream`` makes of so many images.
+    """Return the number of batches per epoch.
 
     Raises:
         ValueError: There are too few images for the shards.
     """
     usable = _usable(images, batch_size, (shard or Shard()).multiple)
     if not usable:
-        raise ValueError(f"There must be an image for each device that shares a batch. Received: {images} images")
+        raise ValueError(f"There must be at least one image per device. Received: {images} images")
     return -(-usable // batch_size)
 
 
 def _usable(images: int, batch_size: int, multiple: int) -> int:
-    """Return how many images an epoch has when its last batch is cut to a multiple."""
+    """Return the number of images per epoch when the last batch is cut to a multiple."""
     whole, rest = divmod(images, batch_size)
     return whole * batch_size + rest // multiple * multiple
 
 
 def _iterations(start: Start) -> Callable[[], Iterator[tuple[int, int]]]:
-    """Return a function that says at each call where to begin, and moves on."""
+    """Return a function that yields the current start position and advances it."""
 
     def begin() -> Iterator[tuple[int, int]]:
         epoch, batch = start.epoch, start.batch
@@ -162,7 +164,7 @@ def _iterations(start: Start) -> Callable[[], Iterator[tuple[int, int]]]:
 def _order(
     count: int, batch_size: int, shuffle: bool, seed: int, shard: Shard
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]:
-    """Return a function from an epoch's number and its first batch to its batches: positions, and a seed for each."""
+    """Return a function from (epoch, first batch) to the epoch's batches: positions and a seed for each."""
     number = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)  # TensorFlow's seeds are int32
     usable = _usable(count, batch_size, shard.multiple)
 
@@ -173,13 +175,13 @@ def _order(
         batches = tf.data.Dataset.from_tensor_slices(positions[:usable]).batch(batch_size).enumerate()
         batches = batches.skip(tf.cast(first_batch, tf.int64))
         return batches.map(
-            _as_written(lambda batch, chosen: (_share(chosen, shard), _fold_in(number, epoch, batch, shard)))
+            _as_written(lambda batch, chosen: (_part_of(chosen, shard), _fold_in(number, epoch, batch, shard)))
         )
 
     return order
 
 
-def _share(chosen: tf.Tensor, shard: Shard) -> tf.Tensor:
+def _part_of(chosen: tf.Tensor, shard: Shard) -> tf.Tensor:
     size = tf.shape(chosen)[0] // shard.count
     return chosen[shard.index * size : (shard.index + 1) * size]
 
@@ -201,14 +203,14 @@ def _maker(
     """Return a function from (positions, seed) to a batch of (images, labels)."""
     images, labels = held[0]
     is_whole = images.dtype == np.uint8
-    divides = is_whole and (scale == "unit" or bool(changes))  # augmentations know values in [0, 1]
+    divides = is_whole and (scale == "unit" or bool(changes))  # augmentations need values in [0, 1]
     multiplies = divides and scale == "byte"
     shrinks = size[0] * size[1] < math.prod(images.shape[1:3])
     pixel_type = tf.uint8 if is_whole else tf.float32
     nothing = np.empty((0, *images.shape[1:]), pixel_type.as_numpy_dtype), labels[:0].copy()
 
     def gather(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if not held:  # the stream is gone, and nobody takes what its threads still make
+        if not held:  # the stream was deleted; its threads' results are discarded
             return nothing
         split = held[0]
         try:
@@ -238,7 +240,7 @@ def _as_floats(pixels: tf.Tensor, divides: bool) -> tf.Tensor:
 
 
 def _shrink(pixels: tf.Tensor, size: tuple[int, ...], divides: bool) -> tf.Tensor:
-    """Scale and resize image by image, before any augmentation: a batch of large floats would not fit the memory."""
+    """Scale and resize image by image, before any augmentation: a batch of large floats would not fit in memory."""
     return tf.map_fn(
         lambda image: tf.image.resize(_as_floats(image, divides), size),
         pixels,
@@ -249,7 +251,7 @@ def _shrink(pixels: tf.Tensor, size: tuple[int, ...], divides: bool) -> tf.Tenso
 
 @contextlib.contextmanager
 def reraise_read_errors() -> Iterator[None]:
-    """Raise an error of reading an image as it was raised, where TensorFlow wraps it in one of its own."""
+    """Raise the original error if reading an image failed, instead of TensorFlow's wrapper."""
     _FAILURES.clear()
     try:
         yield
@@ -284,7 +286,7 @@ def _width_and_height(images: tf.Tensor) -> tuple[int, int]:
 
 
 def _whole_offsets(images: tf.Tensor, limits: list[int], seed: tf.Tensor) -> tf.Tensor:
-    """Draw whole pixels, each as often, from -limit to limit in each direction."""
+    """Draw integers uniformly from -limit to limit in each direction."""
     draws = [
         tf.random.stateless_uniform((tf.shape(images)[0],), seed + axis, -limit, limit + 1, tf.int32)
         for axis, limit in enumerate(limits)
@@ -293,7 +295,7 @@ def _whole_offsets(images: tf.Tensor, limits: list[int], seed: tf.Tensor) -> tf.
 
 
 def _move(images: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
-    """Move each image by its offset (across, down), with zeros where it came from."""
+    """Shift each image by its offset (right, down), filling with zeros."""
     one, zero = tf.ones_like(offsets[:, 0]), tf.zeros_like(offsets[:, 0])
     return _transform(images, [one, zero, offsets[:, 0], zero, one, offsets[:, 1]])
 
@@ -318,7 +320,7 @@ def _distort(split: Split) -> Augmentation:
         scaling, squeeze = draws[0] * augmentation.LARGEST_SCALING, draws[1] * augmentation.LARGEST_SQUEEZE
         across, down = tf.exp(scaling + squeeze), tf.exp(scaling - squeeze)
         shear = draws[2] * augmentation.LARGEST_SHEAR
-        # The centre stays, but for the shift
+        # The centre is fixed, except for the shift
         right = (width - 1) / 2 * (1 - across) - (height - 1) / 2 * shear + draws[3] * width * augmentation.SHIFT_REACH
         lower = (height - 1) / 2 * (1 - down) + draws[4] * height * augmentation.SHIFT_REACH
         return _transform(images, [across, shear, right, tf.zeros_like(shear), down, lower])
@@ -327,7 +329,7 @@ def _distort(split: Split) -> Augmentation:
 
 
 def _transform(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
-    """Give each pixel (x, y) the value at (a x + b y + c, d x + e y + f), bilinear, zero outside."""
+    """Set each pixel (x, y) to the value at (a x + b y + c, d x + e y + f), bilinear, zero outside."""
     zero = tf.zeros_like(rows[0])
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,

@@ -1,4 +1,4 @@
-"""How well a network does: what it predicts, how often that is right, and what it takes for what."""
+"""Predictions and metrics of a network: accuracy, confusion matrix, calibration, paired tests."""
 
 import lazy_loader
 

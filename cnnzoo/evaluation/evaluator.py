@@ -1,4 +1,4 @@
-"""What a network predicts for images: alone, or beside the truth."""
+"""Predictions of a network for images, and their evaluation against labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnnzoo.data.split import Split, as_split
 from cnnzoo.data.streaming import reraise_read_errors, stream
 from cnnzoo.evaluation.metrics import Evaluation
 
-BATCH_PIXELS = 2**22 // 3  # of a batch that is predicted, which bounds the memory for its activations
+BATCH_PIXELS = 2**22 // 3  # pixels per batch; bounds the memory for activations
 BATCH_SIZES = (16, 512)
 
 
@@ -29,25 +29,25 @@ def evaluate(
     image_size: tuple[int, int] | None = None,
     scale: Scale | None = None,
 ) -> Evaluation:
-    """Let ``model`` predict the images of ``split``.
+    """Evaluate ``model`` on the images of ``split``.
 
     Args:
-        model: A classifier that takes images like those of ``split``: probabilities or logits, of which one output
-            tells two classes.
-        split: Images of shape (n, height, width, channels), or in the order that ``model`` takes, uint8 or float, and
-            their labels: class numbers of shape (n,) or (n, 1), or one-hot rows.
-        class_names: Names of the classes; None numbers them.
-        image_size: Height and width that the images are resized to, batch by batch; None leaves their own.
-        scale: The range of pixels that ``model`` takes, to which uint8 images are brought: "unit" for [0, 1], "byte"
-            for [0, 255]. Floats are taken as they are. None takes what the graph of ``model`` tells, or that it was
-            built or trained by this package.
+        model: A classifier of images like those of ``split``. It outputs probabilities or logits; a single output
+            means two classes.
+        split: Images of shape (n, height, width, channels), or channels first if ``model`` expects that, uint8 or
+            float, with labels: class numbers of shape (n,) or (n, 1), or one-hot rows.
+        class_names: Names of the classes; None: their numbers.
+        image_size: Height and width to resize the images to, batch by batch; None: unchanged.
+        scale: The model's input range, to which uint8 images are scaled: "unit" for [0, 1], "byte" for [0, 255].
+            Floats are not scaled. None: detected from the model's graph, or known because this package built or
+            trained it.
 
     Returns:
-        The predictions beside the truth, with accuracy, loss and confusion matrix.
+        The predictions and labels, with accuracy, loss, confusion matrix and other metrics.
 
     Raises:
-        ValueError: Images, labels or names do not fit the model, an image is not finite, or nothing tells what range of
-            pixels the model takes.
+        ValueError: Images, labels or names do not fit the model, an image is not finite, or the model's input range
+            is unknown.
     """
     check_classifier(model)
     if image_size is not None:
@@ -62,10 +62,10 @@ def evaluate(
 def predict_probabilities(
     model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None = None, scale: Scale = "unit"
 ) -> np.ndarray:
-    """Return the class probabilities that ``model`` gives ``images``: float32 of shape (n, classes), n at least 1.
+    """Return the class probabilities that ``model`` predicts for ``images``: float32 of shape (n, classes), n >= 1.
 
-    A softmax, or a sigmoid, is applied when the model gives logits. The images are taken, and resized, batch by batch;
-    uint8 ones are brought to ``scale``.
+    If the model outputs logits, a softmax or a sigmoid is applied. The images are resized batch by batch; uint8 images
+    are scaled to ``scale``.
     """
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
@@ -76,7 +76,7 @@ def predict_probabilities(
 
 
 def predict_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return what ``predict_probabilities`` does of one batch of floats as the network takes them."""
+    """Like ``predict_probabilities``, for one batch of floats in the model's input range."""
     return _probabilities(model, keras.ops.convert_to_numpy(model.predict_on_batch(images)))
 
 
@@ -84,24 +84,24 @@ def _probabilities(model: keras.Model, outputs: np.ndarray) -> np.ndarray:
     broken = int((~np.isfinite(outputs)).any(axis=1).sum())
     if broken:
         raise ValueError(
-            f"`model` gives NaN or infinity for {broken:,} of {len(outputs):,} images. Are its weights finite? "
-            "Train it anew, or load others."
+            f"`model` outputs NaN or infinity for {broken:,} of {len(outputs):,} images. Check whether its weights are "
+            "finite; train it again or load other weights."
         )
     return class_probabilities(outputs, find_ending(model, lambda: outputs).kind)
 
 
 def batch_size_for(image_size: Sequence[int]) -> int:
-    """Return how many images of that height and width are predicted at a time."""
+    """Return the batch size for predictions on images of that height and width."""
     return int(np.clip(BATCH_PIXELS // (image_size[0] * image_size[1]), *BATCH_SIZES))
 
 
 def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[int, int] | None = None) -> Split:
-    """Return ``split`` with class numbers as labels, whose images, resized, fit ``model``, a classifier.
+    """Return ``split`` with class numbers as labels, after checking that it fits ``model``, a classifier.
 
-    Images of one channel may lack its axis.
+    Images with one channel may lack the channel axis.
 
     Raises:
-        ValueError: Images or labels do not fit each other or ``model``.
+        ValueError: Images and labels do not fit each other or ``model``.
     """
     images, labels = as_split(split, name)
     expected = tuple(model.inputs[0].shape[1:])
@@ -119,11 +119,13 @@ def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[i
 
 
 def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the classes of ``model``, or raise ``ValueError`` when there are too few or too many."""
+    """Return the class names, one per output of ``model``; raise ``ValueError`` if their number is wrong."""
     num_classes = count_classes(model)
     names = tuple(map(str, range(num_classes))) if class_names is None else check_strings("class_names", class_names)
     if len(names) != num_classes:
-        raise ValueError(f"There must be a name for each of the {num_classes} classes. Received: {len(names)} names")
+        raise ValueError(
+            f"`class_names` must hold a name for each of the {num_classes} classes. Received: {len(names)} names"
+        )
     return names
 
 

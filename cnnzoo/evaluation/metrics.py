@@ -1,4 +1,4 @@
-"""Figures of merit, from the probabilities that a network gives and the classes that are true."""
+"""Metrics, from predicted probabilities and true labels."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ import lazy_loader
 import numpy as np
 
 from cnnzoo._support.arguments import check_integer, check_number
-from cnnzoo._support.wording import pluralize
 
-TOP = 5  # most probable classes among which the true one is customarily looked for
+TOP = 5  # the customary k of top-k accuracy
 
-scipy = lazy_loader.load("scipy")  # on first use: it takes a second, and training does not need it
+scipy = lazy_loader.load("scipy")  # imported on first use: it takes a second, and training does not need it
 
 
 def bootstrap_interval(right: int, images: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of an accuracy that resampling the images gives: the bootstrap's percentiles.
+    """Return the percentile bootstrap interval of an accuracy.
 
-    Drawn with replacement, n images have a binomial number of right ones, whose percentiles are taken as they are,
-    without drawing. Where all images are right, or none, resampling shows no spread, and the exact interval of Clopper
-    and Pearson (1934) stands in.
+    When n images are resampled with replacement, the number of correct ones is binomial, so its percentiles are
+    computed exactly, without sampling. If all images are correct, or none, resampling shows no spread, and the exact
+    interval of Clopper and Pearson (1934) is returned.
 
     Args:
-        right: How many images are right.
-        images: How many there are, at least 1.
-        level: Share of the resampled accuracies that lie within, in (0, 1).
+        right: Number of correctly classified images.
+        images: Number of images, at least 1.
+        level: Confidence level, in (0, 1).
 
     Raises:
         ValueError: ``level`` is out of range.
@@ -43,14 +42,14 @@ def bootstrap_interval(right: int, images: int, level: float = 0.95) -> tuple[fl
 
 
 class ClassMetrics(NamedTuple):
-    """How one class fares.
+    """The metrics of one class.
 
     Attributes:
-        name: The class.
-        images: How many images are of it.
-        precision: Share of the images taken for it that are of it, in [0, 1]; None where none is taken for it.
-        recall: Share of its images that are recognised, in [0, 1]; None where there are none.
-        f1: Harmonic mean of the two; None where there are neither images of the class nor any taken for it.
+        name: The class name.
+        images: Number of images of the class.
+        precision: Fraction of the images predicted as the class that belong to it, in [0, 1]; None if there are none.
+        recall: Fraction of the class' images that are predicted as it, in [0, 1]; None if there are none.
+        f1: Harmonic mean of the two; None if no image belongs to the class or is predicted as it.
     """
 
     name: str
@@ -62,15 +61,15 @@ class ClassMetrics(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether predictions are right as often as their probabilities say: a reliability diagram in numbers.
+    """Accuracy by confidence: the numbers behind a reliability diagram.
 
-    The images are sorted into bins of equal width by the probability of the predicted class.
+    The images are sorted into bins of equal width by confidence, the probability of the predicted class.
 
     Attributes:
-        edges: Borders of the bins, from 0 to 1, of shape (bins + 1,); a border belongs to the bin below it.
-        counts: Images in each bin, of shape (bins,).
-        confidence: Mean probability of the predicted class in each bin; NaN where there is no image.
-        accuracy: Share of each bin's images that are right; NaN where there is none.
+        edges: Edges of the bins, from 0 to 1, of shape (bins + 1,); an edge belongs to the bin below it.
+        counts: Number of images per bin, of shape (bins,).
+        confidence: Mean confidence per bin; NaN for an empty bin.
+        accuracy: Accuracy per bin; NaN for an empty bin.
     """
 
     edges: np.ndarray
@@ -80,17 +79,17 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """Expected calibration error (ECE), in [0, 1]: the mean distance of accuracy and confidence over the images."""
+        """Expected calibration error (ECE), in [0, 1]: the mean of |accuracy - confidence| over the images."""
         gaps = np.abs(np.nan_to_num(self.accuracy) - np.nan_to_num(self.confidence))
         return float((self.counts * gaps).sum() / self.counts.sum())
 
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What a network makes of labelled images.
+    """The predictions of a network for labelled images, and their metrics.
 
     Attributes:
-        class_names: The classes, in the order of their numbers.
+        class_names: The class names, in the order of their numbers.
         labels: True class numbers, of shape (n,).
         probabilities: Float32 in [0, 1], of shape (n, classes).
     """
@@ -100,8 +99,8 @@ class Evaluation:
     probabilities: np.ndarray
 
     def __repr__(self) -> str:
-        """Say how good the network is; the arrays would fill pages."""
-        return f"<Evaluation: {self.is_right.sum():,} of {pluralize(len(self.labels), 'image')} right>"
+        """Show the accuracy instead of the arrays."""
+        return f"<Evaluation: accuracy {self.accuracy:.2%} ({self.is_right.sum():,}/{len(self.labels):,})>"
 
     @property
     def predictions(self) -> np.ndarray:
@@ -111,7 +110,7 @@ class Evaluation:
 
     @property
     def is_right(self) -> np.ndarray:
-        """Whether each image's class is predicted, of shape (n,)."""
+        """Whether each prediction is correct, of shape (n,)."""
         is_right: np.ndarray = self.predictions == self.labels
         return is_right
 
@@ -123,14 +122,14 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the images whose class is predicted, in [0, 1]."""
+        """Fraction of correct predictions, in [0, 1]."""
         return float(np.mean(self.is_right))
 
     def accuracy_interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Return the interval of the accuracy that resampling the images gives, see ``bootstrap_interval``.
+        """Return the bootstrap interval of the accuracy, see ``bootstrap_interval``.
 
         Args:
-            level: Share of the resampled accuracies that lie within, in (0, 1).
+            level: Confidence level, in (0, 1).
 
         Raises:
             ValueError: ``level`` is out of range.
@@ -138,9 +137,9 @@ class Evaluation:
         return bootstrap_interval(int(self.is_right.sum()), len(self.labels), level)
 
     def top_k_accuracy(self, k: int = TOP) -> float:
-        """Return the share of the images whose class is among the ``k`` most probable, in [0, 1].
+        """Return the fraction of images whose true class is among the ``k`` most probable, in [0, 1].
 
-        Of classes that are equally probable the first counts as the more probable, as in ``predictions``.
+        Ties count in the order of the classes, as in ``predictions``.
 
         Args:
             k: From 1 to the number of classes.
@@ -154,7 +153,7 @@ class Evaluation:
 
     @property
     def loss(self) -> float:
-        """Mean cross-entropy, in nats; probabilities are kept at least 1e-7, as Keras does."""
+        """Mean cross-entropy, in nats; probabilities are clipped to at least 1e-7, as in Keras."""
         of_true_class = self.probabilities[np.arange(len(self.labels)), self.labels]
         return float(-np.log(np.clip(of_true_class, 1e-7, 1)).mean())
 
@@ -166,7 +165,7 @@ class Evaluation:
         return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
     def by_class(self) -> list[ClassMetrics]:
-        """Return how each class fares, in the order of their numbers."""
+        """Return the metrics of each class, in the order of their numbers."""
         counts = self.confusion
         columns = zip(self.class_names, counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0), strict=True)
         return [
@@ -181,10 +180,10 @@ class Evaluation:
         ]
 
     def calibration(self, bins: int = 15) -> Calibration:
-        """Return how often predictions are right beside how probable they are said to be.
+        """Return accuracy by confidence.
 
         Args:
-            bins: How many, at least 1; 15 is customary (Guo, Pleiss, Sun, Weinberger 2017, section 5).
+            bins: Number of bins, at least 1; 15 is customary (Guo, Pleiss, Sun, Weinberger 2017, section 5).
 
         Raises:
             ValueError: ``bins`` is out of range.
@@ -198,7 +197,7 @@ class Evaluation:
             return Calibration(edges, counts, sums / counts, right / counts)
 
     def most_confused(self, pairs: int = 3) -> list[tuple[str, str, int]]:
-        """Return the ``pairs`` of classes most often confused, at least 1: true class, predicted class, how often."""
+        """Return the ``pairs`` (at least 1) of classes most often confused: true class, predicted class, count."""
         check_integer("pairs", pairs, least=1)
         counts = self.confusion
         np.fill_diagonal(counts, 0)
@@ -211,13 +210,13 @@ class Evaluation:
         ]
 
     def surest_mistakes(self, count: int = 5) -> np.ndarray:
-        """Return the positions of at most ``count`` images that are not recognised, the most confident first."""
+        """Return the positions of at most ``count`` misclassified images, the most confident first."""
         check_integer("count", count, least=0)
         wrong = np.flatnonzero(~self.is_right)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:count]
 
     def showcase(self, mistakes: int = 5) -> np.ndarray:
-        """Return positions worth a look: the first image of each class, at most ten, then the surest mistakes."""
+        """Return positions of images to show: one per class, at most ten, then the most confident mistakes."""
         _, firsts = np.unique(self.labels, return_index=True)
         return np.concatenate([firsts[:10], self.surest_mistakes(mistakes)])
 
@@ -228,10 +227,10 @@ def _fraction(part: np.int64, whole: np.int64) -> float | None:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network makes of one picture.
+    """The prediction for one image.
 
     Attributes:
-        image: The path of the file; of an image that is none, "image 0", "image 1" ... by its place.
+        image: The path of the file; for an image that is not a file, "image 0", "image 1" and so on.
         probabilities: The probability of every class, in [0, 1], most probable first.
     """
 
@@ -246,11 +245,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A picture that could not be predicted.
+    """An image that could not be read.
 
     Attributes:
-        image: As that of a ``Prediction``.
-        error: Why; a ``ValueError`` or an ``OSError`` whose message names the image.
+        image: As in ``Prediction``.
+        error: The reason; a ``ValueError`` or an ``OSError`` whose message names the image.
     """
 
     image: str

@@ -1,4 +1,4 @@
-"""Whether two networks differ by more than chance, asked on the same images."""
+"""A significance test for two networks evaluated on the same images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ scipy = lazy_loader.load("scipy")
 
 
 class PairedTest(NamedTuple):
-    """What McNemar's test says of two networks.
+    """The result of McNemar's test for two networks.
 
     Attributes:
-        only_first: Images that the first network alone recognises.
-        only_second: Images that the second alone recognises.
-        p_value: How probable so uneven a split, or one still more uneven, were if neither was the better, in [0, 1].
+        only_first: Number of images that only the first network classifies correctly.
+        only_second: Number of images that only the second network classifies correctly.
+        p_value: Probability of a split at least as uneven if both networks were equally good, in [0, 1].
     """
 
     only_first: int
@@ -29,18 +29,18 @@ class PairedTest(NamedTuple):
 def mcnemar(first: Evaluation, second: Evaluation) -> PairedTest:
     """Compare two networks on the same images: McNemar's test (1947), in its exact, two-sided form.
 
-    Only images that one network recognises and the other does not tell them apart; if neither was the better, each
-    would have half of them.
+    Only images that exactly one of the networks classifies correctly matter. If the networks were equally good, each
+    would get half of them.
 
     Args:
-        first: Of one network.
-        second: Of the other, on the same images in the same order.
+        first: The evaluation of one network.
+        second: The evaluation of the other, on the same images in the same order.
 
     Returns:
-        The counts and the p-value; 1.0 where the networks agree on every image.
+        The counts and the p-value, which is 1.0 if the networks agree on every image.
 
     Raises:
-        ValueError: The labels differ, so that the images cannot be the same.
+        ValueError: The labels differ, so the images cannot be the same.
 
     >>> labels, sure = np.zeros(3, int), np.array([[0.9, 0.1]] * 3)
     >>> mcnemar(Evaluation(("cat", "dog"), labels, sure), Evaluation(("cat", "dog"), labels, 1 - sure))
@@ -48,8 +48,8 @@ def mcnemar(first: Evaluation, second: Evaluation) -> PairedTest:
     """
     if not np.array_equal(first.labels, second.labels):
         raise ValueError(
-            "Both networks must be asked about the same images in the same order. "
-            f"Received: {len(first.labels)} and {len(second.labels)} images, whose labels differ"
+            "Both networks must be evaluated on the same images in the same order. "
+            f"Received: {len(first.labels)} and {len(second.labels)} images with different labels"
         )
     only_first = int((first.is_right & ~second.is_right).sum())
     only_second = int((second.is_right & ~first.is_right).sum())

@@ -1,4 +1,4 @@
-"""What a network is made of."""
+"""Layer tables, diagrams, feature maps, Grad-CAM and occlusion."""
 
 import lazy_loader
 

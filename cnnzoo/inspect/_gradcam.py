@@ -28,29 +28,30 @@ def gradcam(
     batch_size: int = 16,
     scale: Scale | None = None,
 ) -> np.ndarray:
-    """Show what in each image speaks for a class: Grad-CAM, on any backend of Keras.
+    """Show which regions of each image support a class: Grad-CAM, on any Keras backend.
 
-    The maps of ``layer`` are summed, each weighted by the mean gradient of the class' logit over it; what is negative
-    is cut off (section 3, equations 1 and 2). The gradient is that of the logit also where ``model`` ends in a softmax
-    or a sigmoid; where that is hidden within a layer, it is that of the probability's logarithm, or of its logit. Of a
-    single output, which tells two classes, the logit of the first is the negative.
+    The feature maps of ``layer`` are summed, each weighted by the mean gradient of the class' logit with respect to
+    it; negative values are set to 0 (section 3, equations 1 and 2). If ``model`` ends in a softmax or a sigmoid, it is
+    bypassed; if it cannot be separated from its layer, the gradient is that of the log-probability, or of the logit
+    computed from it. For a single output (two classes), the logit of the first class is the negative.
 
     Args:
-        model: A functional or sequential classifier of images; the layer may lie in a model within it.
-        images: Of shape (n, height, width, channels), or (n, channels, height, width) where ``model`` takes these;
-            float in the range that ``model`` takes, or uint8.
-        class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
-        layer: Name of the layer, as ``layer_table`` gives it; None takes the last whose maps have more than one pixel,
-            pooling aside.
-        batch_size: Images at a time, at least 1.
-        scale: The range of pixels that ``model`` takes, "unit" or "byte", as for ``cnnzoo.evaluation.evaluate``.
+        model: A functional or sequential image classifier; the layer may be in a nested model.
+        images: Of shape (n, height, width, channels), or channels first if ``model`` expects that; float in the
+            model's input range, or uint8.
+        class_index: A class number, or one per image; None: the predicted class.
+        layer: Name of the layer, as in ``layer_table``; None: the last layer, other than pooling, with maps larger
+            than one pixel.
+        batch_size: Images per batch, at least 1.
+        scale: The model's input range, "unit" or "byte", as in ``cnnzoo.evaluation.evaluate``.
 
     Returns:
-        Float32 in [0, 1] of shape (n, height, width), at the size of ``images``; 1 is the largest of each image, and
-        where nothing speaks for the class all are 0.
+        Float32 in [0, 1] of shape (n, height, width), at the size of ``images``. The maximum of each map is 1; if
+        nothing supports the class, the map is all 0.
 
     Raises:
-        ValueError: There is no such layer or it gives no maps, the images do not fit, or ``model`` is subclassed.
+        ValueError: There is no such layer or it outputs no feature maps, the images do not fit, or ``model`` is
+            subclassed.
 
     Reference:
         https://arxiv.org/abs/1610.02391
@@ -84,22 +85,24 @@ def _array(tensor: Any) -> np.ndarray:
 
 
 def _choose_layer(model: keras.Model, layer: str | None) -> tuple[str, int]:
-    """Return the name of the layer whose maps are weighted, and the axis of their channels, with the batch counted."""
+    """Return the name of the layer and the channel axis of its maps, counting the batch axis."""
     calls = list(walk(model, graph_inputs(model)))
     with_maps = [call for call in calls if len(call.outputs[0].shape) == 3]
     if layer is not None:
         found = look_up({call.name: call for call in calls}, layer, "layer")
         if len(found.outputs[0].shape) != 3:
-            raise ValueError(f"`layer` must give maps. Received: '{layer}', which gives {found.outputs[0].shape}")
+            raise ValueError(
+                f"`layer` must output feature maps. Received: '{layer}', which outputs {found.outputs[0].shape}"
+            )
         return layer, found.outputs[0].channels + 1
     for call in reversed(with_maps):
         if not is_kind(call.operation, "pooling") and call.outputs[0].spatial != (1, 1):
             return call.name, call.outputs[0].channels + 1
-    raise ValueError("`model` must have a layer that gives maps. Received one without.")
+    raise ValueError("`model` must have a layer that outputs feature maps. Received a model without one.")
 
 
 def _forward(model: keras.Model, batch: Any, name: str, change: Any, ending: Ending) -> tuple[Any, Any]:
-    """Return the maps of the layer called ``name`` and each class' logit; ``change`` is added to the former."""
+    """Return the maps of the layer ``name``, plus ``change``, and the logit of each class."""
     seen: dict[str, Any] = {}
 
     def call(called: str, operation: Any, is_on_trail: bool, *arguments: Any, **options: Any) -> Any:
@@ -114,7 +117,7 @@ def _forward(model: keras.Model, batch: Any, name: str, change: Any, ending: End
 
 
 def _resized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return ``heat`` of shape (n, height, width) enlarged to ``size``, bilinearly."""
+    """Return ``heat`` of shape (n, height, width) resized bilinearly to ``size``."""
     enlarged = keras.ops.image.resize(heat[..., None], size, data_format="channels_last")
     pixels: np.ndarray = keras.ops.convert_to_numpy(enlarged)[..., 0]
     return pixels
@@ -123,7 +126,7 @@ def _resized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _gradients(
     model: keras.Model, batch: Any, name: str, classes: np.ndarray, change: Any, ending: Ending
 ) -> np.ndarray:
-    """Return the gradients of the logits of ``classes`` by the maps of the layer called ``name``."""
+    """Return the gradients of the logits of ``classes`` with respect to the maps of the layer ``name``."""
     chosen = keras.ops.one_hot(classes, count_classes(model))
 
     def score(change: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the ways to ask a network for its evidence have in common: images and classes in, maps of heat out."""
+"""What Grad-CAM and occlusion share: checks of images and classes, normalised heat maps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Classes = int | Sequence[int] | np.ndarray | None
 
 
 def check_images(model: keras.Model, images: np.ndarray, scale: Scale | None) -> np.ndarray:
-    """Return ``images`` as float32 in the range that ``model`` takes, ``scale`` where it is given.
+    """Return ``images`` as float32 in the input range of ``model``, or ``scale`` if that is given.
 
     Raises:
-        ValueError: ``model`` is no classifier of images, ``images`` do not fit it or are not finite, or they are uint8
-            and nothing tells what range it takes.
+        ValueError: ``model`` is not an image classifier, ``images`` do not fit it or are not finite, or they are uint8
+            and the model's input range is unknown.
     """
     check_classifier(model)
     images = np.asarray(images)
@@ -35,7 +35,7 @@ def check_images(model: keras.Model, images: np.ndarray, scale: Scale | None) ->
 
 
 def check_classes(model: keras.Model, class_index: Classes, count: int) -> np.ndarray | None:
-    """Return the class that is asked for of each of ``count`` images; None where it is the predicted one."""
+    """Return the requested class for each of ``count`` images; None: the predicted class."""
     if class_index is None:
         return None
     classes = np.asarray(class_index)
@@ -50,7 +50,7 @@ def check_classes(model: keras.Model, class_index: Classes, count: int) -> np.nd
 
 
 def normalized(heat: np.ndarray) -> np.ndarray:
-    """Return ``heat`` of shape (n, height, width) without what is negative, each map divided by its largest value."""
+    """Return ``heat`` of shape (n, height, width) clipped at 0, each map divided by its maximum."""
     heat = np.maximum(heat, 0)
     largest = heat.max(axis=(1, 2), keepdims=True)
     quotients: np.ndarray = np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)

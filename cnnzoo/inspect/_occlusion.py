@@ -22,24 +22,24 @@ def occlusion(
     batch_size: int = 64,
     scale: Scale | None = None,
 ) -> np.ndarray:
-    """Show what in each image speaks for a class by covering it: without gradients, for any Keras classifier.
+    """Show which regions of each image support a class, by covering them: needs no gradients, for any classifier.
 
-    A square of the image's mean colour is laid on every place in turn. The heat of a pixel is how much the class' logit
-    (of probabilities, their logarithm) falls, the mean over all squares that cover the pixel.
+    A square patch of the image's mean colour covers each position in turn. The heat of a pixel is the drop in the
+    class' logit (or log-probability), averaged over all patches that cover the pixel.
 
     Args:
-        model: A classifier of images.
-        images: Of shape (n, height, width, channels), or (n, channels, height, width) where ``model`` takes these;
-            float in the range that ``model`` takes, or uint8.
-        class_index: The class that is asked for, or one for each image; None takes the one that is predicted.
-        patch_size: Side of the square, in pixels, at most the image's shorter; None takes an eighth of its longer.
-        strides: Pixels from one place to the next; None takes half the square.
-        batch_size: Covered images at a time, at least 1.
-        scale: The range of pixels that ``model`` takes, "unit" or "byte", as for ``cnnzoo.evaluation.evaluate``.
+        model: An image classifier.
+        images: Of shape (n, height, width, channels), or channels first if ``model`` expects that; float in the
+            model's input range, or uint8.
+        class_index: A class number, or one per image; None: the predicted class.
+        patch_size: Side of the patch, in pixels, at most the image's shorter side; None: an eighth of its longer side.
+        strides: Pixels between positions; None: half the patch.
+        batch_size: Covered images per batch, at least 1.
+        scale: The model's input range, "unit" or "byte", as in ``cnnzoo.evaluation.evaluate``.
 
     Returns:
-        Float32 in [0, 1] of shape (n, height, width); 1 is the largest of each image, and where nothing speaks for the
-        class all are 0.
+        Float32 in [0, 1] of shape (n, height, width). The maximum of each map is 1; if nothing supports the class, the
+        map is all 0.
 
     Raises:
         ValueError: An argument is out of range, or the images do not fit.
@@ -76,13 +76,13 @@ def occlusion(
 
 
 def _scores(outputs: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return what a network gives as logits, or as logarithms of probabilities, of each class."""
+    """Return the outputs of a network as logits or log-probabilities per class."""
     scores: np.ndarray = keras.ops.convert_to_numpy(class_scores(outputs, kind))
     return scores
 
 
 def _starts(side: int, patch_size: int, strides: int) -> list[int]:
-    """Return where the squares begin along a side; the last ends with it."""
+    """Return where the patches start along a side; the last one ends at the edge."""
     last = side - patch_size
     return [*range(0, last, strides), last]
 

@@ -1,4 +1,4 @@
-"""Receptive fields: how much of the image one value of a layer sees."""
+"""Receptive fields: the region of the image that influences one output value of a layer."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import keras
 from cnnzoo._keras.graph import Call, Tensor
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, is_named, per_axis, reordered, window
 
-# Activations that make a value of all along the last axis
+# Activations that combine all values along the last axis
 MIXING_ACTIVATIONS = frozenset({"softmax", "log_softmax", "sparsemax", "glu"})
 BACKENDS = ("keras", "tensorflow", "jax", "torch")
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Which pixels the values of a layer see, along one axis of the image, from the first of them to the last.
+    """The pixels that the values of a layer depend on, along one axis of the image, as ranges from first to last.
 
-    The values lie on an axis without ends, since padding counts. What they see repeats: of ``len(first)`` values in a
-    row, each sees what the value as many places before it sees, moved by ``shift`` pixels.
+    The axis is unbounded, because padding counts. The ranges are periodic: with ``p = len(first)``, the range of the
+    value at position ``i + p`` is that of position ``i``, moved by ``shift`` pixels.
 
     Attributes:
-        first: The first pixel that each value of a row sees.
-        last: The last.
-        shift: How far the next row sees; 0 where all values see the same.
+        first: The first pixel for each value of a period.
+        last: The last pixel for each value of a period.
+        shift: Pixels from one period to the next; 0 if all periods depend on the same pixels.
     """
 
     first: tuple[int, ...]
@@ -38,18 +38,18 @@ class Axis:
 
     @property
     def size(self) -> int:
-        """Pixels that a value sees, at most."""
+        """The largest number of pixels that a value depends on."""
         return max(last - first for first, last in zip(self.first, self.last, strict=True)) + 1
 
     def at(self, place: int) -> tuple[int, int]:
-        """Return the first and the last pixel that the value at ``place`` sees."""
+        """Return the first and the last pixel that the value at ``place`` depends on."""
         rows, place = divmod(place, len(self.first))
         return self.first[place] + rows * self.shift, self.last[place] + rows * self.shift
 
     def through(self, seen: Callable[[int], Iterable[int]], outputs: int = 1, inputs: int = 1) -> Axis:
-        """Return the axis after a layer whose value at a place is made of those at the places ``seen(place)``.
+        """Return the axis after a layer whose value at ``place`` depends on its input at the positions ``seen(place)``.
 
-        The layer repeats: ``outputs`` places further, its value is made of those ``inputs`` places further.
+        The layer is periodic: ``outputs`` positions further, it depends on the input ``inputs`` positions further.
         """
         repeats = len(self.first) // math.gcd(len(self.first), inputs)
         ends = [[self.at(each) for each in seen(place)] for place in range(outputs * repeats)]
@@ -69,14 +69,14 @@ def pixel(axes: int) -> Field:
 
 
 def size_of(field: Field | None) -> tuple[int, ...] | None:
-    """Return how many pixels of the image a value depends on, along each axis, the padding included."""
+    """Return the number of pixels that a value depends on, along each axis, padding included."""
     return None if field is None else tuple(axis.size for axis in field)
 
 
 def field_after(call: Call, fields: Sequence[Field | None], image_size: tuple[int, ...]) -> Field | None:
-    """Return the receptive field of what ``call`` gives, from those of what it takes; None where it is not known.
+    """Return the receptive field of the output of ``call`` from those of its inputs; None if unknown.
 
-    What a layer does in inference counts. Augmentation may look elsewhere in training.
+    Layers count as in inference; augmentation layers may behave differently in training.
     """
     layer, whole = call.operation, tuple(_whole(side) for side in image_size)
     known = [each for each in fields if each is not None]
@@ -109,7 +109,7 @@ def _sees_all(axis: Axis, side: int) -> bool:
 
 
 def _moved(call: Call, seen: Field) -> Field | None:
-    """Return the field after what ``call`` does along the axes of the image."""
+    """Return the field after ``call``, considering only the axes of the image."""
     layer, (source,), given = call.operation, call.inputs, call.outputs[0]
     if is_kind(layer, "convolution", "pooling"):
         return _after_window(layer, seen, source, given)
@@ -173,7 +173,7 @@ def _after_resampling(layer: Any, seen: Field, source: Tensor, given: Tensor) ->
 
 
 def _after_moving(layer: Any, seen: Field) -> Field:
-    """Return the field after a layer that pads or cuts."""
+    """Return the field after a layer that pads or crops."""
     pads = getattr(layer, "padding", None)
     pairs = layer.cropping if pads is None else pads
     begins = [pairs[0]] if isinstance(pairs[0], int) else [begin for begin, _ in pairs]
@@ -185,18 +185,18 @@ def _after_moving(layer: Any, seen: Field) -> Field:
 
 
 def _of_window(place: int, *, stride: int, begin: int, end: int) -> tuple[int, ...]:
-    """Return the outermost places that a value of a convolution or a pooling is made of."""
+    """Return the outermost input positions of an output value of a convolution or pooling layer."""
     return place * stride + begin, place * stride + end
 
 
 def _of_transposed(place: int, *, extent: int, stride: int, rate: int, cut: int) -> list[int]:
-    """Return the places that a value of a transposed convolution is made of; the nearest where there are none."""
+    """Return the input positions of an output value of a transposed convolution; the nearest one if there are none."""
     reached = [place + cut - tap * rate for tap in range(extent)]
     return [each // stride for each in reached if each % stride == 0] or [(place + cut) // stride]
 
 
 def _of_resampling(place: int, *, step: Fraction, blends: bool) -> list[int]:
-    """Return the places that a value of a resized map is made of; values lie in the middle of their places."""
+    """Return the input positions of an output value of a resized map; values are at pixel centres."""
     middle = (place + Fraction(1, 2)) * step
     if not blends:
         return [math.floor(middle)]
@@ -212,7 +212,7 @@ def _after_reordering(layer: Any, seen: Field, source: Tensor) -> Field | None:
 
 
 def _leaves_places(call: Call) -> bool:
-    """Tell whether an operation that turns, repeats or takes values does so along the channels alone."""
+    """Tell whether an operation that flips, repeats or indexes does so along the channels only."""
     source = call.inputs[0]
     if is_named(call.operation, {"GetItem"}):
         key = call.arguments[0] if call.arguments else None
@@ -226,7 +226,7 @@ def _leaves_places(call: Call) -> bool:
 
 
 def _is_average_operation(layer: Any) -> bool:
-    """Tell whether ``layer`` is ``keras.ops.average``: the layer of that name takes the mean of several tensors."""
+    """Tell whether ``layer`` is the operation ``keras.ops.average``, not the layer ``Average``."""
     return is_named(layer, {"Average"}) and not isinstance(layer, keras.Layer)
 
 
@@ -238,7 +238,7 @@ def _reduced(call: Call, seen: Field) -> Field | None:
 
 
 def _broadcast(seen: Field, source: Tensor, given: Tensor) -> Field | None:
-    """Return the field of ``source`` at the places of ``given``: one value may stand for all along an axis."""
+    """Return the field of ``source`` broadcast to the shape of ``given``."""
     axes = []
     for axis, own, wanted in zip(seen, source.spatial, given.spatial, strict=True):
         if own not in (1, wanted):
@@ -248,7 +248,7 @@ def _broadcast(seen: Field, source: Tensor, given: Tensor) -> Field | None:
 
 
 def _merged(call: Call, fields: Sequence[Field], image_size: tuple[int, ...]) -> Field | None:
-    """Return what a layer sees that makes a value of several at the same place."""
+    """Return the field of a layer that merges several inputs at the same position."""
     given = call.outputs[0]
     if is_named(call.operation, {"Concatenate"}) and _axes(call.operation.axis, given) != {given.channels}:
         return None
@@ -266,7 +266,7 @@ def _merged(call: Call, fields: Sequence[Field], image_size: tuple[int, ...]) ->
 
 
 def _united(fields: Sequence[Field], image_size: tuple[int, ...]) -> Field | None:
-    """Return what several together see; None where their values lie differently far apart."""
+    """Return the union of several fields; None if their strides differ."""
     united = []
     for axes, side in zip(zip(*fields, strict=True), image_size, strict=True):
         if any(_sees_all(axis, side) for axis in axes):
@@ -282,7 +282,7 @@ def _united(fields: Sequence[Field], image_size: tuple[int, ...]) -> Field | Non
 
 
 def _mixed_axes(call: Call) -> set[int] | None:
-    """Return the axes along which ``call`` makes each value of all, the batch not counted; None where not known."""
+    """Return the axes along which ``call`` combines all values, not counting the batch axis; None if unknown."""
     layer, source, given = call.operation, call.inputs[0], call.outputs[0]
     everywhere = set(range(len(source.shape)))
     if is_named(layer, {"GroupNormalization"}):
@@ -297,7 +297,7 @@ def _mixed_axes(call: Call) -> set[int] | None:
 
 
 def _mixes(activation: Any) -> bool | None:
-    """Tell whether ``activation`` makes a value of all along the last axis; None where it is not one that is known."""
+    """Tell whether ``activation`` combines all values along the last axis; None if it is not a known activation."""
     if activation is None or is_kind(activation, "elementwise"):
         return is_named(activation, {"Softmax"})
     name, module = getattr(activation, "__name__", ""), getattr(activation, "__module__", None) or ""
@@ -307,7 +307,7 @@ def _mixes(activation: Any) -> bool | None:
 
 
 def _axes(axis: Any, source: Tensor) -> set[int] | None:
-    """Return the axes of a layer's or an operation's ``axis``, counted without the batch; None where that is one."""
+    """Return the axes in ``axis``, not counting the batch axis; None if that is among them."""
     rank = len(source.shape) + 1
     axes = {each % rank - 1 for each in (range(rank) if axis is None else [axis] if isinstance(axis, int) else axis)}
     return None if -1 in axes else axes

@@ -1,4 +1,4 @@
-"""A network as a drawing, as papers have them: its maps as blocks, to scale, with their shapes below."""
+"""Diagrams of networks as in papers: feature maps as blocks, to scale, with their shapes below."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from cnnzoo._keras.graph import Tensor, graph_inputs, walk
 from cnnzoo._support.files import check_target, write_whole
 from cnnzoo.inspect.layers import LayerRow, layer_table
 
-LARGEST = 170.0  # height of the largest map, in units of the drawing, which is at least WIDTH wide
+LARGEST = 170.0  # height of the largest map, in units of the diagram, which is at least WIDTH wide
 SMALLEST = 5.0
 WIDTH = 1000.0
 MARGIN = 16.0
-OBLIQUE = 0.32  # how far the depth of a block leans to the right, and up, as a share of its length
+OBLIQUE = 0.32  # offset of a block's depth to the right and up, as a fraction of its length
 THICKEST = 30.0
 THINNEST = 2.5
 GAP = 3.0  # between the blocks of a stage
 BETWEEN = 14.0  # stages
 TIMES = "\u00d7"
 TEXT, LETTER = 15.0, 8.2  # height of the text, and width of a letter of it
-MOST_BLOCKS = 6  # that are drawn of a stage one by one
+MOST_BLOCKS = 6  # drawn individually per stage
 
 # Colours of M. Okabe, K. Ito (2008): front, top, side
 FILLS = {
@@ -39,7 +39,7 @@ FILLS = {
 
 @dataclass(frozen=True)
 class _Block:
-    """One or several layers of the same output, drawn as one block."""
+    """One or several layers with the same output shape, drawn as one block."""
 
     kind: str
     shape: tuple[int, ...]
@@ -48,23 +48,23 @@ class _Block:
 
 
 def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -> str:
-    """Draw ``model`` as SVG: each convolution, pooling and dense layer a block.
+    """Draw ``model`` as SVG: one block per convolution, pooling and dense layer.
 
-    Height and depth of a block are those of its maps, thickness is the number of maps, each to one scale in all of the
-    drawing, down to a least size. The length of a dense layer is to a scale of its own. Layers that compute little
-    (activations, normalisation, dropout) are left out, and branches are drawn one after the other; of more than six
-    layers of one size in a row few are drawn, with their number below.
+    The height and depth of a block are the size of its feature maps, and its thickness is their number; both are to
+    scale, except for very small blocks. Dense layers have their own scale. Cheap layers (activations, normalisation,
+    dropout) are left out, and branches are drawn one after the other. Of more than six consecutive layers of the same
+    size, only a few are drawn, with the number of layers below.
 
     Args:
-        model: A built functional or sequential Keras model, on images.
-        input_shape: Height, width and channels of an image, for a model whose input size is open.
+        model: A built functional or sequential Keras model of images.
+        input_shape: Height, width and channels of an image, for a model with an open input size.
 
     Returns:
-        A document that stands alone, at least 1,000 units wide.
+        A complete SVG document, at least 1,000 units wide.
 
     Raises:
-        ValueError: ``model`` does not take images, its input size is open and none is given, ``input_shape`` does not
-            fit, or ``model`` is subclassed.
+        ValueError: The input of ``model`` is not images, its input size is open and ``input_shape`` is missing or does
+            not fit, or ``model`` is subclassed.
 
     >>> import cnnzoo
     >>> diagram(cnnzoo.models.lenet5()).startswith("<svg")
@@ -72,7 +72,7 @@ def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -
     """
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         raise ValueError(
-            f"`model` must take images of shape (n, height, width, channels). Received: {model.input_shape}"
+            f"`model` must accept images of shape (n, height, width, channels). Received: {model.input_shape}"
         )
     table = layer_table(model, input_shape=input_shape)
     (taken,) = graph_inputs(model)
@@ -80,7 +80,7 @@ def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -
     shapes = [_channels_last(call.outputs[0]) for call in walk(model, [taken])]
     image = _Block("image", _channels_last(taken), "")
     stages = [[image], *_stages(zip(table.rows, shapes, strict=True))]
-    description = f"{model.name}: {table.params:,} parameters, {table.macs:,} multiply-accumulates for an image"
+    description = f"{model.name}: {table.params:,} parameters, {table.macs:,} multiply-accumulates per image"
     return _Drawing(stages).draw(description)
 
 
@@ -91,22 +91,22 @@ def write_diagram(
     input_shape: tuple[int, ...] | None = None,
     force: bool = False,
 ) -> None:
-    """Write the ``diagram`` of ``model`` into a file, whole or not at all.
+    """Write the ``diagram`` of ``model`` to a file, completely or not at all.
 
     Args:
-        model: What to draw.
-        path: The file, which ends in .svg.
+        model: The model to draw.
+        path: The file, with the suffix .svg.
         input_shape: See ``diagram``.
-        force: Whether a file of that name is overwritten; otherwise it is left as it is.
+        force: Whether to overwrite an existing file.
 
     Raises:
-        ValueError: ``path`` does not end in .svg, or see ``diagram``.
-        FileExistsError: There is something of that name, and no ``force``.
+        ValueError: ``path`` does not end in .svg; or as for ``diagram``.
+        FileExistsError: ``path`` exists and ``force`` is false.
         OSError: The file cannot be written.
     """
     path = Path(path)
     if path.suffix != ".svg":
-        raise ValueError(f"The drawing must go into a file that ends in .svg. Received: '{path}'")
+        raise ValueError(f"`path` must end in .svg. Received: '{path}'")
     check_target(path, force=force)
     drawing = diagram(model, input_shape=input_shape)
     write_whole(path, lambda temporary: temporary.write_text(drawing, encoding="utf-8"))
@@ -117,7 +117,7 @@ def _channels_last(tensor: Tensor) -> tuple[int, ...]:
 
 
 def _stages(rows: Iterable[tuple[LayerRow, tuple[int, ...]]]) -> list[list[_Block]]:
-    """Return what is drawn: blocks of one map size, or a dense layer, side by side."""
+    """Return the stages: consecutive blocks of one map size, or one dense layer."""
     blocks = [block for row, shape in rows if (block := _block(row, shape)) is not None]
     grouped = groupby(blocks, key=lambda block: block.shape[:2] if len(block.shape) == 3 else (block,))
     return [_thinned(list(stage)) for _, stage in grouped]
@@ -135,11 +135,11 @@ def _block(row: LayerRow, shape: tuple[int, ...]) -> _Block | None:
 
 
 def _thinned(stage: list[_Block]) -> list[_Block]:
-    """Draw many layers of a stage as few blocks: one for those of the same kind and shape that follow each other."""
+    """Draw a long stage as few blocks: one per run of layers of the same kind and shape."""
     if len(stage) <= MOST_BLOCKS:
         return stage
     runs = [list(run) for _, run in groupby(stage, key=lambda block: (block.kind, block.shape))]
-    if len(runs) > MOST_BLOCKS:  # they alternate, as in a residual network: one block for all, as thick as the thickest
+    if len(runs) > MOST_BLOCKS:  # alternating, as in a residual network: one block of the largest thickness
         convolutions = [block for block in stage if block.kind == "convolution"]
         thickest = max(convolutions or stage, key=lambda block: block.shape[2])
         return [_Block(thickest.kind, thickest.shape, "", len(convolutions or stage))]
@@ -182,7 +182,7 @@ class _Drawing:
         )
 
     def _draw_stage(self, stage: list[_Block], left: float, floor: float) -> float:
-        """Draw the blocks and what is written below them; return where the next stage begins."""
+        """Draw the blocks and the text below them; return where the next stage starts."""
         sizes = [self._size(block) for block in stage]
         extent = sum(thickness + GAP for thickness, _, _ in sizes) + max(depth for _, _, depth in sizes) * OBLIQUE
         lines = self._lines(stage)
@@ -196,7 +196,7 @@ class _Drawing:
         return left + width + BETWEEN
 
     def _size(self, block: _Block) -> tuple[float, float, float]:
-        """Return how thick, high and deep a block is drawn."""
+        """Return the thickness, height and depth of a block."""
         if block.kind == "dense":
             return 8.0, max(SMALLEST, block.shape[0] * self._per_unit), 8.0
         high, deep, maps = block.shape

@@ -1,4 +1,4 @@
-"""What the layers of a network give."""
+"""The outputs of a network's layers."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ from cnnzoo._support.lookup import look_up
 
 
 def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
-    """Return a model, on the layers of ``model``, that gives what the named layers give.
+    """Return a model that outputs the given layers of ``model``, sharing its weights.
 
     Args:
-        model: A functional or sequential Keras model of one input.
-        layers: The name of a layer, or several, as ``layer_table`` gives them: in a model within it,
-            "backbone/block1_conv1". "backbone" is what that model gives.
+        model: A functional or sequential Keras model with one input.
+        layers: One layer name or several, as in ``layer_table``. For a layer of a nested model:
+            "backbone/block1_conv1"; "backbone" is the output of the nested model.
 
     Returns:
-        A model with the input of ``model``. It gives a dictionary of name and output, float of shape
-        (n, height, width, channels) or (n, units), for several names; the output alone for one given as a string. A
-        layer with ``data_format="channels_first"`` gives maps of shape (n, channels, height, width).
+        A model with the input of ``model``. For a single string it returns that layer's output; for several names, a
+        dictionary of outputs by name. Outputs are float of shape (n, height, width, channels) or (n, units); layers
+        with ``data_format="channels_first"`` return (n, channels, height, width).
 
     Raises:
-        ValueError: There is no layer of that name, and the message suggests the nearest; none is named; or ``model`` is
-            subclassed or not built.
+        ValueError: There is no layer of that name (the message suggests the nearest), ``layers`` is empty, or
+            ``model`` is subclassed or not built.
 
     >>> import cnnzoo
     >>> features(cnnzoo.models.lenet5(), "c1").output_shape
@@ -31,8 +31,8 @@ def features(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     """
     asked = [layers] if isinstance(layers, str) else layers
     if not asked:
-        raise ValueError("`layers` must name at least one layer. Received none.")
-    graph_inputs(model)  # raises where there is no graph to look into
+        raise ValueError("`layers` must name at least one layer. Received: none")
+    graph_inputs(model)  # raises an error if the model has no graph
     there = {name: name for name in layer_names(model)}
     found = outputs_of(model, [look_up(there, name, "layer") for name in asked])
     outputs = {name: found[name] for name in asked}

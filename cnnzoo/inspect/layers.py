@@ -25,18 +25,18 @@ class LayerRow(NamedTuple):
     """One call of a layer, for one image.
 
     Attributes:
-        name: The layer's name, after those of the models that it lies in, with slashes between.
+        name: The layer's name; for a layer of a nested model, its path, such as "backbone/conv1".
         type: Its class.
-        output_shape: Without the batch.
-        params: Parameters: the values that training learns, not the means and variances of batch normalisation; 0
-            where the layer stands in an earlier row already.
+        output_shape: Without the batch axis.
+        params: Trainable parameters, so without the means and variances of batch normalisation; 0 if an earlier row
+            already counts the layer.
         macs: Multiply-accumulates.
-        kernel_size: Of a convolution or a pooling, in values of its input; None of others.
-        strides: The same.
+        kernel_size: Kernel size of a convolution or pooling layer; None for other layers.
+        strides: Strides of a convolution or pooling layer; None for other layers.
         activation_bytes: Memory of the output.
-        receptive_field: Pixels of the image that a value depends on, for each spatial axis, padding included; None
-            where it is not known.
-        buffers: Values that the layer keeps beside its parameters: means and variances of batch normalisation.
+        receptive_field: Pixels of the image that an output value depends on, along each spatial axis, padding
+            included; None if unknown.
+        buffers: Values that are stored but not trained: means and variances of batch normalisation.
     """
 
     name: str
@@ -52,7 +52,7 @@ class LayerRow(NamedTuple):
 
     @property
     def window(self) -> str:
-        """The size of the kernel, and the stride where it is not 1, as people write it."""
+        """Kernel size, and stride unless it is 1, as text."""
         if self.kernel_size is None or self.strides is None:
             return ""
         largest = max(self.strides)
@@ -61,11 +61,11 @@ class LayerRow(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerTable:
-    """The rows in the order in which data flows.
+    """The layers of a network, from input to output.
 
     Attributes:
-        rows: A row for each call of a layer.
-        not_counted: Names of layers whose work is not known; their multiply-accumulates count zero.
+        rows: One row per call of a layer.
+        not_counted: Names of layers with unknown multiply-accumulates; they count zero.
     """
 
     rows: tuple[LayerRow, ...]
@@ -88,22 +88,22 @@ class LayerTable:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one image through the network."""
+        """Multiply-accumulates for one image."""
         return sum(row.macs for row in self.rows)
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of the outputs of all layers for one image, as training keeps them."""
+        """Memory of all layer outputs for one image, as kept during training."""
         return sum(row.activation_bytes for row in self.rows)
 
     def to_json(self) -> str:
-        """Return the table as JSON: ``layers``, an object each; ``total``; ``not_counted``."""
+        """Return the table as JSON: ``layers`` (a list of objects), ``total`` and ``not_counted``."""
         total = {name: getattr(self, name) for name in self.columns if name in TOTALS}
         layers = [{name: getattr(row, name) for name in self.columns} for row in self.rows]
         return json.dumps({"layers": layers, "total": total, "not_counted": self.not_counted}, indent=2)
 
     def to_csv(self) -> str:
-        """Return the rows as comma-separated values under a line of names; shapes as ``28x28x6``."""
+        """Return the rows as CSV with a header line; shapes as ``28x28x6``."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
@@ -111,7 +111,7 @@ class LayerTable:
         return text.getvalue()
 
     def to_markdown(self) -> str:
-        """Return the table in Markdown, with the totals as its last row."""
+        """Return the table as Markdown, with a row of totals."""
         total = ["total", *(getattr(self, name) if name in TOTALS else "" for name in self.columns[1:])]
         lines = [
             self.columns,
@@ -123,23 +123,23 @@ class LayerTable:
 
 
 def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -> LayerTable:
-    """List the layers of ``model``, those of models within it among them, with what they are and what they cost.
+    """List the layers of ``model``, including those of nested models, with shapes and costs.
 
-    Multiply-accumulates (MACs) are those of convolutions of all kinds (groups, dilation, depthwise, separable,
-    transposed) and of dense layers, with those on padding counted, as papers do. Biases, activations, pools,
-    normalisations, sums and products of maps count zero. So do layers that are none of these, which ``not_counted``
-    names.
+    Multiply-accumulates (MACs) are counted for all kinds of convolutions (grouped, dilated, depthwise, separable,
+    transposed) and for dense layers, including products with padding, as papers count them. Biases, activations,
+    pooling, normalisation, sums and products of maps count zero. Layers of unknown kinds also count zero and are
+    listed in ``not_counted``.
 
     Args:
         model: A built functional or sequential Keras model; it may branch.
-        input_shape: Height, width and channels of an image, in the model's order, for one whose input size is open.
+        input_shape: Height, width and channels of an image, in the model's order, for a model with an open input size.
 
     Returns:
-        A row for each call of a layer but the input.
+        One row per call of a layer, without the input layer.
 
     Raises:
-        ValueError: The input size of ``model`` is open and none is given, ``input_shape`` does not fit, or ``model``
-            is subclassed.
+        ValueError: The input size of ``model`` is open and ``input_shape`` is missing or does not fit, or ``model`` is
+            subclassed.
 
     >>> import cnnzoo
     >>> layer_table(cnnzoo.models.lenet5()).macs
@@ -164,7 +164,7 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
 
 
 def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Tensor]:
-    """Return ``inputs`` with sizes, those of ``input_shape`` where it is given."""
+    """Return ``inputs`` with known sizes, from ``input_shape`` if that is given."""
     if input_shape is not None:
         (own, *more) = (each.shape for each in inputs)
         if more or not shape_fits(own, input_shape):
@@ -173,7 +173,7 @@ def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Te
     for each in inputs:
         if None in each.shape:
             raise ValueError(
-                f"`model` must have a fixed input size, or `input_shape` must give one. Received: {each.shape}"
+                f"`model` must have a fixed input size; otherwise pass `input_shape`. Received: {each.shape}"
             )
     return inputs
 
@@ -203,7 +203,7 @@ def _counts(operation: Any) -> Counts:
 
 
 def _macs(call: Call) -> int | None:
-    """Count the multiply-accumulates of one image; None where they are not known."""
+    """Count the multiply-accumulates for one image; None if unknown."""
     layer, given = call.operation, call.outputs[0].shape
     if is_kind(layer, "transposed"):
         return _positions(call.inputs[0].shape, layer) * _size(layer.kernel)

@@ -100,7 +100,7 @@ def trained_folder(name: str, weights: str) -> Path:
     >>> trained_folder("lenet5", "mnist").name
     'lenet5_mnist'
     """
-    return look_up(_trained(name), weights, f"trained {name} called")
+    return look_up(_trained(name), weights, f"{name} weights")
 
 
 def create_model(name: str, **options: Any) -> keras.Model:

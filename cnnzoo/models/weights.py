@@ -119,7 +119,7 @@ def _find(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> Publi
             return found if isinstance(found, KerasBackbone) else network_file(found.path)
         if weights.isidentifier() and not Path(weights).exists():
             if card.weights:
-                look_up(card.weights, weights, f"trained {card.name} called")
+                look_up(card.weights, weights, f"{card.name} weights")
             raise ValueError(
                 f"There are no published weights of {card.name}. Give a file, a run folder or None. "
                 f"Received: weights='{weights}'"

@@ -140,7 +140,7 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     3
     """
     for field in changes:
-        look_up(FIELDS, field, "option of a recipe")
+        look_up(FIELDS, field, "recipe option")
     schedule = changes.get("schedule", recipe.schedule)
     if schedule != "steps" and "steps" not in changes:  # those of the recipe belong to its own schedule
         changes = {**changes, "steps": ()}

@@ -1,4 +1,4 @@
-"""The test images on a report: those it mistakes, what made it decide, what its layers see."""
+"""The test images on a report: mistakes, Grad-CAM, feature maps."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cnnzoo.inspect.features import features
 from cnnzoo.report._findings import Findings
 from cnnzoo.report._pictures import LARGEST_SIDE, image_address, photograph_address
 
-MISTAKES = 24  # that are shown
-OF_A_PAIR = 6  # of one pair of classes, so that one does not fill the gallery
-EXPLAINED = 6  # images with Grad-CAM, half of them right
+MISTAKES = 24  # shown on the page
+OF_A_PAIR = 6  # per pair of classes, so that one pair does not fill the gallery
+EXPLAINED = 6  # images with Grad-CAM, half of them classified correctly
 SHOWN_LAYERS = 6
-MOST_PLACES = 3  # probabilities beside an image
-BATCH_SIZE = 4  # of images at a time, which bounds the memory for Grad-CAM
+MOST_PLACES = 3  # probabilities shown with an image
+BATCH_SIZE = 4  # bounds the memory that Grad-CAM needs
 HEATED_SIDE = 224  # pixels
 
 
@@ -35,10 +35,10 @@ class Picture(NamedTuple):
     Attributes:
         address: The image itself.
         true_name: Its class.
-        predicted_name: The class that the network takes it for.
-        probabilities: The largest, with the names of the classes.
-        heated: The image with Grad-CAM over it; None where there is none.
-        file: Its name, where it is a file.
+        predicted_name: The predicted class.
+        probabilities: The largest probabilities, with class names.
+        heated: The image with its Grad-CAM heat map, if there is one.
+        file: Its file name, if it is a file.
     """
 
     address: str
@@ -50,12 +50,12 @@ class Picture(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Whether the class is predicted."""
+        """Whether the prediction is correct."""
         return self.true_name == self.predicted_name
 
 
 def mistakes(found: Findings) -> dict[str, Any] | None:
-    """Return images that are not recognised: the surest mistakes, few of each pair of classes."""
+    """Return the most confident mistakes, at most a few per pair of classes."""
     evaluation = found.evaluation
     if evaluation is None:
         return None
@@ -92,7 +92,7 @@ def _pictures(found: Findings, positions: list[int], heat: np.ndarray | None = N
 
 
 def _seen(model: keras.Model, dataset: Dataset, positions: list[int]) -> np.ndarray:
-    """Return the test images at ``positions`` as the network sees them: float32 in [0, 1]."""
+    """Return the test images at ``positions`` at the network's input size: float32 in [0, 1]."""
     images = dataset.test.images[np.array(positions)]
     sides = zip(model.input_shape[1:], images.shape[1:], strict=True)
     seen = np.empty((len(images), *(own or side for own, side in sides)), np.float32)
@@ -101,9 +101,9 @@ def _seen(model: keras.Model, dataset: Dataset, positions: list[int]) -> np.ndar
 
 
 def _taken(found: Findings, positions: list[int]) -> np.ndarray:
-    """Return the test images at ``positions`` in the range of pixels that the network takes."""
+    """Return the test images at ``positions`` in the network's input range."""
     if found.model is None or found.dataset is None or found.record is None:
-        raise ValueError("The run lacks its network, its record or its images.")
+        raise ValueError("The run has no network, no record or no images.")
     scale = found.record.data.scale
     seen = _seen(found.model, found.dataset, positions)
     return seen if scale == "raw" else to_scale(seen, scale)
@@ -116,7 +116,7 @@ def _largest(evaluation: Evaluation, position: int) -> list[tuple[str, float]]:
 
 
 def explained(found: Findings, missing: list[str]) -> list[Picture]:
-    """Return images with Grad-CAM for the class that is predicted: some that are right, and the surest mistakes."""
+    """Return images with Grad-CAM for the predicted class: some correct ones, and the most confident mistakes."""
     evaluation = found.evaluation
     if evaluation is None or found.model is None or found.dataset is None:
         return []
@@ -126,14 +126,14 @@ def explained(found: Findings, missing: list[str]) -> list[Picture]:
     positions = [int(position) for position in (*right[first][: EXPLAINED - len(wrong)], *wrong)]
     try:
         heat = gradcam(found.model, _taken(found, positions), batch_size=BATCH_SIZE)
-    except Exception as error:  # the backends raise whatever a network of an unforeseen kind causes
+    except Exception as error:  # each backend raises its own errors for an unforeseen kind of network
         missing.append(f"Grad-CAM does not work on this network. {error}")
         return []
     return _pictures(found, positions, heat)
 
 
 def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
-    """Return what the layers make of one image, one that is right where there is one."""
+    """Return the feature maps of one image, a correctly classified one if possible."""
     if found.evaluation is None or found.model is None or found.dataset is None:
         return None
     position = int(found.evaluation.is_right.argmax())
@@ -143,10 +143,10 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
         names = [*channels]
         outputs = features(found.model, names)(_taken(found, [position]), training=False) if names else {}
     except Exception as error:  # as with Grad-CAM
-        missing.append(f"There are no feature maps. {error}")
+        missing.append(f"The feature maps cannot be computed. {error}")
         return None
     if not names:
-        missing.append("There are no feature maps: no layer of the network gives maps.")
+        missing.append("There are no feature maps, because no layer of the network outputs any.")
         return None
     maps = {
         name: np.moveaxis(keras.ops.convert_to_numpy(values), channels[name], -1) for name, values in outputs.items()
@@ -159,9 +159,9 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
 
 
 def _layers_with_maps(model: keras.Model) -> dict[str, int]:
-    """Return a few layers that give maps of more than one pixel, spread evenly over the flow: name, and channels' axis.
+    """Return a few layers whose maps are larger than one pixel, evenly spread over the network: name and channel axis.
 
-    Those that see patterns or join them, rather than what only prepares or scales, where there are any.
+    Layers that detect or merge patterns are preferred over those that only prepare or scale.
     """
     calls = [
         call

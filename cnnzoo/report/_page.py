@@ -1,4 +1,4 @@
-"""Pages from templates: what a page says is escaped, and it may load nothing and run no script but its own."""
+"""HTML pages from templates. All content is escaped; a page loads nothing and runs only its own script."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import cnnzoo
 from cnnzoo._support.files import write_whole
 from cnnzoo._support.wording import format_shape, memory
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = "unknown"
 
 
 def write_page(template: str, path: Path, **content: Any) -> Path:
-    """Write the page that ``template`` makes of ``content``, under a temporary name first.
+    """Render ``template`` with ``content`` and write it to ``path``, under a temporary name first.
 
     Raises:
-        OSError: It cannot be written there.
+        OSError: The file cannot be written.
     """
     templates = _templates()
     script = templates.get_template("page.js").render()
@@ -30,7 +30,7 @@ def write_page(template: str, path: Path, **content: Any) -> Path:
     try:
         write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))
     except OSError as error:
-        raise OSError(f"'{path}' cannot be written ({error.strerror or error}). Give another.") from error
+        raise OSError(f"'{path}' cannot be written ({error.strerror or error}). Choose another path.") from error
     return path
 
 
@@ -47,14 +47,14 @@ def _templates() -> jinja2.Environment:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Write a share as people read it.
+    """Format a fraction as a percentage.
 
     >>> percent(0.983), percent(None)
-    ('98.3 %', 'not known')
+    ('98.3 %', 'unknown')
     """
     return NOT_KNOWN if share is None or share != share else f"{100 * share:.{digits}f} %"
 
 
 def count(number: int) -> str:
-    """Write a whole number with its thousands apart."""
+    """Format an integer with thousands separators."""
     return f"{number:,}"

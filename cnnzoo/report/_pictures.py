@@ -1,4 +1,4 @@
-"""Images and figures as addresses that hold the picture itself, so that a page needs no other file."""
+"""Images and figures as data URIs, so that a page needs no other file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-LARGEST_SIDE = 160  # pixels, of an image on the page, unless it is asked for larger
-LOSSLESS_SIDE = 64  # up to which an image is small enough to be kept as it is
+LARGEST_SIDE = 160  # pixels, the default limit for an image on the page
+LOSSLESS_SIDE = 64  # pixels; smaller images are stored losslessly
 QUALITY = 85
 
 
 def image_address(image: np.ndarray, largest_side: int = LARGEST_SIDE) -> str:
     """Return ``image``, in [0, 1] of shape (height, width, channels), as a data URI: PNG if it is small, else JPEG.
 
-    Unless there are 3 channels, the first is shown, in grey. No side is longer than ``largest_side``.
+    An image that does not have 3 channels is shown in grey, by its first. No side is longer than ``largest_side``.
     """
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     picture = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
@@ -29,9 +29,9 @@ def image_address(image: np.ndarray, largest_side: int = LARGEST_SIDE) -> str:
 
 
 def chart_address(figure: Figure) -> str:
-    """Return ``figure`` as a data URI of a drawing (SVG) on no ground of its own.
+    """Return ``figure`` as a data URI of an SVG image with a transparent background.
 
-    Text stays text, so that the reader's fonts show letters that Matplotlib's own lacks.
+    Text stays text, so that the reader's fonts show characters that Matplotlib's own font lacks.
     """
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
@@ -41,14 +41,14 @@ def chart_address(figure: Figure) -> str:
 
 
 def photograph_address(figure: Figure) -> str:
-    """Return ``figure``, which is made of many images, as a data URI of pixels."""
+    """Return ``figure``, which consists of many images, as a JPEG data URI."""
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return _address(_written(Image.open(file).convert("RGB"), "JPEG"), "image/jpeg")
 
 
 def drawing_address(svg: str) -> str:
-    """Return a drawing that is written out as a data URI."""
+    """Return SVG text as a data URI."""
     return _address(svg.encode(), "image/svg+xml")
 
 

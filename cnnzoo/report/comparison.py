@@ -1,4 +1,4 @@
-"""The comparison of runs: curves together, figures side by side, and whether they differ by more than chance."""
+"""The comparison of runs: metrics side by side, curves in one chart, and significance tests."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ LEVEL = 0.05  # of significance, for each pair
 
 
 class Row(NamedTuple):
-    """One run in figures; None where a figure is not known.
+    """The metrics of one run; None if unknown.
 
     Attributes:
-        name: What tells the run from the others.
+        name: A short name that is unique among the compared runs.
         network: The network's name.
-        params: Its parameters.
-        macs: Its multiply-accumulates.
-        epochs: How many it was trained for.
-        seconds: How long that took.
-        images: Test images.
-        accuracy: Share of them that are right, in [0, 1].
+        params: Number of parameters.
+        macs: Multiply-accumulates for one image.
+        epochs: Number of epochs trained.
+        seconds: Training time.
+        images: Number of test images.
+        accuracy: Test accuracy, in [0, 1].
         interval: The 95 % interval of the accuracy.
         loss: Mean cross-entropy, in nats.
         calibration_error: Expected calibration error, in [0, 1].
@@ -61,9 +61,9 @@ class Pair(NamedTuple):
     """Two runs side by side.
 
     Attributes:
-        first: Name of the one.
-        second: Name of the other.
-        test: McNemar's test; None where they were not asked about the same images.
+        first: Name of the first run.
+        second: Name of the second run.
+        test: McNemar's test; None unless both were evaluated on the same images.
     """
 
     first: str
@@ -72,11 +72,11 @@ class Pair(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """What the test says in words."""
+        """The result of the test in words."""
         if self.test is None:
-            return "not tested: not known to have been asked about the same images"
+            return "not tested: the test images may differ"
         if self.test.p_value >= LEVEL:
-            return "no difference is shown"
+            return "no significant difference"
         return f"{self.first if self.test.only_first > self.test.only_second else self.second} is better"
 
 
@@ -84,10 +84,10 @@ class Comparison(NamedTuple):
     """Several runs side by side.
 
     Attributes:
-        rows: A row a run.
-        pairs: Every two of them.
+        rows: One row per run.
+        pairs: All pairs of runs.
         path: The page.
-        missing: Sentences that say what the runs lack, as on the page; each begins with the run's name.
+        missing: Sentences that say what is missing, as on the page; each begins with the run's name.
     """
 
     rows: tuple[Row, ...]
@@ -104,33 +104,33 @@ def write_comparison(
     data_path: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Comparison:
-    """Compare runs on one HTML page that needs no other file, as ``write_report`` writes it.
+    """Compare runs on one self-contained HTML page, like that of ``write_report``.
 
-    Two runs that were asked about the same images are told apart by McNemar's test, each pair by itself.
+    Each pair of runs evaluated on the same images is compared by McNemar's test.
 
     Args:
         runs: Two or more run folders, or names of networks that ship trained.
         out: The file to write.
-        data: A data set, or a folder of images, to evaluate all on; None takes what each was trained on.
-        data_path: A local file or folder in place of the download.
-        force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
+        data: A data set or a folder of images to evaluate all runs on; None: the data each was trained on.
+        data_path: A local file or folder to use instead of a download.
+        force: Whether to overwrite an existing ``out``.
 
     Returns:
-        The figures, where the page is, and what it lacks.
+        The metrics, the path of the page, and what is missing from it.
 
     Raises:
-        ValueError: There are fewer than two runs, one is named twice, or ``data`` do not fit a network.
-        FileNotFoundError: A run does not exist, or is not finished.
-        FileExistsError: ``out`` exists, and no ``force``.
-        ConnectionError: ``data`` must be downloaded and there is no network.
-        OSError: The page cannot be written there.
+        ValueError: There are fewer than two runs, a run is listed twice, or ``data`` does not fit a network.
+        FileNotFoundError: A run does not exist or is not finished.
+        FileExistsError: ``out`` exists and ``force`` is false.
+        ConnectionError: ``data`` must be downloaded and there is no network connection.
+        OSError: The page cannot be written.
     """
     if isinstance(runs, str | os.PathLike):
         raise ValueError(f"`runs` must be a list of run folders, at least two. Received one: '{runs}'")
     paths = [Path(run).resolve() for run in runs]
     if len(paths) < 2 or len(set(paths)) < len(paths):
         raise ValueError(
-            f"Name at least two different runs to compare. Received: {', '.join(map(str, runs)) or 'none'}"
+            f"`runs` must name at least two different runs. Received: {', '.join(map(str, runs)) or 'none'}"
         )
     names = _names(runs)
     out = check_target(out, force=force)
@@ -139,7 +139,7 @@ def write_comparison(
         found[name] = each = find(run, data, data_path)
         images[name] = None if each.dataset is None else each.dataset.test.images
         rows.append(_row(name, each))
-        each.model = each.dataset = None  # so that one network, and its training images, at a time take memory
+        each.model = each.dataset = None  # hold only one network and its training images in memory
     pairs = tuple(
         Pair(first, second, _test(found[first], found[second]) if _are_same(images[first], images[second]) else None)
         for first, second in combinations(names, 2)
@@ -161,7 +161,7 @@ def write_comparison(
 
 
 def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return a short name for each run that tells it from the others: its last parts, as many as it takes."""
+    """Return a short, unique name for each run: the end of its path, as long as necessary."""
     parts = [Path(run).resolve().parts if find_run(run) == Path(run) else (f"{run} as shipped",) for run in runs]
     depth = 1
     while len({each[-depth:] for each in parts}) < len(parts):
@@ -206,7 +206,7 @@ def _test(first: Findings, second: Findings) -> PairedTest | None:
 
 
 def _are_same(one: Any, other: Any) -> bool:
-    """Tell whether two runs were asked about the same images, be it that each sees them at its own size."""
+    """Tell whether two runs were evaluated on the same images, possibly at different sizes."""
     if isinstance(one, ImageFiles) and isinstance(other, ImageFiles):
         return np.array_equal(one.paths, other.paths)
     return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.array_equal(one, other)
@@ -219,13 +219,13 @@ def _curves(found: dict[str, Findings]) -> str | None:
 
 
 def _validated_on(found: dict[str, Findings]) -> dict[str, list[str]]:
-    """Return the names of the runs whose curves are drawn, by the images that they are of."""
+    """Return the names of the runs whose curves are drawn, by the kind of images they were measured on."""
     with_curves = [(each.validated_on, name) for name, each in found.items() if each.history and each.has_curves]
     return {kind: [name for own, name in with_curves if own == kind] for kind, _ in with_curves}
 
 
 def _classes(found: dict[str, Findings]) -> dict[str, list[float | None]]:
-    """Return the recall of each class by every run, where all know the same classes."""
+    """Return each run's recall per class, if all runs have the same classes."""
     evaluations = [each.evaluation for each in found.values() if each.evaluation is not None]
     if len(evaluations) < len(found) or len({evaluation.class_names for evaluation in evaluations}) > 1:
         return {}
@@ -234,7 +234,7 @@ def _classes(found: dict[str, Findings]) -> dict[str, list[float | None]]:
 
 
 def _differences(found: dict[str, Findings]) -> dict[str, list[str]]:
-    """Return in what the runs were set up differently: fields of the recipe, the data, the seed."""
+    """Return the settings in which the runs differ: recipe, data, seed."""
     set_up = [_set_up(each) for each in found.values()]
     fields = dict.fromkeys(field for each in set_up for field in each)
     values = {field: [as_flag(each[field]) if field in each else NOT_KNOWN for each in set_up] for field in fields}

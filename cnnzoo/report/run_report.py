@@ -1,4 +1,4 @@
-"""The report of a run: how good it is, where it errs, what it looks at, what it is made of, how to repeat it."""
+"""The report of a run: accuracy, mistakes, explanations, architecture, and how to reproduce it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cnnzoo.runs.record import Record
 from cnnzoo.runs.run import find_run
 
 REPORT = "report.html"
-PAIRS = 6  # of classes that are confused
+PAIRS = 6  # of confused classes to list
 
 
 class Report(NamedTuple):
@@ -35,7 +35,7 @@ class Report(NamedTuple):
 
     Attributes:
         path: The page.
-        missing: Sentences that say what the run lacks, as on the page.
+        missing: Sentences that say what is missing, as on the page.
     """
 
     path: Path
@@ -50,30 +50,32 @@ def write_report(
     data_path: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Report:
-    """Write the report of the run at ``path``: one HTML page that needs no other file and asks nothing of a network.
+    """Write the report of the run at ``path``: one self-contained HTML page that loads nothing.
 
-    What the run folder lacks is said on the page.
+    Anything missing from the run folder is listed on the page.
 
     Args:
-        path: The run folder; or the name of a network that ships trained, then with ``out``.
+        path: The run folder; or the name of a network that ships trained, together with ``out``.
         out: The file to write; None writes ``report.html`` into the run folder.
-        data: A data set, or a folder of images, to evaluate the network on; None takes what it was trained on.
-        data_path: A local file or folder in place of the download.
-        force: Whether the file is overwritten where it exists; otherwise it is left as it is.
+        data: A data set or a folder of images to evaluate the network on; None: the data it was trained on.
+        data_path: A local file or folder to use instead of a download.
+        force: Whether to overwrite an existing file.
 
     Returns:
-        Where the page is, and what it lacks.
+        The path of the page, and what is missing from it.
 
     Raises:
-        FileNotFoundError: There is no such folder, it holds nothing of a run, or the run is not finished.
-        FileExistsError: The file exists, and no ``force``.
-        ValueError: ``out`` is needed, or ``data`` do not fit the network.
-        ConnectionError: ``data`` must be downloaded and there is no network.
-        OSError: The page cannot be written there.
+        FileNotFoundError: There is no such folder, it is not a run folder, or the run is not finished.
+        FileExistsError: The file exists and ``force`` is false.
+        ValueError: ``out`` is required, or ``data`` does not fit the network.
+        ConnectionError: ``data`` must be downloaded and there is no network connection.
+        OSError: The page cannot be written.
     """
     folder = find_run(path)
     if out is None and folder != Path(path):
-        raise ValueError(f"'{path}' ships with the package, where nothing is written. Give a file for the report.")
+        raise ValueError(
+            f"'{path}' ships with the package and is not written to. Choose a file for the report with `out`."
+        )
     target = check_target(folder / REPORT if out is None else out, force=force)
     found = find(path, data, data_path)
     missing = list(found.missing)
@@ -107,7 +109,7 @@ def _title(found: Findings) -> str:
 
 
 def _verdict(found: Findings) -> dict[str, Any] | None:
-    """Return how good the network is, beside chance and what others came to."""
+    """Return the accuracy, with chance level and published results for comparison."""
     if found.accuracy is None or found.interval is None or found.record is None:
         return None
     low, _ = found.interval
@@ -126,12 +128,12 @@ def _verdict(found: Findings) -> dict[str, Any] | None:
 
 
 def _chance(evaluation: Evaluation | None, classes: int) -> float:
-    """Return what always naming the commonest class comes to; without the images, what guessing does."""
+    """Return the accuracy of always predicting the most frequent class; without the images, of random guessing."""
     return 1 / classes if evaluation is None else float(np.bincount(evaluation.labels).max() / len(evaluation.labels))
 
 
 def _published(found: Findings, interval: tuple[float, float]) -> list[dict[str, Any]]:
-    """Return what the recipes for this network come to on the same data, and how the run compares."""
+    """Return published results of this network on the same data, and how the run compares."""
     record = found.record
     if record is None or record.data.source is None or found.other_data or record.finetuned:
         return []
@@ -155,7 +157,7 @@ def _compared(interval: tuple[float, float], accuracy: float) -> str:
     low, high = interval
     if low > accuracy:
         return "this run is better"
-    return "this run is worse" if high < accuracy else "no difference is shown"
+    return "this run is worse" if high < accuracy else "no significant difference"
 
 
 def _curves(found: Findings) -> dict[str, Any] | None:
@@ -172,7 +174,7 @@ def _curves(found: Findings) -> dict[str, Any] | None:
 
 
 def _quality(evaluation: Evaluation | None) -> dict[str, Any] | None:
-    """Return the figures of all classes together and of each."""
+    """Return the metrics, overall and per class."""
     if evaluation is None:
         return None
     calibration = evaluation.calibration()
@@ -203,7 +205,7 @@ def _confusion(evaluation: Evaluation | None) -> dict[str, Any] | None:
 
 
 def _layers(found: Findings, missing: list[str]) -> dict[str, Any] | None:
-    """Return the table of the layers, and the network as a drawing."""
+    """Return the layer table and the diagram of the network."""
     if found.model is None:
         return None
     try:
@@ -215,7 +217,7 @@ def _layers(found: Findings, missing: list[str]) -> dict[str, Any] | None:
 
 
 def _recipe_name(record: Record) -> str | None:
-    """Return the name of the recipe that the run was trained by; None where it was changed."""
+    """Return the name of the recipe that the run was trained with; None if it was changed."""
     found = (
         name
         for (owner, name), card in RECIPE_CARDS.items()
@@ -225,13 +227,13 @@ def _recipe_name(record: Record) -> str | None:
 
 
 def _recipes(record: Record | None) -> list[dict[str, Any]]:
-    """Return how the network was trained: once, or a finetuned one part by part."""
+    """Return the recipes of the run: one, or one per phase for a fine-tuned network."""
     if record is None:
         return []
     name, written = _recipe_name(record), record.to_json()
     is_finetuned = record.finetuned is not None
     parts = written["finetuned"]["recipes"] if is_finetuned else [written["recipe"]]
-    titles = ["Recipe of the head", "Recipe of the unfrozen layers"] if is_finetuned else ["Recipe"]
+    titles = ["Recipe for the head", "Recipe for the unfrozen layers"] if is_finetuned else ["Recipe"]
     return [
         {
             "title": title,
@@ -245,9 +247,14 @@ def _recipes(record: Record | None) -> list[dict[str, Any]]:
 
 
 def _facts(record: Record | None) -> dict[str, Any]:
-    """Return how and where the run was computed, as far as that is recorded."""
+    """Return how and where the run was computed, as far as recorded."""
     if record is None:
         return {}
     computation = asdict(record.computation)
-    computed = {"computed in": computation.pop("precision"), **computation, **record.versions, **asdict(record.machine)}
+    computed = {
+        "precision used": computation.pop("precision"),
+        **computation,
+        **record.versions,
+        **asdict(record.machine),
+    }
     return {name: value for name, value in computed.items() if value is not None}

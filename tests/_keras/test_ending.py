@@ -192,9 +192,9 @@ def test_the_maps_of_a_single_output_are_those_of_two(end):
         (
             layers.Activation("sigmoid"),
             4,
-            r"scores each of its 4 outputs independently, as for several labels: Activation",
+            r"scores each of its 4 outputs independently, as for multi-label classification: Activation",
         ),
-        (layers.Activation("hard_sigmoid"), 4, "must choose one class for each image"),
+        (layers.Activation("hard_sigmoid"), 4, "must choose one class per image"),
         (layers.Dense(1, activation="softmax"), 1, "the softmax of a single value is always 1"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_single_output_that_the_graph_does_not_tell_is_refused():
 def test_outputs_that_are_not_finite_are_no_figure():
     model, _ = network(layers.Softmax())
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    with pytest.raises(ValueError, match="gives NaN or infinity for 6 of 6 images"):
+    with pytest.raises(ValueError, match="outputs NaN or infinity for 6 of 6 images"):
         evaluate(model, Split(IMAGES, np.arange(6) % 4))
 
 
@@ -244,11 +244,11 @@ class Subclassed(keras.Model):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("lenet5", r"must be a Keras model\. Received the string 'lenet5': `cnnzoo\.create_model`"),
+        ("lenet5", r"must be a Keras model\. Received the string 'lenet5'\. Build it with `cnnzoo\.create_model`"),
         (None, "must be a Keras model. Received: NoneType"),
-        (keras.Sequential([layers.Dense(2)]), r"must be built.*Begin it with `keras\.Input\(shape\)`"),
-        (Subclassed(), "a subclassed one does not say how its layers are connected"),
-        (keras.Sequential([keras.Input((3,)), layers.Dense(2)]), r"must take images of shape \(n, height"),
+        (keras.Sequential([layers.Dense(2)]), r"must be built.*Start it with `keras\.Input\(shape\)`"),
+        (Subclassed(), "the layer graph of a subclassed model is unknown"),
+        (keras.Sequential([keras.Input((3,)), layers.Dense(2)]), r"must map images of shape \(n, height"),
     ],
 )
 def test_what_is_no_classifier_of_images_is_refused(model, message):
@@ -264,5 +264,5 @@ def test_several_inputs_or_outputs_are_refused():
         keras.Model(first, [layers.Dense(2)(flat), layers.Dense(3)(flat)]),
         keras.Model(first, {"a": layers.Dense(2)(flat), "b": layers.Dense(3)(flat)}),
     ):
-        with pytest.raises(ValueError, match="must take images"):
+        with pytest.raises(ValueError, match="must map images"):
             check_classifier(model)

@@ -121,7 +121,7 @@ def test_what_reads_or_resizes_images_refuses_channels_first(tmp_path):
     model = network(FIRST)
     images = np.zeros((4, 3, 32, 24), np.float32)
     split = Split(images, np.zeros(4, np.int64))
-    message = r"must take images of shape \(n, height, width, channels\) .* takes \(n, 3, 32, 24\): .*Permute"
+    message = r"must accept images of shape \(n, height, width, channels\) .* model for \(n, 3, 32, 24\): .*Permute"
     with pytest.raises(ValueError, match=message):
         fit(model, split, split, recipe=Recipe(epochs=1))
     with pytest.raises(ValueError, match=message):
@@ -132,7 +132,7 @@ def test_what_reads_or_resizes_images_refuses_channels_first(tmp_path):
     Image.new("RGB", (24, 32)).save(tmp_path / "0.png")
     with pytest.raises(ValueError, match=message):
         embed(maps, tmp_path)
-    with pytest.raises(ValueError, match="must have their channels last"):
+    with pytest.raises(ValueError, match="must have channels last"):
         plots.overlay(images, np.zeros((4, 32, 24)))
 
 

@@ -53,5 +53,5 @@ def test_it_is_saved_with_the_network(images, tmp_path):
 
 
 def test_another_scale_is_refused():
-    with pytest.raises(ValueError, match=r"There is no scale 'bytes'\. Did you mean 'byte'"):
+    with pytest.raises(ValueError, match=r"Unknown scale 'bytes'\. Did you mean 'byte'"):
         graph("tf", "bytes")

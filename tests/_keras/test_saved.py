@@ -53,7 +53,7 @@ def test_a_whole_model_is_read(tmp_path, suffix):
 def test_code_in_a_file_is_named_and_not_run(tmp_path, suffix, monkeypatch):
     network(layers.Lambda(lambda values: 2 * values, name="twice")).save(tmp_path / f"model{suffix}")
     monkeypatch.setattr(keras.saving, "load_model", lambda *args, **options: pytest.fail("was read"))
-    with pytest.raises(ValueError, match=r"cannot be read as a Keras model: it holds Python code \(twice\)"):
+    with pytest.raises(ValueError, match=r"cannot be read as a Keras model: it contains Python code \(twice\)"):
         read_model(tmp_path / f"model{suffix}")
 
 
@@ -67,7 +67,7 @@ def test_a_layer_that_calls_what_keras_has_is_read(tmp_path):
 def test_what_is_not_registered_is_named(tmp_path, monkeypatch, suffix, extra, name):
     network(extra).save(tmp_path / f"model{suffix}")
     monkeypatch.delattr(f"{__name__}.{name}")
-    message = rf"'{name}', which it is made of, is neither Keras' own nor registered here\. Decorate its definition"
+    message = rf"it uses '{name}', which is neither part of Keras nor registered\. Decorate its definition"
     with pytest.raises(ValueError, match=message):
         read_model(tmp_path / f"model{suffix}")
 
@@ -77,7 +77,7 @@ def test_a_subclassed_model_that_is_not_registered_is_named(tmp_path, monkeypatc
     model(np.zeros((1, 4), np.float32))
     model.save(tmp_path / "model.keras")
     monkeypatch.delattr(f"{__name__}.Subclassed")
-    with pytest.raises(ValueError, match="'Subclassed', which it is made of, is neither Keras' own nor registered"):
+    with pytest.raises(ValueError, match="it uses 'Subclassed', which is neither part of Keras nor registered"):
         read_model(tmp_path / "model.keras")
 
 
@@ -108,7 +108,7 @@ def test_a_part_that_is_missing_is_named(tmp_path, part):
 
 def test_weights_alone_are_told_from_a_network(tmp_path):
     network().save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(ValueError, match="holds weights alone, not the network that they belong to"):
+    with pytest.raises(ValueError, match="contains only weights, not the network itself"):
         read_model(tmp_path / "model.weights.h5")
 
 
@@ -116,7 +116,7 @@ def test_weights_alone_are_told_from_a_network(tmp_path):
 def test_the_name_that_keras_needs_is_told(tmp_path, suffix, other):
     network().save(tmp_path / f"model{suffix}")
     shutil.move(tmp_path / f"model{suffix}", tmp_path / f"renamed{other}")
-    with pytest.raises(ValueError, match=rf"only under a name that ends in {suffix}"):
+    with pytest.raises(ValueError, match=rf"must end in {suffix} for Keras to read it"):
         read_model(tmp_path / f"renamed{other}")
 
 
@@ -125,5 +125,5 @@ def test_a_file_cut_short_is_refused(tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     network().save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"cut short|damaged"):
+    with pytest.raises(ValueError, match=r"truncated|damaged"):
         read_model(path)

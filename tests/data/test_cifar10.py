@@ -213,7 +213,7 @@ def test_raw_pixels_are_kept_on_request(folder, batches):
 
 
 def test_raw_pixels_are_not_resized(folder):
-    with pytest.raises(ValueError, match="Give `image_size` to `stream` instead"):
+    with pytest.raises(ValueError, match="Pass `image_size` to `stream` instead"):
         cnnzoo.data.load_cifar10(path=folder, dtype="uint8", image_size=64)
     with pytest.raises(ValueError, match="`dtype` must be 'float32' or 'uint8'"):
         cnnzoo.data.load_cifar10(path=folder, dtype="float64")

@@ -282,10 +282,10 @@ def test_a_server_that_refuses_even_the_whole_as_a_range_is_left_for_the_next(se
 
 
 WRONG = {
-    "other-file": "another file, by its hash",
-    "shorter-file": f"another file: {SIZE - 1:,} bytes, not {SIZE:,}",
-    "longer-file": f"another file: {SIZE + 1:,} bytes, not {SIZE:,}",
-    "longer-file-without-length": f"another file: more than {SIZE:,} bytes",
+    "other-file": r"wrong file \(hash mismatch\)",
+    "shorter-file": f"wrong file: {SIZE - 1:,} bytes, expected {SIZE:,}",
+    "longer-file": f"wrong file: {SIZE + 1:,} bytes, expected {SIZE:,}",
+    "longer-file-without-length": f"wrong file: more than {SIZE:,} bytes",
 }
 
 
@@ -352,11 +352,11 @@ def test_a_mirror_that_keeps_stalling_is_given_up_when_it_gets_no_further(server
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("gone", "the server answers 404"),
-        ("busy", "the server answers 500"),
-        ("silent", "no answer in time"),
-        ("stalls", "no answer in time"),
-        ("breaks-off", "the connection broke off"),
+        ("gone", "HTTP status 404"),
+        ("busy", "HTTP status 500"),
+        ("silent", "timeout"),
+        ("stalls", "timeout"),
+        ("breaks-off", "the connection was lost"),
     ],
 )
 def test_the_error_says_why_an_address_failed(server, monkeypatch, name, reason):
@@ -385,7 +385,7 @@ def test_a_dead_host_is_left_at_once_for_the_next(server, dead, monkeypatch):
 def test_a_dead_proxy_is_left_at_once_too(monkeypatch):
     naps = []
     monkeypatch.setattr(download, "time", SimpleNamespace(sleep=naps.append))
-    with pytest.raises(ConnectionError, match=r"http://published\.invalid/file\.bin: it cannot be reached"):
+    with pytest.raises(ConnectionError, match=r"http://published\.invalid/file\.bin: host unreachable"):
         fetch(published("http://published.invalid/file.bin"))
     assert naps == []
 
@@ -395,14 +395,14 @@ def test_without_any_address_the_error_says_what_to_place_where(server, dead):
         fetch(published(dead, *server.file("gone").urls))
     message = str(caught.value)
     assert message.startswith("file.bin could not be downloaded")
-    assert f"{dead}: it cannot be reached; {server.file('gone').urls[0]}: the server answers 404" in message
-    assert f"Place it at '{place()}' ({SIZE:,} bytes, SHA-256 {SHA256}), or give the path" in message
+    assert f"{dead}: host unreachable; {server.file('gone').urls[0]}: HTTP status 404" in message
+    assert f"Place it at '{place()}' ({SIZE:,} bytes, SHA-256 {SHA256}), or pass the path" in message
 
 
 def test_the_error_names_the_hash_of_a_damaged_file_in_the_place(dead):
     put(place(), PAYLOAD[:-1])
     found = hashlib.sha256(PAYLOAD[:-1]).hexdigest()
-    with pytest.raises(ConnectionError, match=rf"SHA-256 {SHA256}; what lies there now has SHA-256 {found}\)"):
+    with pytest.raises(ConnectionError, match=rf"SHA-256 {SHA256}; the file there now has SHA-256 {found}\)"):
         fetch(published(dead))
     assert place().read_bytes() == PAYLOAD[:-1]
 
@@ -439,7 +439,9 @@ def test_a_damaged_file_in_our_cache_is_replaced(server, damaged):
 def test_too_little_disk_is_found_before_the_server_is_asked(server, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=SIZE + SPARE_DISK - 1))
     needed, free = (f"{size / 1e6:,.0f} MB" for size in (SIZE + SPARE_DISK, SIZE + SPARE_DISK - 1))
-    with pytest.raises(OSError, match=f"file.bin needs {needed} of disk at '{cache_folder()}', where {free} are free"):
+    with pytest.raises(
+        OSError, match=f"file.bin needs {needed} of disk space in '{cache_folder()}'; only {free} are free"
+    ):
         fetch(server.file("good"))
     assert server.asked == []
     assert not place().exists()

@@ -122,7 +122,7 @@ def test_a_broken_image_is_named_or_skipped_and_listed(photos, damage):
     broken = photos / "dog" / "03.png"
     payload = (photos / "cat" / "01.jpg").read_bytes()
     broken.write_bytes({"empty": b"", "text": b"not an image", "truncated": payload[: len(payload) // 2]}[damage])
-    with pytest.raises(ValueError, match=r"dog/03\.png' is not a readable image\. .* Mend or remove it, or skip"):
+    with pytest.raises(ValueError, match=r"dog/03\.png' is not a readable image\. .* Repair or remove it, or skip"):
         load_folder(photos, 8)
     dataset = load_folder(photos, 8, skip_broken=True)
     assert dataset.skipped == (str(broken),)
@@ -168,13 +168,13 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"a folder of images for each class, at least two\. Received: no folder$"):
+    with pytest.raises(ValueError, match=r"one subfolder of images per class, at least two\. Received: no folder$"):
         load_folder(tmp_path, 8)
 
 
 def test_images_without_folders_are_seen(tmp_path):
     write_images(tmp_path, 3)
-    with pytest.raises(ValueError, match="Received: no folder, and 3 files beside them"):
+    with pytest.raises(ValueError, match=r"Received: no folder, and 3 files$"):
         load_folder(tmp_path, 8)
 
 
@@ -193,7 +193,7 @@ def test_a_class_too_small_to_split_is_refused(photos):
 def test_classes_that_differ_are_refused(tmp_path):
     for name in ("train/a", "train/b", "test/a", "test/c"):
         write_images(tmp_path / name, 2)
-    with pytest.raises(ValueError, match=r"must have the same classes\. Only one has: b, c"):
+    with pytest.raises(ValueError, match=r"must have the same classes\. Only one of them has: b, c"):
         load_folder(tmp_path, 8)
 
 

@@ -29,31 +29,31 @@ def test_parts_are_known_by_the_names_that_people_give_them(lay, train, test):
     assert {path.split("/")[-3] for path in dataset.train.images.paths} == {train}
     assert {path.split("/")[-3] for path in dataset.test.images.paths} == {test}
     assert dataset.class_names == ("a", "b")
-    assert dataset.layout == f"found {train}/, and {test}/ held out"
+    assert dataset.layout == f"layout: {train}/ for training, {test}/ for testing"
     assert dataset.notes() == [dataset.layout]
 
 
 def test_of_three_parts_the_one_for_testing_is_held_out_and_the_other_not_used(lay):
     dataset = load_folder(lay("train", "val", "test"), 4)
-    assert dataset.layout == "found train/, and test/ held out; not used: val/"
+    assert dataset.layout == "layout: train/ for training, test/ for testing; not used: val/"
     assert all("/test/" in path for path in dataset.test.images.paths)
     assert len(dataset.train.labels) == 6
 
 
 def test_test_images_without_classes_leave_the_validation_images(lay):
     dataset = load_folder(lay("train", "val", "test/"), 4)
-    assert dataset.layout == "found train/, and val/ held out; not used: test/"
+    assert dataset.layout == "layout: train/ for training, val/ for testing; not used: test/"
 
 
 def test_training_images_alone_are_split(lay):
     dataset = load_folder(lay("train"), 4, test_fraction=0.3)
-    assert dataset.layout == "found train/ alone; 30% of each class held out"
+    assert dataset.layout == "layout: only train/; 30% of each class used for testing"
     assert (len(dataset.train.labels), len(dataset.test.labels)) == (4, 2)
 
 
 def test_a_folder_without_parts_says_so(lay):
     dataset = load_folder(lay("."), 4)
-    assert dataset.layout == "found a folder for each class; 20% of each class held out"
+    assert dataset.layout == "layout: one folder per class; 20% of each class used for testing"
     assert load_dataset("digits").notes() == []
 
 
@@ -61,17 +61,17 @@ def test_a_folder_without_parts_says_so(lay):
 def test_a_class_may_be_called_like_a_part(lay, name):
     dataset = load_folder(lay(f"{name}/", "other/"), 4)
     assert set(dataset.class_names) == {name, "other"}
-    assert dataset.layout.startswith("found a folder for each class")
+    assert dataset.layout.startswith("layout: one folder per class")
 
 
 def test_parts_of_images_without_classes_are_no_classes(lay):
-    message = r"train' and '.*test' must have a folder .* If 'train' and 'test' are classes themselves, rename them\."
+    message = r"train' and '.*test' must have one folder .* If 'train' and 'test' are classes themselves, rename them\."
     with pytest.raises(ValueError, match=message):
         load_folder(lay("train/", "test/"), 4)
 
 
 def test_test_images_without_classes_are_not_held_out(lay):
-    message = r"test' must have a folder .* To hold out a share of the training images instead, give '.*train'\."
+    message = r"test' must have one folder .* To hold out a fraction of the training images instead, pass '.*train'\."
     with pytest.raises(ValueError, match=message):
         load_folder(lay("train", "test/"), 4)
 
@@ -87,9 +87,7 @@ def test_test_images_without_classes_are_not_held_out(lay):
     ],
 )
 def test_parts_under_other_names_are_not_taken_for_classes(lay, names):
-    with pytest.raises(
-        ValueError, match=r"looks like a part with folders of classes: a, b\. Call the parts 'train' and"
-    ):
+    with pytest.raises(ValueError, match=r"looks like a part with class folders: a, b\. Name the parts 'train' and"):
         load_folder(lay(*names), 4)
 
 
@@ -99,7 +97,7 @@ def test_two_folders_for_one_part_are_refused(lay):
 
 
 def test_the_plain_names_come_first(lay):
-    assert load_folder(lay("train", "test", "testing"), 4).layout.endswith("test/ held out; not used: testing/")
+    assert load_folder(lay("train", "test", "testing"), 4).layout.endswith("test/ for testing; not used: testing/")
 
 
 def test_a_folder_around_the_classes_is_suggested(lay):
@@ -110,7 +108,7 @@ def test_a_folder_around_the_classes_is_suggested(lay):
 def test_an_empty_part_is_refused(lay):
     folder = lay("train")
     (folder / "test").mkdir()
-    with pytest.raises(ValueError, match=r"test' must have a folder of images for each class"):
+    with pytest.raises(ValueError, match=r"test' must have one folder of images per class"):
         load_folder(folder, 4)
 
 

@@ -70,7 +70,7 @@ def test_subfolders_of_a_class_are_searched(photos):
     put(photos / "cat" / "kittens" / "young" / "9.jpg")
     names, _ = both_lists(photos)
     assert names == [*PLAIN[:3], "cat/kittens/young/9.jpg", *PLAIN[3:]]
-    assert load_folder(photos, 4).layout.endswith("; 1 image in subfolders of the classes")
+    assert load_folder(photos, 4).layout.endswith("; 1 image in subfolders of classes")
 
 
 def test_links_are_followed(photos, tmp_path):
@@ -108,7 +108,7 @@ def test_links_among_many_folders_do_not_multiply(photos):
 
 def test_two_classes_in_one_place_are_refused(photos):
     (photos / "puppy").symlink_to("dog")
-    with pytest.raises(ValueError, match=r"puppy' .* Received: 0; passed over: 1 folder linked twice$"):
+    with pytest.raises(ValueError, match=r"puppy' .* Received: 0; ignored: 1 folder linked twice$"):
         load_folder(photos, 4)
 
 
@@ -129,17 +129,17 @@ def test_what_is_no_image_is_told_by_suffix_and_number(photos):
 def test_images_beside_the_classes_are_told(photos):
     put(photos / "loose.png")
     assert load_folder(photos, 4).passed_over == {"image outside the class folders": 1}
-    assert load_folder(photos, 4).notes()[1] == "passed over: 1 image outside the class folders"
+    assert load_folder(photos, 4).notes()[1] == "ignored: 1 image outside the class folders"
     assert passed_over(photos) == {}
 
 
 def test_the_sentence_has_the_most_frequent_first():
     assert passed_over_lines({"hidden folder": 1, ".txt": 12, "folder linked twice": 3}) == [
-        "passed over: 12 files (.txt), 3 folders linked twice, 1 hidden folder"
+        "ignored: 12 files (.txt), 3 folders linked twice, 1 hidden folder"
     ]
     assert passed_over_lines({}) == []
     (many,) = passed_over_lines({f".{number}": 1 for number in range(50)})
-    assert many.endswith("1 file (.14), 1 file (.15), 42 of other kinds")
+    assert many.endswith("1 file (.14), 1 file (.15), 42 others")
 
 
 def test_a_special_file_is_never_opened(photos):
@@ -199,7 +199,7 @@ def test_heic_without_its_reader_is_told_with_the_extra(photos, no_heif):
         (photos / "cat" / f"{number}.HEIC").write_bytes(HEIC)
     assert both_lists(photos) == (PLAIN, {".heic": 4})
     assert load_folder(photos, 4).notes()[1] == (
-        "passed over: 4 files (.heic). HEIC files, as iPhones write them, need the extra `heic`: "
+        "ignored: 4 files (.heic). HEIC files, such as iPhone photographs, need the extra `heic`: "
         f"{how_to_install('heic')}."
     )
 
@@ -209,12 +209,12 @@ def test_a_class_of_heic_alone_says_so(photos, no_heif):
     for number in range(4):
         (photos / "owl" / f"{number}.heic").write_bytes(HEIC)
     message = (
-        r"owl' must hold at least 2 readable image\(s\)\. Received: 0; passed over: 4 files \(\.heic\)\. "
-        r"HEIC files, as iPhones write them, need the extra `heic`: `pip install"
+        r"owl' must hold at least 2 readable image\(s\)\. Received: 0; ignored: 4 files \(\.heic\)\. "
+        r"HEIC files, such as iPhone photographs, need the extra `heic`: `pip install"
     )
     with pytest.raises(ValueError, match=message):
         load_folder(photos, 4)
-    with pytest.raises(ValueError, match=r"Received none: .*; passed over: 4 files \(\.heic\)\. HEIC files"):
+    with pytest.raises(ValueError, match=r"Received none: .*; ignored: 4 files \(\.heic\)\. HEIC files"):
         list_image_files(photos / "owl")
 
 
@@ -270,5 +270,5 @@ def test_broken_images_with_such_names_can_be_printed(bytes_photos):
 
 def test_a_class_whose_name_is_not_utf8_is_refused_by_name(bytes_photos):
     os.rename(bytes_photos / "cat", os.fsencode(bytes_photos) + b"/ch\xe2t")
-    with pytest.raises(ValueError, match=r"The name of a class must be UTF-8\. Received: 'ch\\xe2t', in '.*photos'\."):
+    with pytest.raises(ValueError, match=r"Class names must be valid UTF-8\. Received: 'ch\\xe2t', in '.*photos'\."):
         load_folder(bytes_photos, 4)

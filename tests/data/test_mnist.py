@@ -62,7 +62,9 @@ def test_a_label_must_belong_to_each_image(idx_folder):
 
 def test_a_label_beyond_nine_is_refused(idx_folder):
     (idx_folder / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.full(8, 10, np.uint8)))
-    with pytest.raises(ValueError, match=r"idx' is damaged or foreign: labels must lie in 0 to 9\. Received: 10"):
+    with pytest.raises(
+        ValueError, match=r"idx' is damaged or has another format: labels must lie in 0 to 9\. Received: 10"
+    ):
         cnnzoo.data.load_mnist(path=idx_folder)
 
 

@@ -115,15 +115,15 @@ def test_a_tiff_is_scaled_by_the_range_of_its_type(tmp_path, pixels, kind, optio
 @pytest.mark.parametrize(
     ("pixels", "kind", "message"),
     [
-        (RAMP.astype("<f4") * 255, tiff.FLOAT, r"holds floats from 0 to 255\. Expected floats from 0 \(black\) to 1"),
-        (RAMP.astype("<f4") - 0.25, tiff.FLOAT, r"holds floats from -0\.25 to 0\.75\. Expected floats"),
-        (np.array([[0, np.nan]], "<f4"), tiff.FLOAT, r"holds NaN\. Expected floats"),
-        (np.array([[0, np.inf]], "<f4"), tiff.FLOAT, r"holds floats from 0 to inf\. Expected floats"),
+        (RAMP.astype("<f4") * 255, tiff.FLOAT, r"contains floats from 0 to 255\. Expected floats from 0 \(black\)"),
+        (RAMP.astype("<f4") - 0.25, tiff.FLOAT, r"contains floats from -0\.25 to 0\.75\. Expected floats"),
+        (np.array([[0, np.nan]], "<f4"), tiff.FLOAT, r"contains NaN\. Expected floats"),
+        (np.array([[0, np.inf]], "<f4"), tiff.FLOAT, r"contains floats from 0 to inf\. Expected floats"),
         (RAMP.astype("<f4") / 1000, tiff.FLOAT, r"would be all black: its largest number is 0\.001\. .* to \[0, 1\]"),
-        (whole("i1", 7) - 50, tiff.SIGNED, r"holds negative numbers, down to -50: what is black is not known\. Save"),
-        (whole("<i2", 15) - 1000, tiff.SIGNED, r"holds negative numbers, down to -1000"),
-        (whole("<i4", 8) - 1, tiff.SIGNED, r"holds negative numbers, down to -1"),
-        (whole("<i4", 8), tiff.SIGNED, r"would be all black: its largest number is 255\. .* whole range of their type"),
+        (whole("i1", 7) - 50, tiff.SIGNED, r"contains negative numbers, down to -50, so its black level is unknown\."),
+        (whole("<i2", 15) - 1000, tiff.SIGNED, r"contains negative numbers, down to -1000"),
+        (whole("<i4", 8) - 1, tiff.SIGNED, r"contains negative numbers, down to -1"),
+        (whole("<i4", 8), tiff.SIGNED, r"would be all black: its largest number is 255\. .* full range of their type"),
         (whole("<u4", 16), tiff.UNSIGNED, r"would be all black: its largest number is 65535"),
         (whole("<u2", 8), tiff.UNSIGNED, r"would be all black: its largest number is 255"),
     ],
@@ -252,7 +252,7 @@ def test_an_image_that_would_unpack_to_gigabytes_is_refused(tmp_path):
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0)
     tiff.write_png(tmp_path / "bomb.png", [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100)))])
     for read in (read_picture, picture_mode):
-        with pytest.raises(ValueError, match=r"bomb\.png' is too large: .* Give a smaller one"):
+        with pytest.raises(ValueError, match=r"bomb\.png' is too large: .* Use a smaller image"):
             read(tmp_path / "bomb.png")
 
 
@@ -268,11 +268,11 @@ def test_a_jpeg_of_a_header_that_lies_is_refused(tmp_path, kind, length):
         payload[payload.index(b"\xff\xda") + 4] = 1
     path.write_bytes(payload[:10_000] + bytes(length - 10_000))
     if length == 10_000:
-        message = "a file of 10,000 bytes cannot hold 65,500 x 65,500 pixels. Give a smaller one."
+        message = "a file of 10,000 bytes cannot hold 65,500 x 65,500 pixels. Use a smaller image."
     elif kind == "one scan":  # needs little memory: it is decoded at an eighth of its size
         message = "is not a readable image"
     else:
-        message = "it would take 12,871 MB to decode, more than 716 MB. Give a smaller one."
+        message = "it would need 12,871 MB to decode, more than 716 MB. Use a smaller image."
     for size in (None, (224, 224)):
         with pytest.raises(ValueError, match=rf"bomb\.jpg' .*{re.escape(message)}"):
             read_picture(path, size)

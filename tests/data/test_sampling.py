@@ -72,7 +72,7 @@ def test_a_rare_class_is_kept_in_a_subset():
 
 
 def test_a_subset_too_small_for_the_classes_is_refused():
-    with pytest.raises(ValueError, match=r"`size` must be at least 3, one image for each class\. Received: size=2"):
+    with pytest.raises(ValueError, match=r"`size` must be at least 3, one image per class\. Received: size=2"):
         subset(split_of(5, 5, 5), 2)
 
 
@@ -92,7 +92,7 @@ def test_a_fraction_of_any_split_keeps_every_class(counts, fraction):
 def test_every_class_is_in_what_is_held_out_and_in_what_is_left(counts, share):
     split = split_of(*counts)
     if max(counts) == 1:
-        with pytest.raises(ValueError, match="takes two of one class"):
+        with pytest.raises(ValueError, match="needs a class with at least two"):
             hold_out(split, share)
         return
     left, held_out = hold_out(split, share)

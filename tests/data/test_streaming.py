@@ -223,8 +223,8 @@ def test_color_needs_three_channels():
         ({"image_size": 0}, "`image_size` must be"),
         ({"image_size": (8, 8, 3)}, "`image_size` must be"),
         ({"seed": -1}, "`seed` must be"),
-        ({"augment": "flop"}, "There is no augmentation 'flop'. Did you mean 'flip'"),
-        ({"augment": ["flip", "spin"]}, "There is no augmentation 'spin'"),
+        ({"augment": "flop"}, "Unknown augmentation 'flop'. Did you mean 'flip'"),
+        ({"augment": ["flip", "spin"]}, "Unknown augmentation 'spin'"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):
@@ -235,7 +235,7 @@ def test_bad_arguments_are_refused(options, message):
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        (Split(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int)), "must hold images of shape"),
+        (Split(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int)), "must hold at least one image, of shape"),
         (Split(np.zeros((2, 8, 8, 1), np.uint8), np.zeros(3, int)), "a label for each"),
         (Split(np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)), "at least one"),
         (Split(np.zeros((2, 8, 8, 1), np.uint8), [0, 1, 2]), "a label for each"),

@@ -16,7 +16,7 @@ def evaluation(labels, predictions):
 
 
 def test_it_is_printed_in_a_line():
-    assert repr(evaluation([0, 1, 2], [0, 1, 1])) == "<Evaluation: 2 of 3 images right>"
+    assert repr(evaluation([0, 1, 2], [0, 1, 1])) == "<Evaluation: accuracy 66.67% (2/3)>"
 
 
 def random_evaluation(images=500, classes=7, seed=0):

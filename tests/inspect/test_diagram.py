@@ -36,7 +36,7 @@ def test_every_layer_that_computes_is_a_block():
     drawing = drawn(cnnzoo.models.vgg19(kernel_initializer="zeros"))
     assert [len(fronts(drawing, fill)) for fill in (IMAGE, CONVOLUTION, POOLING, DENSE)] == [1, 16, 5, 3]
     written = texts(drawing)
-    assert "vgg19: 139,611,210 parameters, 19,628,007,424 multiply-accumulates for an image" in written
+    assert "vgg19: 139,611,210 parameters, 19,628,007,424 multiply-accumulates per image" in written
     assert {"224\u00d7224\u00d764", "2 conv 3\u00d73", "pool 2\u00d72 /2", "4096", "2 dense"} <= set(written)
 
 
@@ -79,9 +79,9 @@ def test_names_are_escaped():
 
 def test_what_cannot_be_drawn_is_refused(tmp_path):
     inputs = keras.Input((8,))
-    with pytest.raises(ValueError, match="must take images of shape"):
+    with pytest.raises(ValueError, match="must accept images of shape"):
         diagram(keras.Model(inputs, layers.Dense(1)(inputs)))
-    with pytest.raises(ValueError, match=r"ends in \.svg"):
+    with pytest.raises(ValueError, match=r"`path` must end in \.svg"):
         write_diagram(cnnzoo.models.lenet5(), tmp_path / "drawn.png")
     write_diagram(cnnzoo.models.lenet5(), tmp_path / "drawn.svg")
     before = (tmp_path / "drawn.svg").read_bytes()

@@ -73,7 +73,7 @@ def test_a_subclassed_model_is_refused():
 
 
 def test_an_unknown_layer_is_refused():
-    with pytest.raises(ValueError, match=r"There is no layer 'block3_conv9'\. Did you mean 'block3_conv"):
+    with pytest.raises(ValueError, match=r"Unknown layer 'block3_conv9'\. Did you mean 'block3_conv"):
         features(cnnzoo.models.vgg19(include_top=False, kernel_initializer="zeros"), ["block3_conv9"])
     with pytest.raises(ValueError, match="at least one layer"):
         features(cnnzoo.models.lenet5(), [])

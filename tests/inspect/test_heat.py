@@ -133,13 +133,13 @@ def test_bad_arguments_are_refused(method, options, message):
 
 def test_a_layer_must_be_there_and_give_maps():
     model = looks_at_a_corner()
-    with pytest.raises(ValueError, match=r"There is no layer 'konv'\. Did you mean 'conv'"):
+    with pytest.raises(ValueError, match=r"Unknown layer 'konv'\. Did you mean 'conv'"):
         gradcam(model, images, layer="konv")
-    with pytest.raises(ValueError, match="`layer` must give maps"):
+    with pytest.raises(ValueError, match="`layer` must output feature maps"):
         gradcam(model, images, layer="top")
     inputs = keras.Input((4, 4, 1))
     without = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inputs)))
-    with pytest.raises(ValueError, match="must have a layer that gives maps"):
+    with pytest.raises(ValueError, match="must have a layer that outputs feature maps"):
         gradcam(without, np.zeros((1, 4, 4, 1), np.float32))
 
 

@@ -191,7 +191,7 @@ def test_published_networks(name, macs):
 
 def test_an_open_size_needs_one():
     model = cnnzoo.models.lenet5(include_top=False, input_shape=(None, None, 1))
-    with pytest.raises(ValueError, match="fixed input size, or `input_shape` must give one"):
+    with pytest.raises(ValueError, match="fixed input size; otherwise pass `input_shape`"):
         layer_table(model)
     fixed = layer_table(cnnzoo.models.lenet5(include_top=False))
     assert layer_table(model, input_shape=(32, 32, 1)) == fixed

@@ -44,5 +44,5 @@ def test_what_ships_is_small_and_names_no_place():
 
 
 def test_unknown_weights_are_named():
-    with pytest.raises(ValueError, match=r"There is no trained lenet5 called 'minst'\. Did you mean 'mnist'"):
+    with pytest.raises(ValueError, match=r"Unknown lenet5 weights 'minst'\. Did you mean 'mnist'"):
         trained_folder("lenet5", "minst")

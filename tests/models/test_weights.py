@@ -35,7 +35,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_word_that_names_no_weights_is_refused():
-    with pytest.raises(ValueError, match=r"There is no trained lenet5 called 'imagenet'.*mnist"):
+    with pytest.raises(ValueError, match=r"Unknown lenet5 weights 'imagenet'.*mnist"):
         cnnzoo.models.lenet5(weights="imagenet")
     with pytest.raises(ValueError, match=r"There are no published weights of alexnet\..*weights='imagenet'"):
         cnnzoo.models.alexnet(weights="imagenet")

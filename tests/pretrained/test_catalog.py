@@ -65,7 +65,7 @@ def test_the_counts_are_those_of_the_networks(name):
 
 def test_a_card_is_found_in_any_case():
     assert pretrained_card("EfficientNetB0") is pretrained_card("efficientnetb0")
-    with pytest.raises(ValueError, match=r"There is no pretrained network 'resnet51'\. Did you mean 'resnet5"):
+    with pytest.raises(ValueError, match=r"Unknown pretrained network 'resnet51'\. Did you mean 'resnet5"):
         pretrained_card("resnet51")
 
 
@@ -83,7 +83,7 @@ def test_networks_are_sorted_and_filtered():
     by_time = [card.cpu_ms for card in select_pretrained(sort="cpu")]
     known = [value for value in by_time if value is not None]
     assert by_time == sorted(known) + [None] * (len(by_time) - len(known))
-    with pytest.raises(ValueError, match="There is no order 'top2'"):
+    with pytest.raises(ValueError, match="Unknown order 'top2'"):
         select_pretrained(sort="top2")
     with pytest.raises(ValueError, match=r"`max_params` must be at least 2,554,968\. Received: 10"):
         select_pretrained(max_params=10)

@@ -159,8 +159,8 @@ def test_the_images_are_read_batch_by_batch(network, folder, monkeypatch):
 def test_values_of_the_wrong_range_are_told_once(network, images):
     unit = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, scale="unit", pooling="avg")
     for model, given, told in (
-        (network, images / np.float32(255), r"takes pixels in \[0, 255\], and those in `images` lie in \[0, 1\]"),
-        (unit, images.astype(np.float32), r"Pixels in \[0, 1\] are expected, and those in `images` lie in \[0, 255\]"),
+        (network, images / np.float32(255), r"expects pixels in \[0, 255\], but `images` has pixels in \[0, 1\]"),
+        (unit, images.astype(np.float32), r"expects pixels in \[0, 1\], but `images` has pixels in \[0, 255\]"),
     ):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
@@ -181,7 +181,7 @@ def test_a_broken_file_is_named_or_left_out(network, folder):
 def test_what_else_lies_in_the_folder_is_told(network, folder):
     (folder / "z" / "notes.txt").write_text("no image")
     (folder / ".DS_Store").write_text("no image")
-    with pytest.warns(UserWarning, match=r"^passed over: 1 file \(\.txt\), 1 hidden file$"):
+    with pytest.warns(UserWarning, match=r"^ignored: 1 file \(\.txt\), 1 hidden file$"):
         assert embed(network, folder).shape == (5, 1024)
 
 

@@ -199,13 +199,13 @@ def test_a_model_that_is_frozen_as_a_whole_is_unfrozen():
 
 @pytest.mark.parametrize("act", [freeze, unfreeze])
 def test_a_block_is_meant_by_its_whole_number(act):
-    with pytest.raises(ValueError, match=r"There is no layer 'block3'\. Did you mean 'block"):
+    with pytest.raises(ValueError, match=r"Unknown layer 'block3'\. Did you mean 'block"):
         act(plain(), "block3")
 
 
 @pytest.mark.parametrize("name", ["block99_expand", ""])
 def test_unfreezing_an_unknown_layer_is_refused(name):
-    with pytest.raises(ValueError, match=f"There is no layer '{name}'"):
+    with pytest.raises(ValueError, match=f"Unknown layer '{name}'"):
         unfreeze(mobilenet(), name)
 
 

@@ -66,7 +66,7 @@ def test_training_says_that_the_recipe_is_general(capsys, tmp_path):
 
 
 def test_an_unknown_recipe_is_refused():
-    with pytest.raises(ValueError, match=r"There is no recipe 'papers'\. Did you mean 'paper'"):
+    with pytest.raises(ValueError, match=r"Unknown recipe 'papers'\. Did you mean 'paper'"):
         recipe_card("vgg19", "papers")
 
 

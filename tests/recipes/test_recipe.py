@@ -57,5 +57,5 @@ def test_what_a_record_holds_becomes_the_same_recipe():
 
 @pytest.mark.parametrize("field", ["optimizer", "schedule", "precision", "initializer"])
 def test_an_unknown_choice_is_refused(field):
-    with pytest.raises(ValueError, match=f"There is no {field} 'bogus'"):
+    with pytest.raises(ValueError, match=f"Unknown {field} 'bogus'"):
         Recipe(**{field: "bogus"})

@@ -19,7 +19,7 @@ def other(trained_once):
 def test_runs_are_compared_on_the_same_images(run, other, tmp_path):
     comparison = write_comparison([run.path, other.path], tmp_path / "both.html")
     page, evaluations = Page(comparison.path), [run.evaluate(), other.evaluate()]
-    _, *rows = page.tables["Runs in figures"]
+    _, *rows = page.tables["Metrics of the runs"]
     assert [row[2] for row in rows] == [f"{100 * evaluation.accuracy:.1f} %" for evaluation in evaluations]
     assert [row.accuracy for row in comparison.rows] == [evaluation.accuracy for evaluation in evaluations]
     (pair,) = comparison.pairs
@@ -29,7 +29,7 @@ def test_runs_are_compared_on_the_same_images(run, other, tmp_path):
     assert pair.verdict == f"{pair.first} is better"
     _, tested = page.tables["Paired tests"]
     assert tested[2:4] == [str(pair.test.only_first), str(pair.test.only_second)]
-    _, *classes = page.tables["Recall of each class"]
+    _, *classes = page.tables["Recall per class"]
     assert [row[2] for row in classes] == [f"{100 * each.recall:.1f} %" for each in evaluations[1].by_class()]
     differences = {row[0]: row[1:] for row in page.tables["Differences"][1:]}
     assert differences == {"epochs": ["5", "1"], "training images": ["4000", "500"]}
@@ -54,8 +54,8 @@ def test_runs_on_other_images_are_not_tested_as_a_pair(run, hostile_run, tmp_pat
     comparison = write_comparison([run.path, hostile_run.path], tmp_path / "both.html")
     assert comparison.pairs[0].test is None
     page = Page(comparison.path)
-    assert "not tested: not known to have been asked about the same images" in page.text
-    assert "Recall of each class" not in page.tables
+    assert "not tested: the test images may differ" in page.text
+    assert "Recall per class" not in page.tables
     assert "<i>run" in page.text
     assert "<i>" not in comparison.path.read_text()
 
@@ -65,10 +65,10 @@ def test_one_run_in_two_folders_shows_no_difference(run, run_folder, tmp_path):
     (run_folder / "history.csv").unlink()
     comparison = write_comparison([run.path, run_folder], tmp_path / "both.html")
     assert comparison.pairs[0].test == (0, 0, 1.0)
-    assert comparison.pairs[0].verdict == "no difference is shown"
+    assert comparison.pairs[0].verdict == "no significant difference"
     assert "history.csv is not in the run folder" in Page(comparison.path).text
     (sentence,) = comparison.missing
-    assert sentence.endswith("history.csv is not in the run folder: the learning curves.")
+    assert sentence.endswith("history.csv is not in the run folder, so the report lacks the learning curves.")
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_folders_are_the_same_where_their_files_are(hostile_run, tmp_path):
     (again / "history.csv").write_text("epoch,rate\n1,0.1\n")
     comparison = write_comparison([hostile_run.path, again], tmp_path / "both.html")
     assert comparison.pairs[0].test == (0, 0, 1.0)
-    assert "How they learned" in Page(comparison.path).text
+    assert "Learning curves" in Page(comparison.path).text
 
 
 @pytest.mark.slow

@@ -101,7 +101,7 @@ def test_mistakes_can_be_chosen_by_pair(opened):
     shown = [picture.get_attribute("data-pair") for picture in pictures.all() if picture.is_visible()]
     assert set(shown) == {pair}
     count = len(shown)
-    assert page.locator("#shown").text_content() == ("1 image is shown" if count == 1 else f"{count} images are shown")
+    assert page.locator("#shown").text_content() == ("1 image shown" if count == 1 else f"{count} images shown")
     choice.select_option("")
     assert sum(picture.is_visible() for picture in pictures.all()) == everything
 

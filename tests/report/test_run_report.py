@@ -33,17 +33,17 @@ def test_the_figures_agree_with_counting(page, run, digits):
     probabilities = run.model.predict(test.images, verbose=0)
     predicted = probabilities.argmax(axis=1)
     right = int((predicted == test.labels).sum())
-    assert f"{right} of 1,000 test images are right: {right / 10:.1f} %" in page.text
+    assert f"Test accuracy {right / 10:.1f} % ({right}/1,000)" in page.text
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (test.labels, predicted), 1)
-    _, *rows = page.tables["Figures of each class"]
+    _, *rows = page.tables["Metrics per class"]
     for number, row in enumerate(rows):
         hits, images, taken = counts[number, number], counts[number].sum(), counts[:, number].sum()
         assert row[:2] == [str(number), str(images)]
         expected = [hits / taken, hits / images, 2 * hits / (images + taken)]
         assert shares(row[2:]) == pytest.approx(expected, abs=0.0005)
     top_5 = np.mean([label in row.argsort()[-5:] for label, row in zip(test.labels, probabilities, strict=True)])
-    assert f"For {100 * top_5:.1f} % of the images the class is among the 5 most probable" in page.text
+    assert f"Top-5 accuracy {100 * top_5:.1f} %" in page.text
     loss = -np.log(probabilities[np.arange(1000), test.labels]).mean()
     assert f"Loss {loss:.4f} nats" in page.text
     np.fill_diagonal(counts, 0)
@@ -53,7 +53,7 @@ def test_the_figures_agree_with_counting(page, run, digits):
     drawn = np.random.default_rng(0).binomial(1000, right / 1000, 100_000) / 10
     low, high = (float(bound) for bound in re.search(r"95 % interval ([\d.]+) % to ([\d.]+) %", page.text).groups())
     assert (low, high) == pytest.approx(np.percentile(drawn, (2.5, 97.5)), abs=0.11)
-    assert "the commonest class would come to 10.0 %" in page.text
+    assert "the most frequent class reaches 10.0 %" in page.text
     assert "the network has learned" in page.text
 
 
@@ -62,11 +62,11 @@ def test_the_run_is_set_beside_what_is_published(page, run):
     assert row[:2] == ["default", "98.30 %"]
     low, high = run.evaluate().accuracy_interval()
     better, worse = low > 0.983, high < 0.983
-    assert row[2] == ("this run is better" if better else "this run is worse" if worse else "no difference is shown")
+    assert row[2] == ("this run is better" if better else "this run is worse" if worse else "no significant difference")
 
 
 def test_the_page_tells_how_it_came_about(page, run):
-    _, *epochs = page.tables["Learning curves in numbers"]
+    _, *epochs = page.tables["Learning curves as a table"]
     losses = [float(row[1]) for row in epochs]
     assert losses == pytest.approx(run.history["loss"], abs=1e-4)
     _, *rows = page.tables["Layers"]
@@ -74,7 +74,7 @@ def test_the_page_tells_how_it_came_about(page, run):
     assert sum(int(row[5].replace(",", "")) for row in rows) == 416_520
     assert run.record.versions["keras"] in page.text
     assert "cnnzoo train lenet5 --data digits --recipe default --epochs 5 --seed 0" in page.text
-    assert "What is missing" not in page.text
+    assert "Missing information" not in page.text
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_the_page_needs_nothing_but_itself(page, run_folder):
         write_report(run_folder)
     assert path.read_text() == "older"
     assert write_report(run_folder, force=True) == (path, ())
-    assert "Verdict" in path.read_text()
+    assert "Result" in path.read_text()
     assert not [file.name for file in run_folder.iterdir() if file.name.startswith(".")]
 
 
@@ -98,9 +98,17 @@ def test_the_page_needs_nothing_but_itself(page, run_folder):
 @pytest.mark.parametrize(
     ("name", "told", "still_there"),
     [
-        ("run.json", "run.json is not in the run folder: what was trained", "How it learned"),
-        ("history.csv", "history.csv is not in the run folder: the learning curves", "What made it decide"),
-        ("model.keras", "model.keras is not in the run folder: the network", "This is what the run recorded"),
+        ("run.json", "run.json is not in the run folder, so the report lacks the run's settings", "Learning curves"),
+        (
+            "history.csv",
+            "history.csv is not in the run folder, so the report lacks the learning curves",
+            "Grad-CAM explanations",
+        ),
+        (
+            "model.keras",
+            "model.keras is not in the run folder, so the report lacks everything computed with the network",
+            "These are the results recorded after training",
+        ),
     ],
 )
 @pytest.mark.parametrize("damaged", [False, True])
@@ -112,7 +120,7 @@ def test_a_folder_that_lacks_a_file_gives_a_page_that_says_so(run_folder, name, 
         (run_folder / name).unlink()
     report = write_report(run_folder)
     text = Page(report.path).text
-    assert "What is missing" in text
+    assert "Missing information" in text
     assert told in text
     assert [sentence for sentence in report.missing if sentence.startswith(told)]
     assert still_there in text
@@ -128,7 +136,7 @@ def test_a_record_that_lacks_an_entry_is_told(run_folder, lost):
     *above, name = lost.split("/")
     del (record[above[0]] if above else record)[name]
     (run_folder / "run.json").write_text(json.dumps(record))
-    assert "run.json cannot be read: what was trained" in Page(write_report(run_folder).path).text
+    assert "run.json cannot be read, so the report lacks the run's settings" in Page(write_report(run_folder).path).text
 
 
 @pytest.mark.slow
@@ -140,8 +148,8 @@ def test_figures_that_are_no_numbers_are_told(run_folder):
     model.get_layer("output").set_weights([np.full((84, 10), np.nan), np.zeros(10)])
     model.save(run_folder / "model.keras")
     text = Page(write_report(run_folder).path).text
-    assert "`model` gives NaN or infinity for" in text
-    assert re.search(r"trained in\s*not known", text)
+    assert "`model` outputs NaN or infinity for" in text
+    assert re.search(r"training time\s*unknown", text)
     assert "nan" not in text
 
 
@@ -163,7 +171,7 @@ def test_a_history_without_curves_is_told(run_folder):
     (run_folder / "history.csv").write_text("epoch,rate\n1,0.1\n")
     text = Page(write_report(run_folder).path).text
     assert "history.csv has none of the columns loss, accuracy" in text
-    assert "How it learned" not in text
+    assert "Learning curves" not in text
 
 
 @pytest.mark.slow
@@ -172,8 +180,8 @@ def test_other_images_are_named_and_not_set_beside_what_is_published(run_folder,
     record["data"]["source"]["fraction"] = 0.5
     (run_folder / "run.json").write_text(json.dumps(record))
     text = Page(write_report(run_folder, data="digits").path).text
-    assert "Evaluated on the test images of digits, as asked" in text
-    assert "Nothing is published" in text
+    assert "Evaluated on the test images of digits, as requested" in text
+    assert "No published results" in text
 
 
 @pytest.mark.slow
@@ -193,7 +201,7 @@ def test_a_network_of_open_size_is_reported_on(run_folder):
     pooled = keras.layers.GlobalAveragePooling2D()(maps)
     keras.Model(inputs, keras.layers.Dense(10)(pooled), name="open").save(run_folder / "model.keras")
     page = Page(write_report(run_folder).path)
-    assert "What made it decide" in page.text
+    assert "Grad-CAM explanations" in page.text
     assert "The layers cannot be listed. `model` must have a fixed input size" in page.text
 
 
@@ -215,11 +223,11 @@ def test_a_page_of_many_photographs_and_classes_is_small(photographs, tmp_path):
     path = write_report(photographs.path, tmp_path / "report.html").path
     page = Page(path)
     assert path.stat().st_size < 3_000_000
-    assert page.text.startswith("mobilenetv2, finetuned: report of a run")
-    assert "With 41 classes the matrix is too large" in page.text
-    assert "The 41 classes" in page.text
-    assert "Recipe of the head" in page.text
-    assert "Nothing is published" in page.text
+    assert page.text.startswith("mobilenetv2, finetuned: run report")
+    assert "With 41 classes the matrix is too large to read" in page.text
+    assert "All 41 classes" in page.text
+    assert "Recipe for the head" in page.text
+    assert "No published results" in page.text
     right = int(photographs.evaluate().is_right.sum())
     assert page.pictures == 24 + 2 * (min(right, 3) + 3)  # mistakes; and with heat, as many right ones, if there are
     assert "one.jpg" in page.text
@@ -235,9 +243,9 @@ def test_a_network_that_is_always_right_has_no_mistakes(hostile_run, tmp_path):
     model.get_layer("end").set_weights([np.array([[-33.0, 33.0]] * 3), np.array([39.0, -39.0])])
     model.save(folder / "model.keras")
     page = Page(write_report(folder).path)
-    assert "4 of 4 test images are right: 100.0 %" in page.text
-    assert "It confuses no classes." in page.text
-    assert "None of the test images is mistaken." in page.text
+    assert "Test accuracy 100.0 % (4/4)" in page.text
+    assert "No classes are confused." in page.text
+    assert "All test images are classified correctly." in page.text
     assert page.pictures == 2 * 2  # one of each class, with its heat
 
 
@@ -245,8 +253,8 @@ def test_a_record_alone_gives_the_verdict_it_holds(run_folder, run):
     for name in ("history.csv", "model.keras"):
         (run_folder / name).unlink()
     text = Page(write_report(run_folder).path).text
-    assert f"1,000 test images are right: {100 * run.metrics['test_accuracy']:.1f} %" in text
-    assert "Guessing would come to 10.0 %" in text
+    assert f"Test accuracy {100 * run.metrics['test_accuracy']:.1f} %" in text
+    assert "Random guessing reaches 10.0 %" in text
     (run_folder / "run.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"none of run\.json, history\.csv and model\.keras"):
         write_report(run_folder, force=True)
@@ -259,9 +267,9 @@ def test_images_that_are_gone_are_told(hostile_run, tmp_path):
     record["data"]["source"]["path"] = str(tmp_path / "gone")
     (folder / "run.json").write_text(json.dumps(record))
     text = Page(write_report(folder).path).text
-    assert "The test images cannot be shown to the network: " in text
-    assert "This is what the run recorded" in text
-    assert "What it is made of" in text
+    assert "The network cannot be evaluated on the test images: " in text
+    assert "These are the results recorded after training" in text
+    assert "Architecture" in text
 
 
 @pytest.mark.slow
@@ -288,9 +296,9 @@ def test_what_the_network_does_not_give_is_told(tmp_path):
     recipe = cnnzoo.training.Recipe(epochs=1)
     cnnzoo.training.fit(model, split, split, recipe=recipe, out=tmp_path / "flat", progress=False)
     text = Page(write_report(tmp_path / "flat").path).text
-    assert "The test images cannot be shown to the network: This run does not say what data set" in text
-    assert "No command does just this. In Python it is cnnzoo.training.fit" in text
-    assert "Nothing is published for this network on just these data." in text
+    assert "The network cannot be evaluated on the test images: This run does not say what data set" in text
+    assert "No single command reproduces this run. In Python, call cnnzoo.training.fit" in text
+    assert "No published results for this network on the same data." in text
 
 
 @pytest.mark.slow
@@ -299,8 +307,8 @@ def test_grad_cam_and_maps_need_layers_with_maps(tmp_path, run_folder):
     model = keras.Model(inputs, keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(inputs)), name="flat")
     model.save(run_folder / "model.keras")
     text = Page(write_report(run_folder).path).text
-    assert "Grad-CAM does not work on this network. `model` must have a layer that gives maps" in text
-    assert "There are no feature maps: no layer of the network gives maps." in text
+    assert "Grad-CAM does not work on this network. `model` must have a layer that outputs feature maps" in text
+    assert "There are no feature maps, because no layer of the network outputs any." in text
 
 
 def test_the_maps_are_of_layers_that_see_patterns_within_models_too():
@@ -329,9 +337,9 @@ def test_the_page_is_written_where_the_user_says(run, tmp_path):
     with pytest.raises(FileExistsError, match=r"mine\.html' already exists and was not overwritten"):
         write_report(run.path, out)
     assert out.read_text() == "mine"
-    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'report\.html' into"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'report\.html' to"):
         write_report(run.path, tmp_path / "absent" / "report.html")
-    with pytest.raises(ValueError, match=r"'lenet5' ships with the package, where nothing is written"):
+    with pytest.raises(ValueError, match=r"'lenet5' ships with the package and is not written to"):
         write_report("lenet5")
     with pytest.raises(FileNotFoundError, match="There is no run folder 'absent'"):
         write_report("absent")
@@ -348,10 +356,10 @@ def test_the_curves_are_named_by_their_images(run_folder, tmp_path, patience, ki
     assert f"on training and {kind} images" in text
     assert f">{kind} loss</th>" in text
     assert f">{other} loss</th>" not in text
-    assert ("400 to choose the epoch by" in text) == bool(patience)
-    assert "1,000 to test on" in text
+    assert ("400 validation" in text) == bool(patience)
+    assert "1,000 test" in text
     comparison = write_comparison([run_folder, "lenet5"], tmp_path / "both.html").path.read_text()
     if patience:
-        assert "validation images of lenet5; test images of lenet5 as shipped." in comparison
+        assert "validation images for lenet5; test images for lenet5 as shipped." in comparison
     else:
-        assert "Solid on test images, dotted on training images." in comparison
+        assert "Solid: test images. Dotted: training images." in comparison

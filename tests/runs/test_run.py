@@ -171,7 +171,7 @@ def test_what_cannot_be_read_is_told_in_its_place(run, tmp_path):
     assert [type(outcome).__name__ for outcome in told] == ["Prediction", *["Unreadable"] * 4, "Prediction"]
     for outcome, part in zip(
         told[1:5],
-        ("broken.png' is not", "No such image", "holds no images", "'image 4': An array of floats must lie in"),
+        ("broken.png' is not", "No such image", "contains no images", "'image 4': An array of floats must lie in"),
         strict=True,
     ):
         assert part in str(outcome.error)
@@ -200,7 +200,7 @@ def test_images_are_read_batch_by_batch(run, monkeypatch):
         (np.zeros((40, 40), np.int64), r"must be uint8, or float in \[0, 1\]\. Received: int64"),
         (np.full((40, 40), 255.0), r"must lie in \[0, 1\]\. Received: values from 255 to 255"),
         (np.zeros((40, 40, 5), np.uint8), r"must have 1 or 3 channels: .*Received: \(40, 40, 5\)"),
-        (Image.new("F", (40, 40), 300.0), r"The image holds floats from 300 to 300\. Expected floats from 0"),
+        (Image.new("F", (40, 40), 300.0), r"The image contains floats from 300 to 300\. Expected floats from 0"),
         (np.zeros((0, 32, 32, 1)), "There must be at least one picture"),
     ],
 )

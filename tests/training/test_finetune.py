@@ -202,7 +202,7 @@ def test_it_says_what_it_does(photos, weights, tmp_path, capsys):
     finetune("vgg16", photos, image_size=32, weights=weights, recipe=Recipe(epochs=1), out=tmp_path / "run")
     said = capsys.readouterr().out
     assert said.startswith(
-        "found a folder for each class; 20% of each class held out\ncomputing the features of 60 images\n"
+        "layout: one folder per class; 20% of each class used for testing\ncomputing the features of 60 images\n"
     )
     assert "epoch 1/1   training: loss" in said
 
@@ -211,9 +211,9 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
     (tmp_path / "one" / "cat").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     for options, message in (
-        ({"unfreeze": "block99"}, "There is no layer 'block99'"),
-        ({"unfreezes": "block5"}, "There is no option of `finetune` 'unfreezes'. Did you mean 'unfreeze'?"),
-        ({"epoch": 3}, "There is no option of `finetune` 'epoch'. Did you mean 'epochs'?"),
+        ({"unfreeze": "block99"}, "Unknown layer 'block99'"),
+        ({"unfreezes": "block5"}, "Unknown option of `finetune` 'unfreezes'. Did you mean 'unfreeze'?"),
+        ({"epoch": 3}, "Unknown option of `finetune` 'epoch'. Did you mean 'epochs'?"),
         ({"fraction": 1.5}, "`fraction`"),
         ({"limit": 1}, "`limit`"),
         ({"epochs": 0}, "`epochs` must be"),
@@ -228,7 +228,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         with pytest.raises(ValueError, match=message):
             quick(**given, out=tmp_path / "run")
         assert not (tmp_path / "run").exists()
-    with pytest.raises(ValueError, match=r"There is no network, run folder or file 'vgg20'\. Did you mean 'vgg"):
+    with pytest.raises(ValueError, match=r"Unknown network, run folder or file 'vgg20'\. Did you mean 'vgg"):
         finetune("vgg20", photos)
     with pytest.raises(FileNotFoundError, match=r"There is no run folder or file 'runs/vgg20'\."):
         finetune("runs/vgg20", photos)

@@ -280,7 +280,7 @@ def stopped(stopped_once, tmp_path):
         ("recipe", "paper", "it began with recipe=Recipe"),
         ("data", "mnist", r"it began with data='digits'\. Received: data='mnist'"),
         ("image_size", 64, r"it began with image_size=\(32, 32\)"),
-        ("epoch", 3, "There is no option 'epoch'"),
+        ("epoch", 3, "Unknown option 'epoch'"),
         ("out", "elsewhere", r"stays in its folder\. Received: out='elsewhere'"),
     ],
 )

@@ -1,8 +1,8 @@
 "use strict";
-// Everything is there without this script; it adds the theme, the choice of mistakes, larger images, and copying.
+// The page is complete without this script, which adds the theme switch, the filter of mistakes, enlarged images, and copying.
 const byId = (id) => document.getElementById(id);
 
-const THEMES = [["", "as the system"], ["light", "light"], ["dark", "dark"]];
+const THEMES = [["", "system"], ["light", "light"], ["dark", "dark"]];
 const theme = byId("theme");
 let chosen = 0;
 theme.hidden = false;
@@ -20,7 +20,7 @@ if (pair) {
   pair.addEventListener("change", () => {
     for (const picture of pictures) picture.hidden = pair.value !== "" && picture.dataset.pair !== pair.value;
     const shown = pictures.filter((picture) => !picture.hidden).length;
-    byId("shown").textContent = shown === 1 ? "1 image is shown" : `${shown} images are shown`;
+    byId("shown").textContent = shown === 1 ? "1 image shown" : `${shown} images shown`;
   });
 }
 
