@@ -95,7 +95,7 @@ def test_images_of_other_channels_are_converted(channels):
         (
             lambda: cnnzoo.backbone("lenet"),
             ValueError,
-            r"There is no network, run folder or file 'lenet'\. Did you mean",
+            r"Unknown network, run folder or file 'lenet'\. Did you mean",
         ),
         (lambda: cnnzoo.backbone("runs/absent"), FileNotFoundError, "There is no run folder or file 'runs/absent'"),
         (lambda: cnnzoo.backbone(3), ValueError, r"name of one, a run, a run folder, a file or a Keras model\..*int"),
