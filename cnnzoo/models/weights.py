@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -170,8 +171,17 @@ def _fill(model: keras.Model, layers: list[StoredLayer], named: str, classifier:
         warnings.warn(
             f"Not all of the head of {named} fits this {model.name}: {differences[left[0]]}. "
             f"Left as initialised: {', '.join(left)}.",
-            stacklevel=4,
+            stacklevel=_level_of_the_user(),
         )
+
+
+def _level_of_the_user() -> int:
+    """Return the ``stacklevel`` at which a warning of the caller points to the first line outside this package."""
+    package, level = str(Path(cnnzoo.__file__).parent), 1
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _is_of_a_head(layer: StoredLayer, classifier: str | None) -> bool:
