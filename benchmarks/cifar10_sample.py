@@ -23,7 +23,7 @@ import cnnzoo  # first: it sets TensorFlow up
 import keras
 import numpy as np
 
-from cnnzoo.data import Split, data_card, load_cifar10
+from cnnzoo.data import Dataset, Split, data_card, load_cifar10
 from cnnzoo.data.sampling import sample_indices
 from cnnzoo.evaluation import evaluate
 from cnnzoo.recipes.recipe import kernel_initializer
@@ -78,11 +78,13 @@ def main() -> None:
     )
     run = fit(
         model,
-        sample,
-        held_out(arguments.cifar10, sample),
+        Dataset(
+            sample,
+            held_out(arguments.cifar10, sample),
+            class_names=data_card("cifar10").class_names,
+            image_size=size,
+        ),
         recipe=recipe,
-        image_size=size,
-        class_names=data_card("cifar10").class_names,
         seed=arguments.seed,
         out=arguments.out,
         resume=arguments.resume,

@@ -11,14 +11,13 @@ same machine, and elsewhere nearly the same accuracy.
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 
 import cnnzoo
-from cnnzoo.data import DataSource, Split
+from cnnzoo.data import Dataset, DataSource, Split, data_card
 from cnnzoo.recipes.recipe import kernel_initializer
 from cnnzoo.runs.folder import CONFUSION, CURVES, MODEL, RECORD, SAMPLES, WEIGHTS
 
@@ -45,14 +44,16 @@ def main() -> None:
     recipe = cnnzoo.training.recipe_card("lenet5").recipe
     model = cnnzoo.models.lenet5(kernel_initializer=kernel_initializer(recipe))
     run = cnnzoo.training.fit(
-        model, without(train, held_out), test, data="mnist", seed=arguments.seed, out=arguments.out
+        model,
+        Dataset(without(train, held_out), test, data_card("mnist").class_names, "digit", source=DataSource("mnist")),
+        seed=arguments.seed,
+        out=arguments.out,
     )
     of_test = run.evaluate("mnist", arguments.mnist)
     of_held_out = cnnzoo.evaluation.evaluate(model, held_out)
     record = run.record.to_json()
     record["machine"] = {"cpus": run.record.machine.cpus}
     record["recipe"]["initializer"] = recipe.initializer
-    record["data"]["source"] = asdict(DataSource("mnist"))
     record["metrics"]["held_out_digits_accuracy"] = of_held_out.accuracy
     record["confusion"] = of_test.confusion.tolist()
     Path(arguments.out, RECORD).write_text(json.dumps(record, indent=2) + "\n")

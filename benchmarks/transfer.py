@@ -6,7 +6,7 @@ A small network learns eight classes; its convolutions, saved as a local file of
 classifier of the other two, cat and dog, with 500 images. Beside it the same network learns the two classes from
 scratch, from the same images, with augmentation and without. All test images of the two classes; three seeds.
 
-Then, at 96 x 96, the top of a network (its weights do not matter for the time) on cached features, as `finetune`
+Then, at 96 x 96, the head of a network (its weights do not matter for the time) on cached features, as `finetune`
 trains it, computing them and writing the run folder included; and through the frozen network, as `fit` does, in turn.
 """
 

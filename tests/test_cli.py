@@ -61,7 +61,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     assert "epoch 1/1   training: loss" in finished.stdout
-    assert "of 1,000 test images are right" in finished.stdout
+    assert re.search(r"lenet5: test accuracy [\d.]+% \([\d,]+/1,000\), loss", finished.stdout)
     assert "run folder: runs/lenet5\n" in finished.stdout
     assert (tmp_path / "runs" / "lenet5" / "model.keras").is_file()
 
@@ -69,7 +69,7 @@ def test_train_says_what_it_did_and_where_things_are(tmp_path):
 def test_evaluate_repeats_the_accuracy(run):
     finished = cnnzoo_command("evaluate", run.path)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert finished.stdout.startswith(f"{run.metrics['test_accuracy']:.2%} of 1,000 images are right")
+    assert finished.stdout.startswith(f"accuracy {run.metrics['test_accuracy']:.2%} (")
 
 
 def test_evaluate_lists_the_classes(command, run):
@@ -77,7 +77,7 @@ def test_evaluate_lists_the_classes(command, run):
     evaluation = run.evaluate()
     low, high = evaluation.accuracy_interval()
     assert f"95% interval {low:.2%} to {high:.2%}" in printed
-    assert f"{evaluation.top_k_accuracy(5):.2%} have their class among the 5 most probable" in printed
+    assert f"top-5 accuracy {evaluation.top_k_accuracy(5):.2%}" in printed
     three = evaluation.by_class()[3]
     assert f"3 100 {three.precision:.2%} {three.recall:.2%} {three.f1:.2%} #" in " ".join(printed.split())
 
@@ -137,7 +137,15 @@ def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     assert told.endswith(f"which is saved. Resume it with `cnnzoo train --resume {out}`.\n")
     finished = cnnzoo_command("train", "--resume", out, "--epochs", "3")
     assert finished.returncode == 2
-    assert finished.stderr.startswith("error: A run goes on as it began: `epochs` is 500 there. Received: epochs=3.")
+    assert finished.stderr.startswith(
+        "error: A resumed run keeps its settings: it began with epochs=500. Received: epochs=3."
+    )
+
+
+def test_tensorboard_s_logs_lie_in_the_run(command, tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
+    assert command("train", "lenet5", "--epochs", 1, "--limit", 20, "--out", "run", "--tensorboard").returncode == 0
+    assert {path.name for path in (tmp_path / "run" / "tensorboard").iterdir()} == {"train", "validation"}
 
 
 def test_options_of_a_team_need_distributed(command):
@@ -339,7 +347,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
         (["pretrained", "--max-params", "ten"], "error: `--max-params` must be a number like 10M or 500K."),
         (["pretrained", "--sort", "top2"], "error: There is no order 'top2'. Did you mean 'top5'?"),
-        (["finetune", "vgg20", "photos"], "error: There is no pretrained network 'vgg20'. Did you mean 'vgg"),
+        (["finetune", "vgg20", "photos"], "error: There is no network, run folder or file 'vgg20'. Did you mean 'v"),
         (["finetune", "vgg19", "taken", "--epochs", "0"], "error: `epochs` must be an integer of at least 1"),
         (["finetune", "vgg19", "taken"], "error: '/"),
         (
@@ -348,15 +356,15 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (
             ["embed", "vgg19", "taken", "--out", "a.npz", "--weights", "b.h5"],
-            "error: `weights` must be a name of published weights, a local file or None.",
+            "error: `weights` must be a name of published weights, a file, a run folder or None.",
         ),
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
         (["evaluate"], "error: Missing argument 'RUN'. Add --help to see what there is."),
         (["train", "VGG16"], "error: 'VGG16' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
         (["recipes", "resnet5"], "error: There is no model 'resnet5'. Did you mean 'resnet50' in `cnnzoo.pretrained`?"),
-        (["finetune", "lenet5", "taken"], "error: 'lenet5' is in `cnnzoo.models`, not in `cnnzoo.pretrained`"),
-        (["embed", "LeNet5", "taken", "--out", "a.npz"], "error: 'LeNet5' is in `cnnzoo.models`"),
+        (["finetune", "alexnet", "taken"], "error: There are no published weights of alexnet. Give `weights`: a file"),
+        (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: There is no run folder or file 'runs/absent'."),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
         (["data", "fetch", "minst"], "error: There is no data set 'minst'. Did you mean 'mnist'?"),
         (["data", "fetch", "digits"], "error: The data set 'digits' ships with the package"),
@@ -395,11 +403,11 @@ def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, run, words, me
         (["report", "copy"], "copy/report.html", "cnnzoo.report.run_report.find"),
         (["compare", "RUN", "copy"], "comparison.html", "cnnzoo.report.comparison.find"),
         (["data", "show", "digits", "--out", "out.png"], "out.png", "cnnzoo.data.load_dataset"),
-        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.runs.networks.open_network"),
+        (["show", "lenet5", "--diagram", "out.svg"], "out.svg", "cnnzoo.pretrained.networks.open_network"),
         (
             ["embed", "mobilenet", "digit.png", "--weights", "none", "--image-size", "32", "--out", "out.npz"],
             "out.npz",
-            "cnnzoo.pretrained.embeddings.load",
+            "cnnzoo.pretrained.embeddings.open_backbone",
         ),
     ],
 )
@@ -442,10 +450,20 @@ def test_finetune_and_embed_take_a_folder_of_photographs(command, tmp_path):
     words = ("--weights", "vgg16.weights.h5", "--image-size", 32, "--epochs", 20, "--out", "run")
     finished = command("finetune", "vgg16", "photos", *words)
     assert finished.returncode == 0, finished.stderr
-    assert "100.00% of 4 test images are right" in finished.stdout
+    assert "test accuracy 100.00% (4/4)" in finished.stdout
     finished = command("predict", "run", "photos/light/0.png")
     assert finished.stdout.startswith("photos/light/0.png: light\n")
     finished = command("embed", "mobilenet", "photos", "--weights", "none", "--image-size", 64, "--out", "f.npz")
     assert finished.stdout == "f.npz\n"
     with np.load(tmp_path / "f.npz") as arrays:
         assert (arrays["features"].shape, arrays["files"][0]) == ((20, 1024), "dark/0.png")
+
+
+def test_embed_takes_what_is_trained_here(command, tmp_path, run):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(tmp_path / "photos" / "0.png")
+    for network in (run.path, "lenet5"):
+        finished = command("embed", network, "photos", "--out", "f.npz", "--force")
+        assert finished.stdout == "f.npz\n", finished.stderr
+        with np.load(tmp_path / "f.npz") as arrays:
+            assert arrays["features"].shape == (1, 120)

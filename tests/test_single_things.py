@@ -6,7 +6,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo import plots
-from cnnzoo.data import AUGMENTATIONS, Split, stream
+from cnnzoo.data import AUGMENTATIONS, Dataset, Split, stream
 from cnnzoo.data.sampling import subset
 from cnnzoo.evaluation import evaluate
 from cnnzoo.inspect import features, gradcam
@@ -25,7 +25,7 @@ def lenet5():
     "call",
     [
         lambda model: evaluate(model, THREE, class_names="cat"),
-        lambda model: fit(model, THREE, THREE, class_names="cat", recipe=Recipe(epochs=1)),
+        lambda model: fit(model, Dataset(THREE, THREE, "cat"), recipe=Recipe(epochs=1)),
         lambda model: classifier("mobilenetv2", class_names="cat"),
         lambda model: decode(np.eye(3), class_names="cat"),
         lambda model: plots.confusion(np.eye(3, dtype=int), "cat"),

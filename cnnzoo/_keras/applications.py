@@ -44,12 +44,12 @@ class PretrainedCard:
         name: The name here: Keras' in lower case.
         title: The name of the builder in ``keras.applications``.
         input_size: Height and width by default, in pixels.
-        size_mb: Size of the weights' file with the top, in MB.
+        size_mb: Size of the weights' file with the head, in MB.
         top1: Accuracy on ImageNet's validation images, in percent.
         top5: Share of them whose class is among the five most probable, in percent.
-        params: Parameters, with the top of 1,000 classes.
-        params_no_top: Parameters without the top.
-        depth: Layers that have weights, with the top.
+        params: Parameters, with the head of 1,000 classes.
+        params_no_top: Parameters without the head.
+        depth: Layers that have weights, with the head.
         cpu_ms: Milliseconds a step of 32 images takes on a CPU (AMD EPYC with 92 cores).
         gpu_ms: The same on a GPU (Tesla A100).
         family: What it shares with the other networks of its paper.

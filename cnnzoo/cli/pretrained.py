@@ -1,32 +1,42 @@
-"""Commands about the networks of Keras Applications: what there is, features, transfer."""
+"""Commands about trained networks: those of Keras Applications, fine-tuning, features."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import Augment, DataPath, Force, app, print_table, quiet_start, stoppable
+from cnnzoo.cli.shared import Augment, DataPath, Force, app, print_table, quiet_start, stoppable, tell_missing
 from cnnzoo.cli.training import print_run
 
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
 
-Network = Annotated[str, typer.Argument(metavar="NAME", help="A network; `cnnzoo pretrained` names them.")]
+NO_OPTIONS = ("name", "data", "weights", "report")  # of `finetune`: passed on by themselves, or for the page
+
+Network = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK", help="A network of `cnnzoo pretrained` or `cnnzoo list`, a run folder, or a .keras file."
+    ),
+]
 Weights = Annotated[
     str,
-    typer.Option(help="imagenet (from Keras' cache or downloaded), a file (.h5, .weights.h5, .keras), or none."),
+    typer.Option(
+        help="For a network given by its name: default (those published for it), imagenet, mnist, a file (.h5, "
+        ".weights.h5, .keras), a run folder, or none."
+    ),
 ]
 ImageSize = Annotated[
     int | None, typer.Option(help="Side of the images that the network sees, in pixels.  [default: its own]")
 ]
-SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out files that are no images.")]
+SkipBroken = Annotated[bool | None, typer.Option("--skip-broken", help="Leave out files that are no images.")]
 
 
 @app.command()
 def pretrained(
     sort: Annotated[str, typer.Option(help="name, params, top1, top5, depth, size, cpu or gpu.")] = "name",
     max_params: Annotated[
-        str | None, typer.Option(help="Only networks with at most so many parameters, with top: 10M.")
+        str | None, typer.Option(help="Only networks with at most so many parameters, with their heads: 10M.")
     ] = None,
 ) -> None:
     """List the networks of Keras Applications, which have weights from ImageNet."""
@@ -34,7 +44,7 @@ def pretrained(
 
     cards = select_pretrained(sort=sort, max_params=None if max_params is None else _count(max_params))
     table = Table("name", box=None, pad_edge=False)
-    for heading in ("input", "parameters", "without top", "depth", "top-1 %", "top-5 %", "MB", "CPU ms", "GPU ms"):
+    for heading in ("input", "parameters", "without head", "depth", "top-1 %", "top-5 %", "MB", "CPU ms", "GPU ms"):
         table.add_column(heading, justify="right")
     table.add_column("preprocessing")
     for card in cards:
@@ -59,13 +69,18 @@ def finetune(
     name: Network,
     data: Annotated[str, typer.Argument(help="A folder with a folder of images for each class, or a data set.")],
     data_path: DataPath = None,
-    weights: Weights = "imagenet",
+    weights: Weights = "default",
     image_size: ImageSize = None,
-    fraction: Annotated[float, typer.Option(help="Share of the images to use.")] = 1.0,
-    skip_broken: SkipBroken = False,
+    fraction: Annotated[float | None, typer.Option(help="Fraction of the images to use.  [default: 1]")] = None,
+    skip_broken: SkipBroken = None,
+    limit: Annotated[int | None, typer.Option(help="Train on this many images only, a stratified subset.")] = None,
     augment: Augment = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images for the top.  [default: 30]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Its peak for the top.  [default: 0.003]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images for the head.  [default: 30]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.  [default: 32]")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its peak for the head.  [default: 0.003]")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.  [default: 0]")
+    ] = None,
     unfreeze: Annotated[
         str | None, typer.Option(metavar="LAYER", help="Then train the network from this layer or block on: block5.")
     ] = None,
@@ -73,31 +88,19 @@ def finetune(
     unfrozen_learning_rate: Annotated[float | None, typer.Option(help="Its peak for that.  [default: 1e-05]")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
 ) -> None:
-    """Train a classifier of your own classes on a network that has learned those of ImageNet; leave a run folder."""
+    """Train a classifier of your own classes on a trained network; leave a run folder."""
+    options = {key: value for key, value in locals().items() if value is not None and key not in NO_OPTIONS}
     with quiet_start():
-        from cnnzoo.recipes.finetuning import HEAD, UNFROZEN
-        from cnnzoo.recipes.recipe import changed
         from cnnzoo.training import finetune as finetune_network
 
-    top = {"epochs": epochs, "learning_rate": learning_rate}
-    rest = {"epochs": unfrozen_epochs, "learning_rate": unfrozen_learning_rate}
     with stoppable():
-        run = finetune_network(
-            name,
-            data,
-            data_path=data_path,
-            weights=_weights(weights),
-            image_size=image_size,
-            fraction=fraction,
-            skip_broken=skip_broken,
-            augment=augment,
-            recipe=changed(HEAD, _given(top)),
-            unfreeze_from=unfreeze,
-            unfrozen_recipe=changed(UNFROZEN, _given(rest)),
-            seed=seed,
-            out=out,
-        )
+        run = finetune_network(name, data, weights=_weights(weights), **options)
+    if report and run.path:
+        from cnnzoo.report import write_report
+
+        tell_missing(write_report(run.path).missing)
     print_run(run)
 
 
@@ -106,9 +109,9 @@ def embed(
     name: Network,
     images: Annotated[Path, typer.Argument(help="An image, or a folder of images, searched with its subfolders.")],
     out: Annotated[Path, typer.Option(help="The .npz file to write, with `features` and `files`.")],
-    weights: Weights = "imagenet",
+    weights: Weights = "default",
     image_size: ImageSize = None,
-    skip_broken: SkipBroken = False,
+    skip_broken: SkipBroken = None,
     force: Force = False,
 ) -> None:
     """Write a vector for each image: what the network makes of it before it decides."""
@@ -116,13 +119,15 @@ def embed(
         from cnnzoo.pretrained import embed as embed_images
 
     written = embed_images(
-        name, images, weights=_weights(weights), image_size=image_size, out=out, skip_broken=skip_broken, force=force
+        name,
+        images,
+        weights=_weights(weights),
+        image_size=image_size,
+        out=out,
+        skip_broken=bool(skip_broken),
+        force=force,
     )
     print(written)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _weights(word: str) -> str | None:

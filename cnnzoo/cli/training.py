@@ -43,16 +43,16 @@ def train(
         str | None, typer.Option(help="digits (ship with the package), mnist, cifar10, or a folder.  [default: digits]")
     ] = None,
     data_path: DataPath = None,
-    fraction: Annotated[float | None, typer.Option(help="Share of the images to use.  [default: 1]")] = None,
+    fraction: Annotated[float | None, typer.Option(help="Fraction of the images to use.  [default: 1]")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images that the network sees, in pixels.")] = None,
     skip_broken: Annotated[
-        bool | None, typer.Option("--skip-broken", help="Leave out files of a folder that are no images.")
+        bool | None, typer.Option("--skip-broken", help="Skip files of a folder that are not images.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same history.  [default: 0]")] = None,
     limit: Annotated[int | None, typer.Option(help="Train on this many images only, a stratified subset.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted or killed.")
+        Path | None, typer.Option(metavar="RUN", help="Resume a run that was interrupted or killed.")
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's logs into the run.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
@@ -60,24 +60,28 @@ def train(
         bool, typer.Option("--distributed", help="Train with other processes (JAX), or on all GPUs of this host.")
     ] = False,
     addresses: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
-    processes: Annotated[int | None, typer.Option(help="How many processes.")] = None,
-    process_id: Annotated[int | None, typer.Option(help="This one's number, from 0.")] = None,
+    processes: Annotated[int | None, typer.Option(help="Number of processes.")] = None,
+    process_id: Annotated[int | None, typer.Option(help="Number of this process, from 0.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, adamw or sgd.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the learning rate.")] = None,
     schedule: Annotated[str | None, typer.Option(help="constant, linear, cosine or steps.")] = None,
     steps: Annotated[
-        str | None, typer.Option(help="For `steps`: share of the training:factor, 0.5:0.1,0.75:0.01.")
+        str | None, typer.Option(help="For `steps`: fraction of the training:factor, 0.5:0.1,0.75:0.01.")
     ] = None,
-    warmup: Annotated[float | None, typer.Option(help="Share of the steps over which the rate rises.")] = None,
+    warmup: Annotated[float | None, typer.Option(help="Fraction of the steps over which the rate rises.")] = None,
     momentum: Annotated[float | None, typer.Option(help="Momentum of sgd.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of all kernels.")] = None,
-    clip_norm: Annotated[float | None, typer.Option(help="Largest norm of all gradients together; 0: any.")] = None,
-    label_smoothing: Annotated[float | None, typer.Option(help="Share of a label spread over all classes.")] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Largest norm of all gradients together; 0: no limit.")
+    ] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="Fraction of a label that is spread over all classes.")
+    ] = None,
     augment: Augment = None,
     normalize: Annotated[
-        bool | None, typer.Option("--normalize/--no-normalize", help="Normalise every channel of the pixels.")
+        bool | None, typer.Option("--normalize/--no-normalize", help="Normalise each channel of the pixels.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or mixed_bfloat16.")] = None,
     initializer: Annotated[
@@ -102,17 +106,17 @@ def train(
     if distributed and (addresses or ADDRESSES in os.environ):
         _choose_jax()
     with quiet_start():
-        from cnnzoo.training import join_team
+        from cnnzoo.training import Team, TensorBoard, join_team
         from cnnzoo.training import resume as resume_training
         from cnnzoo.training import train as train_network
 
-    team = join_team(addresses, processes, process_id) if distributed else None
-    with stoppable():
+    callbacks = [TensorBoard()] if tensorboard else []
+    with join_team(addresses, processes, process_id) if distributed else Team() as team, stoppable():
         if resume is not None:
-            run = resume_training(resume, tensorboard=tensorboard, team=team, **given)
+            run = resume_training(resume, callbacks=callbacks, **given)
         else:
-            run = train_network(given.pop("name"), tensorboard=tensorboard, team=team, **given)
-    if team is None or team.leads:
+            run = train_network(given.pop("name"), callbacks=callbacks, **given)
+    if team.leads:
         if report and run.path:
             from cnnzoo.report import write_report
 
@@ -128,10 +132,10 @@ def _choose_jax() -> None:
 
 
 def print_run(run: Any) -> None:
-    """Print what a run came to, and what its folder holds."""
-    name, images = run.record.model.name, run.record.data.test_size
+    """Print the results of a run, and what its folder holds."""
+    images, accuracy = run.record.data.test_size, run.metrics["test_accuracy"]
     print(
-        f"\n{name}: {run.metrics['test_accuracy']:.2%} of {images:,} test images are right, "
+        f"\n{run.record.model.name}: test accuracy {accuracy:.2%} ({round(accuracy * images):,}/{images:,}), "
         f"loss {run.metrics['test_loss']:.4f}, trained in {run.metrics['train_seconds']:.1f} s\n"
         f"run folder: {run.path}"
     )
@@ -158,15 +162,15 @@ def evaluate(
     right, total = int(evaluation.is_right.sum()), len(evaluation.labels)
     low, high = evaluation.accuracy_interval()
     print(
-        f"{evaluation.accuracy:.2%} of {total:,} images are right ({right:,}; 95% interval {low:.2%} to {high:.2%}), "
+        f"accuracy {evaluation.accuracy:.2%} ({right:,}/{total:,}; 95% interval {low:.2%} to {high:.2%}), "
         f"loss {evaluation.loss:.4f}"
     )
     if len(evaluation.class_names) > TOP:
-        print(f"{evaluation.top_k_accuracy():.2%} have their class among the {TOP} most probable")
+        print(f"top-{TOP} accuracy {evaluation.top_k_accuracy():.2%}")
     print(f"expected calibration error {evaluation.calibration().error:.2%}\n")
     print_table(_classes(evaluation))
     for true_name, predicted_name, count in evaluation.most_confused():
-        print(f"  {true_name} taken for {predicted_name}: {pluralize(count, 'time')}")
+        print(f"  {true_name} predicted as {predicted_name}: {pluralize(count, 'time')}")
 
 
 def _classes(evaluation: Evaluation) -> Table:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch_any
 from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
 from cnnzoo.data.sampling import sample_fraction
+from cnnzoo.data.source import DataSource as DataSource
 from cnnzoo.data.split import Dataset, Split
 
 DIGIT_NAMES = tuple("0123456789")
@@ -89,32 +90,6 @@ _CARDS = (
 )
 
 DATA_CARDS = {card.name: card for card in _CARDS}
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """What images to load and how, so that they can be loaded again.
-
-    Attributes:
-        name: One of ``list_datasets()``, or "folder" for a folder of images.
-        path: The folder; for a data set, a local file or folder in place of the download, or None.
-        fraction: Share of the training and of the test images, in (0, 1], stratified.
-        image_size: Height and width in pixels that the images of a folder are read at; unused for a data set.
-        seed: Seed of the draws.
-        skip_broken: Whether files of a folder that are no images are left out instead of raising.
-    """
-
-    name: str
-    path: str | None = None
-    fraction: float = 1.0
-    image_size: tuple[int, int] | None = None
-    seed: int = 0
-    skip_broken: bool = False
-
-    def __post_init__(self) -> None:
-        """Raise ``ValueError`` when there is no such data set."""
-        if self.name != FOLDER:
-            data_card(self.name)
 
 
 @dataclass(frozen=True)
@@ -198,13 +173,14 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
     """
     source = find_source(source)
     if source.name == FOLDER:
-        return load_folder(
+        found = load_folder(
             source.path or "",
             source.image_size or (224, 224),
             fraction=source.fraction,
             seed=source.seed,
             skip_broken=source.skip_broken,
         )
+        return replace(found, source=source)
     card = data_card(source.name)
     train, test = card.load(source.path)
     return Dataset(
@@ -212,6 +188,7 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
         sample_fraction(test, source.fraction, seed=source.seed),
         card.class_names,
         card.preparation,
+        source=source,
     )
 
 

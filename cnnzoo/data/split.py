@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._listing import passed_over_lines
+from cnnzoo.data.source import DataSource
 
 
 class Split(NamedTuple):
@@ -31,21 +32,25 @@ class Dataset:
     Attributes:
         train: The images to train on.
         test: The test images.
-        class_names: The classes, in the order of their numbers.
+        class_names: The classes, in the order of their numbers; empty where they have no names.
         preparation: How a user's own picture is made like these images, see ``prepare_picture``.
         skipped: Files that were left out because they are no readable images.
         layout: Of a folder, how it is laid out and what of it is not used, in one line; else empty.
         passed_over: Of a folder, how many files and folders of each kind were not taken for images: by suffix
             (".heic"), or by a word ("hidden folder").
+        image_size: Height and width that a network is to see the images at; None leaves their own.
+        source: Where the images are from, so that they can be loaded again; None where that is not known.
     """
 
     train: Split
     test: Split
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
     preparation: Literal["digit", "resize"] = "resize"
     skipped: tuple[str, ...] = ()
     layout: str = ""
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    image_size: tuple[int, int] | None = None
+    source: DataSource | None = None
 
     def __iter__(self) -> Iterator[Split]:
         """Give the training and the test split."""

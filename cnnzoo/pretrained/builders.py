@@ -33,21 +33,21 @@ def load(
     scale: Scale = "byte",
     name: str | None = None,
 ) -> keras.Model:
-    """Build a network of Keras Applications, by default without its top and with ImageNet weights.
+    """Build a network of Keras Applications, by default without its head and with ImageNet weights.
 
     Args:
         network: One of ``list_pretrained()``, in any case.
         weights: "imagenet" takes the published weights from Keras' cache, or downloads them there, checked by Keras'
-            own hashes; a local ``.h5``, ``.weights.h5`` or ``.keras`` file is checked layer by layer, then loaded; None
-            initialises.
-        include_top: Whether the classifier follows.
+            own hashes; a local ``.h5``, ``.weights.h5`` or ``.keras`` file, or a run folder, is checked layer by layer,
+            then loaded: the backbone must fit, the head is loaded where it does; None initialises.
+        include_top: Whether the head follows.
         input_shape: Height, width and channels of an image, in pixels; height and width may be None when
-            ``include_top=False``. None takes the network's own. ImageNet weights take 3 channels, and with the top
+            ``include_top=False``. None takes the network's own. ImageNet weights take 3 channels, and with the head
             exactly the network's own size.
-        num_classes: Classes of the top; 1,000 with ImageNet weights. Unused when ``include_top=False``.
+        num_classes: Classes of the head; 1,000 with ImageNet weights. Unused when ``include_top=False``.
         pooling: What follows the last maps when ``include_top=False``: None leaves them, "avg" or "max" pools each to
             one value.
-        classifier_activation: Activation of the top: "softmax", or None for logits.
+        classifier_activation: Activation of the head: "softmax", or None for logits.
         preprocess: Whether the graph begins with the network's own preprocessing: it then takes plain RGB images, or
             grey ones of one channel, and is saved and exported with it. Otherwise images must pass the
             ``preprocess_input`` of its module in ``keras.applications`` first; the input is called
@@ -62,7 +62,7 @@ def load(
     Raises:
         ValueError: There is no such network, an argument is out of range, or the weights do not fit; the message names
             the layer, and the network that the file looks like.
-        FileNotFoundError: ``weights`` names no file.
+        FileNotFoundError: ``weights`` names no file and no run folder.
         ConnectionError: The ImageNet weights are not in the cache and cannot be downloaded; the message says which
             file to place where.
 
@@ -129,12 +129,12 @@ def vgg19(
     **Deviations from the paper:** no weight decay and no dropout.
 
     Args:
-        weights: See ``load``, here and in the others. The download has 80 MB, with the top 574 MB.
+        weights: See ``load``, here and in the others. The download has 80 MB, with the head 574 MB.
         include_top: Whether the dense layers follow.
         input_shape: Height, width and channels of an image, in pixels; height and width at least 32.
-        num_classes: Classes of the top.
+        num_classes: Classes of the head.
         pooling: None, "avg" or "max".
-        classifier_activation: Activation of the top.
+        classifier_activation: Activation of the head.
         preprocess: Whether the graph begins with the preprocessing: RGB to BGR, less ImageNet's mean.
         scale: With ``preprocess``: "byte" or "unit".
         name: Name of the model.

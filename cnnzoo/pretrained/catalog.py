@@ -35,7 +35,7 @@ def select_pretrained(*, sort: str = "name", max_params: int | None = None) -> l
     Args:
         sort: What by: one of ``ORDERS``; accuracies begin with the best, the others with the least, and what is not
             published comes last.
-        max_params: Only networks with at most so many parameters, with the top; None takes all.
+        max_params: Only networks with at most so many parameters, with the head; None takes all.
 
     Raises:
         ValueError: There is no such order, or no network is that small.

@@ -57,11 +57,11 @@ def open_network(name: str | os.PathLike[str], *, image_size: tuple[int, int] | 
     network = os.fspath(name).lower()
     if network in MODEL_CARDS:
         card = model_card(network)
-        shape = (*(image_size or card.input_shape[:2]), card.input_shape[2])
-        return create_model(network, kernel_initializer="zeros", input_shape=shape)
+        size = image_size or card.input_shape[:2]
+        return create_model(network, kernel_initializer="zeros", input_shape=(*size, card.input_shape[2]))
     if network in PRETRAINED_CARDS:
-        given = None if image_size is None else (*image_size, 3)
-        return load(network, weights=None, include_top=True, input_shape=given)
+        size = image_size or own_size(network)
+        return load(network, weights=None, include_top=True, input_shape=(*size, 3))
     return _open_saved(os.fspath(name))
 
 

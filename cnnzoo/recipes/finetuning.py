@@ -8,5 +8,5 @@ DROPOUT_RATE = 0.2  # of the features that the head takes
 
 # The head alone, on features that are computed once
 HEAD = Recipe(epochs=30, batch_size=32, learning_rate=3e-3, schedule="cosine", weight_decay=1e-4)
-# The last layers of the backbone with it, from where the top has learned already
+# The last layers of the backbone with it, from where the head has learned already
 UNFROZEN = replace(HEAD, epochs=5, learning_rate=1e-5)

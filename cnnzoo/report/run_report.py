@@ -231,7 +231,7 @@ def _recipes(record: Record | None) -> list[dict[str, Any]]:
     name, written = _recipe_name(record), record.to_json()
     is_finetuned = record.finetuned is not None
     parts = written["finetuned"]["recipes"] if is_finetuned else [written["recipe"]]
-    titles = ["Recipe of the top", "Recipe of the unfrozen layers"] if is_finetuned else ["Recipe"]
+    titles = ["Recipe of the head", "Recipe of the unfrozen layers"] if is_finetuned else ["Recipe"]
     return [
         {
             "title": title,

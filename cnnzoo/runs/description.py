@@ -17,9 +17,10 @@ from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.hardware import choose_precision
 from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._keras.scale import Scale
-from cnnzoo.data.catalog import DATA_CARDS, FOLDER, DataSource
+from cnnzoo.data.catalog import FOLDER
 from cnnzoo.data.folder import names_and_sizes
-from cnnzoo.data.split import Split
+from cnnzoo.data.source import DataSource
+from cnnzoo.data.split import Dataset, Split
 from cnnzoo.recipes.recipe import Recipe
 from cnnzoo.runs.record import Computation, DataRecord, Machine, ModelRecord, Record
 
@@ -28,38 +29,21 @@ PACKAGES = ("cnnzoo", "keras", "tensorflow", "jax", "torch", "numpy")
 
 def describe(
     model: keras.Model,
-    train: Split,
-    validation: Split,
-    test: Split,
+    data: DataRecord,
     *,
-    source: DataSource | None,
-    class_names: tuple[str, ...],
-    image_size: tuple[int, int] | None,
     recipe: Recipe,
     seed: int,
-    processes: int,
-    devices: int,
     begun_by: str,
-    scale: Scale,
     command: tuple[str, ...] | None = None,
+    processes: int = 1,
+    devices: int = 1,
 ) -> Record:
     """Return the record of a run, all but its results."""
     is_given = begun_by != "train"
     return Record(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         model=_describe_model(model),
-        data=DataRecord(
-            source=source,
-            files=_files(source, train, validation, test),
-            image_size=image_size,
-            train_size=len(train.images),
-            validation_size=len(validation.images),
-            test_size=len(test.images),
-            class_names=class_names,
-            labels=_digest([split.labels.tolist() for split in (train, test)]),
-            preparation=DATA_CARDS[source.name].preparation if source and source.name in DATA_CARDS else "resize",
-            scale=scale,
-        ),
+        data=data,
         recipe=replace(recipe, initializer=Recipe.initializer) if is_given else recipe,
         given_weights=is_given,
         seed=seed,
@@ -68,6 +52,29 @@ def describe(
         computation=Computation(choose_precision(recipe.precision)[0], processes, devices),
         versions={"python": platform.python_version(), "backend": keras.config.backend(), **_versions()},
         machine=Machine(platform.platform(), _processor(), os.cpu_count()),
+    )
+
+
+def describe_data(dataset: Dataset, validation: Split, scale: Scale) -> DataRecord:
+    """Return what a record says of ``dataset``, whose labels are class numbers.
+
+    Args:
+        dataset: The images that are trained and tested on.
+        validation: Those that give the columns ``val_*`` of the history.
+        scale: The range of pixels that the network takes.
+    """
+    train, test = dataset
+    return DataRecord(
+        source=dataset.source,
+        files=_files(dataset.source, train, validation, test),
+        image_size=dataset.image_size,
+        train_size=len(train.images),
+        validation_size=len(validation.images),
+        test_size=len(test.images),
+        class_names=dataset.class_names,
+        labels=_digest([split.labels.tolist() for split in dataset]),
+        preparation=dataset.preparation,
+        scale=scale,
     )
 
 

@@ -71,7 +71,7 @@ class RunFolder:
             OSError: It cannot be made there.
         """
         if os.path.lexists(self.path):
-            how = f" It holds an unfinished run. {self.how_to_go_on()}" if self.is_unfinished else ""
+            how = f" It holds an unfinished run. {self.how_to_resume()}" if self.is_unfinished else ""
             raise FileExistsError(f"'{self.path}' already exists and was not overwritten. Choose another name.{how}")
         missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
         try:
@@ -88,7 +88,7 @@ class RunFolder:
         """Make the folder, unless it has been made already, see ``make``, and lock it.
 
         Raises:
-            FileNotFoundError: There is no such folder to take up.
+            FileNotFoundError: There is no such folder to resume.
             BlockingIOError: Another process is writing it.
             OSError: It cannot be made or written.
         """
@@ -124,7 +124,7 @@ class RunFolder:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether there is a training here that can go on."""
+        """Whether there is a training here that can be resumed."""
         has_state = any((self.path / name).exists() for name in (CHECKPOINT, STOPPED))
         record = self._record()
         return has_state and record is not None and record.metrics is None
@@ -144,7 +144,7 @@ class RunFolder:
             for parent in self._made[1:]:
                 parent.rmdir()
 
-    def how_to_go_on(self) -> str:
+    def how_to_resume(self) -> str:
         """Say how to resume the run from its last complete state, with what its record says that it was begun by."""
         if not self._has_something():
             return "Nothing was saved yet: train again."

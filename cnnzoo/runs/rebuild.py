@@ -13,6 +13,7 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import with_new_head
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.saved import read_description, read_model
+from cnnzoo.models.cards import InputShape
 from cnnzoo.models.catalog import MODEL_CARDS, create_model
 from cnnzoo.models.keras_applications import build_application
 from cnnzoo.models.weights import load_exactly
@@ -39,21 +40,21 @@ def read_network(path: Path, record: Record | None) -> keras.Model:
         return read_model(path)
     except ValueError as error:
         try:
-            written = read_description(path).config
-            model = _rebuilt(path, record)
-            _check_same(model, written)
+            return _rebuilt(path, record, read_description(path).config)
         except (ValueError, KeyError, TypeError) as other:
             raise ValueError(f"{error} Nor can it be built from the record of the run: {other}") from error
-        return model
 
 
-def _rebuilt(path: Path, record: Record | None) -> keras.Model:
+def _rebuilt(path: Path, record: Record | None, written: dict[str, Any] | None = None) -> keras.Model:
+    """Build the network that a record names, and load its weights; ``written`` is what the file says of its layers."""
     if record is None:
         raise ValueError("there is none.")
     failure = ValueError(f"'{record.model.name}' is none of the networks of cnnzoo.")
     for model in _networks_named(record):
         try:
             load_exactly(model, path)
+            if written is not None:
+                _check_same(model, written)
         except ValueError as error:
             failure = error
         else:
@@ -65,16 +66,17 @@ def _networks_named(record: Record) -> Iterator[keras.Model]:
     """Build what a record may mean by its names: both Keras Applications and this zoo have a VGG19."""
     named, finetuned = record.model, record.finetuned
     shape: Any = named.input_shape
+    classes = named.num_classes
     if finetuned is None:
         if named.name in MODEL_CARDS:
-            options: dict[str, Any] = {"input_shape": shape, "num_classes": named.num_classes}
-            yield create_model(named.name, kernel_initializer="zeros", **options)
+            yield create_model(named.name, kernel_initializer="zeros", input_shape=shape, num_classes=classes)
         return
     for backbone in _backbones_named(finetuned.network or finetuned.backbone, shape):
-        yield with_new_head(backbone, named.num_classes, finetuned.dropout_rate, dropout_seed=0)
+        backbone.trainable = False  # as it was while the head was trained
+        yield with_new_head(backbone, classes, finetuned.dropout_rate, dropout_seed=0)
 
 
-def _backbones_named(name: str | None, shape: tuple[int, int, int]) -> Iterator[keras.Model]:
+def _backbones_named(name: str | None, shape: InputShape) -> Iterator[keras.Model]:
     if name in PRETRAINED_CARDS:
         yield build_application(PRETRAINED_CARDS[name], shape)
     if name in MODEL_CARDS:
@@ -92,9 +94,12 @@ def _check_same(model: keras.Model, written: dict[str, Any]) -> None:
         raise ValueError("the file has other layers.")
     for ours, other in zip(own, theirs, strict=True):
         options, name = other["config"], ours["name"]
+        if options.get("trainable") is not None:
+            model.get_layer(name).trainable = options["trainable"]
+        if "layers" in options:  # a model within the model
+            _check_same(model.get_layer(name), other)
+            continue
         for option, value in ours["config"].items():
             is_plain = option in options and option not in OF_TRAINING and not isinstance(value, dict)
             if is_plain and options[option] != value:
                 raise ValueError(f"in the file, the layer '{name}' has {option}={options[option]!r}, not {value!r}.")
-        if options.get("trainable") is not None:
-            model.get_layer(name).trainable = options["trainable"]

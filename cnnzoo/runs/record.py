@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import copy
-import math
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from cnnzoo._keras.scale import Scale
-from cnnzoo.data.catalog import DataSource
+from cnnzoo.data.source import DataSource
 from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.runs._decoding import Json, decoded, plain
 
 FORMAT = 1
 UNBUFFERED = ("lenet5", "alexnet", "vgg19")  # the networks of format 0, none of which has batch normalisation
-
-Json = dict[str, Any]
 
 
 class NewerFormatError(ValueError):
@@ -188,11 +185,11 @@ class Record:
 
     def to_json(self) -> Json:
         """Return the record as ``run.json`` holds it: of types that JSON has, NaN as None."""
-        plain: Json = {"format": FORMAT, **_plain(asdict(self))}
-        if plain.pop("given_weights"):
-            for recipe in _recipes(plain):
+        written: Json = {"format": FORMAT, **plain(asdict(self))}
+        if written.pop("given_weights"):
+            for recipe in _recipes(written):
                 recipe["initializer"] = None
-        return plain
+        return written
 
     @classmethod
     def from_json(cls, value: Any) -> Record:
@@ -207,7 +204,7 @@ class Record:
         without_initializer = [recipe for recipe in _recipes(current) if recipe.get("initializer", "") is None]
         for recipe in without_initializer:
             del recipe["initializer"]
-        record: Record = _decoded({**current, "given_weights": bool(without_initializer)}, cls, "")
+        record: Record = decoded({**current, "given_weights": bool(without_initializer)}, cls)
         if not record.data.class_names:
             raise ValueError("`data.class_names` must name at least one class")
         return record
@@ -216,58 +213,10 @@ class Record:
 def _recipes(record: Json) -> list[Json]:
     """Return the recipes within a record as JSON holds it."""
     finetuned = record.get("finetuned")
-    recipes = [record.get("recipe"), *((finetuned.get("recipes") or ()) if isinstance(finetuned, dict) else ())]
-    return [recipe for recipe in recipes if isinstance(recipe, dict)]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _decoded(value: Any, kind: Any, name: str) -> Any:
-    """Return ``value``, as JSON gives it, as what the type ``kind`` says; ``name`` is where it stands."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):  # None, or the other
-        return None if value is None else _decoded(value, next(each for each in inner if each is not NoneType), name)
-    if origin is Literal and value in inner:
-        return value
-    if is_dataclass(kind) and isinstance(value, dict):
-        return _decoded_fields(value, kind, name)
-    if origin is dict and isinstance(value, dict):
-        return {key: _decoded(item, inner[1], f"{name}.{key}") for key, item in value.items()}
-    if origin is tuple and isinstance(value, list):
-        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
-        if len(value) == len(kinds):
-            return tuple(_decoded(item, each, name) for item, each in zip(value, kinds, strict=True))
-    is_number = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
-    if kind in (int, float) and is_number:
-        return value
-    if kind in (str, bool) and isinstance(value, kind):
-        return value
-    raise ValueError(f"`{name}` must be {_words(kind)}. Received: {value!r}")
-
-
-def _words(kind: Any) -> str:
-    """Say in words what JSON holds for the type ``kind``."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return " or ".join(map(repr, inner))
-    if origin is tuple:
-        return "a list" if inner[-1] is Ellipsis else f"a list of {len(inner)}"
-    return {str: "a string", bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "an object")
-
-
-def _decoded_fields(value: Json, kind: Any, name: str) -> Any:
-    types, prefix = get_type_hints(kind), f"{name}." if name else ""
-    for field in fields(kind):
-        if field.name not in value and field.default is MISSING and field.default_factory is MISSING:
-            raise ValueError(f"it lacks `{prefix}{field.name}`")
-    known = [field.name for field in fields(kind) if field.name in value]
-    return kind(**{each: _decoded(value[each], types[each], f"{prefix}{each}") for each in known})
+    parts = finetuned.get("recipes") if isinstance(finetuned, dict) else None
+    return [
+        each for each in [record.get("recipe"), *(parts if isinstance(parts, list) else ())] if isinstance(each, dict)
+    ]
 
 
 def _from_unversioned(record: Json) -> Json:

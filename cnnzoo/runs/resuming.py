@@ -26,6 +26,14 @@ def resumed(begun: Record, now: Record) -> Record:
     )
 
 
+def changed_setting(name: str, was: Any, received: Any) -> ValueError:
+    """Return the error that a resumed run is to have another setting than it began with."""
+    return ValueError(
+        f"A resumed run keeps its settings: it began with {name}={was!r}. Received: {name}={received!r}. "
+        "To change it, begin a new run."
+    )
+
+
 def check_same(begun: Record, now: Record) -> None:
     """Raise ``ValueError`` unless a run that is to be resumed is described as it was when it began.
 
@@ -42,10 +50,7 @@ def check_same(begun: Record, now: Record) -> None:
         )
     for (name, was), (_, is_now) in zip(_decisive(begun), _decisive(now), strict=True):
         if was != is_now:
-            raise ValueError(
-                f"A run goes on as it began: `{name}` is {was!r} there. Received: {name}={is_now!r}. "
-                "To change it, begin a new run."
-            )
+            raise changed_setting(name, was, is_now)
 
 
 def _decisive(record: Record) -> Iterator[tuple[str, Any]]:

@@ -242,7 +242,7 @@ def find_run(path: str | os.PathLike[str]) -> Path:
         raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
     folder = RunFolder(path)
     if folder.is_unfinished:
-        raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_go_on()}")
+        raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_resume()}")
     return path
 
 

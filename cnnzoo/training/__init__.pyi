@@ -10,5 +10,6 @@ from ._recipes import recipe_card as recipe_card
 from ._runs import Record as Record
 from ._runs import Run as Run
 from ._runs import load_run as load_run
+from ._tensorboard import TensorBoard as TensorBoard
 from ._train import resume as resume
 from ._train import train as train

@@ -1,4 +1,4 @@
-"""What keeps a training's results safe while it goes on: checkpoints, an orderly stop, an end when it diverges."""
+"""What keeps the results of a running training safe: checkpoints, an orderly stop, an end when it diverges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped from outside, in good order; the message says how to go on."""
+    """Training was stopped from outside, in good order; the message says how to resume it."""
 
 
 class Diverged(ArithmeticError):
@@ -127,7 +127,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         self._start = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Let the stream begin at this epoch; go on with the sums of one that was cut short."""
+        """Let the stream begin at this epoch, and the metrics where one that was cut short left them."""
         self._first_step = self.position.step
         self.start.epoch, self.start.batch = epoch, self._first_step
         if self._first_step:
@@ -149,7 +149,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         self.position = self.position.after_epoch(logs or {}, self.seconds)
         self._start = time.perf_counter()
         if self._recipe.patience and self._epochs_since_best == 0:
-            self._store.write(BEST, self.position, take(self.model.variables))  # nothing goes on from there
+            self._store.write(BEST, self.position, take(self.model.variables))  # nothing is resumed from there
         self._store.write(CHECKPOINT, self.position, take(self._store.variables(self.model)))
         if self.is_done:
             self.model.stop_training = True

@@ -29,7 +29,7 @@ from cnnzoo.pretrained.transfer import unfreeze as unfreeze_layers
 from cnnzoo.recipes.finetuning import DROPOUT_RATE, HEAD, UNFROZEN
 from cnnzoo.recipes.recipe import FIELDS, Recipe, changed
 from cnnzoo.runs.command import command_words
-from cnnzoo.runs.description import describe
+from cnnzoo.runs.description import describe, describe_data
 from cnnzoo.runs.folder import History, RunFolder, new_run_folder
 from cnnzoo.runs.record import Finetuning, Metrics, Record
 from cnnzoo.runs.run import Run, write_run
@@ -39,9 +39,9 @@ from cnnzoo.training._progress import print_notes
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
 OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate")  # options that are no fields of a recipe
-OPTIONS = dict.fromkeys([*OF_UNFROZEN, *OTHERS])
-# What the command line has of these, and of the fields of a recipe
-COMMAND_OPTIONS = (*OF_HEAD, *OF_UNFROZEN, "data_path", "fraction", "skip_broken", "augment", "batch_size", "patience")
+ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, "batch_size", "patience", "augment", "data_path", "fraction", "skip_broken"}
+KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
+OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
 
 
 def finetune(
@@ -109,12 +109,12 @@ def finetune(
     )
     check_number("fraction", source.fraction, "(0, 1]")
     title = network if isinstance(network, str) else network.name
-    place = _named(backbone, name)
+    named = _named(backbone, name)
     command = None
-    if place is not None and recipe == HEAD and (image_size is None or size[0] == size[1]):
+    if named is not None and recipe == HEAD and (image_size is None or size[0] == size[1]):
         side = None if image_size is None else size[0]
-        words = None if name is None else "none" if weights is None else os.fspath(weights)
-        command = _command(place, source, options, weights=words, image_size=side, unfreeze=unfreeze, limit=limit)
+        own = {"weights": weights, "image_size": side, "unfreeze": unfreeze, "limit": limit, "seed": seed}
+        command = _command(named, source, own, options)
     folder = new_run_folder(title, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder, seeded(seed):
         dataset = load_dataset(source)
@@ -133,7 +133,7 @@ def finetune(
             parts.append(_fit(model, dataset, recipes[1], size, seed, progress))
         record = _record(model, dataset, parts, source=source, size=size, seed=seed)
         finetuned = Finetuning(
-            backbone=place,
+            backbone=named,
             weights=None if weights is None or isinstance(backbone, keras.Model) else os.fspath(weights),
             unfrozen_from=unfreeze,
             dropout_rate=dropout_rate,
@@ -153,7 +153,7 @@ def finetune(
 def _sorted_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options that are no fields of a recipe, and those that are."""
     for option in options:
-        look_up({**OPTIONS, **FIELDS}, option, "option of `finetune`")
+        look_up(OPTIONS, option, "option of `finetune`")
     return (
         {option: value for option, value in options.items() if option in OTHERS},
         {option: value for option, value in options.items() if option not in OTHERS},
@@ -224,9 +224,8 @@ def _train_head(
     outputs = add_head(keras.layers.Flatten()(inputs), last.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
     head.get_layer(LAST).set_weights(last.get_weights())
-    run = fit(
-        head, train, test, recipe=recipe, class_names=dataset.class_names, seed=seed, progress=progress, scale="raw"
-    )
+    of_head = Dataset(train, test, dataset.class_names)
+    run = fit(head, of_head, recipe=recipe, seed=seed, progress=progress, scale="raw")
     last.set_weights(head.get_layer(LAST).get_weights())
     return run
 
@@ -237,15 +236,7 @@ def _features_of(features: keras.Model, split: Split, size: tuple[int, int]) -> 
 
 
 def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, int], seed: int, progress: bool) -> Run:
-    return fit(
-        model,
-        *dataset,
-        recipe=recipe,
-        image_size=size,
-        class_names=dataset.class_names,
-        seed=seed,
-        progress=progress,
-    )
+    return fit(model, replace(dataset, image_size=size), recipe=recipe, seed=seed, progress=progress)
 
 
 def _record(
@@ -254,43 +245,24 @@ def _record(
     """Return the record of a run of one or two parts, all but its metrics: of the whole network, else of the last."""
     train, test = (Split(split.images, class_numbers(split.labels)) for split in dataset)
     last = parts[-1].record
-    record = describe(
-        model,
-        train,
-        test,
-        test,
-        source=source,
-        class_names=dataset.class_names,
-        image_size=size,
-        recipe=last.recipe,
-        seed=seed,
-        processes=1,
-        devices=1,
-        begun_by="finetune",
-        scale="unit",
-    )
+    data = describe_data(replace(dataset, train=train, test=test, image_size=size, source=source), test, "unit")
     # With patience, a part of the training images chooses the epoch
-    data = replace(record.data, train_size=last.data.train_size, validation_size=last.data.validation_size)
-    return replace(record, data=data, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
+    data = replace(data, train_size=last.data.train_size, validation_size=last.data.validation_size)
+    record = describe(model, data, recipe=last.recipe, seed=seed, begun_by="finetune")
+    return replace(record, stopped=last.stopped, weights_of_epoch=last.weights_of_epoch)
 
 
-def _command(backbone: str, source: DataSource, options: dict[str, Any], **others: Any) -> tuple[str, ...] | None:
-    """Return the words of the command line that begin the run; None where it lacks one of the options."""
-    if not options.keys() <= {*COMMAND_OPTIONS}:
+def _command(named: str, source: DataSource, own: dict[str, Any], options: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the words of the command line that begin the run; None where it lacks an option."""
+    if not options.keys() <= ON_COMMAND_LINE:
         return None
-    words = {option: value for option, value in options.items() if option not in ("data_path", "fraction")}
-    if "augment" in words:
-        words["augment"] = check_augment(words["augment"])
-    return command_words(
-        "finetune",
-        backbone,
-        str(source.path) if source.name == FOLDER else source.name,
-        data_path=None if source.name == FOLDER else source.path,
-        fraction=None if source.fraction == 1 else source.fraction,
-        seed=source.seed,
-        **words,
-        **others,
-    )
+    given = {**own, **options, "weights": "none" if own["weights"] is None else os.fspath(own["weights"])}
+    if "augment" in given:
+        given["augment"] = check_augment(given["augment"])
+    is_folder = source.name == FOLDER
+    given["data_path"] = None if is_folder else source.path
+    given["skip_broken"] = source.skip_broken or None
+    return command_words("finetune", named, str(source.path) if is_folder else source.name, **given)
 
 
 def _joined(histories: list[History]) -> History:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,26 +20,26 @@ from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import check_seed
-from cnnzoo._support.wording import how_to_install, pluralize, printable
-from cnnzoo.data.catalog import DATA_CARDS, DataSource, data_card, find_source
+from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
 from cnnzoo.data.sampling import hold_out
-from cnnzoo.data.split import Split
+from cnnzoo.data.split import Dataset, Split
 from cnnzoo.data.streaming import reraise_read_errors, steps_an_epoch
 from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
-from cnnzoo.recipes.cards import recipe_card
+from cnnzoo.recipes.cards import OTHER, recipe_card
 from cnnzoo.recipes.recipe import Recipe
-from cnnzoo.runs.description import describe
-from cnnzoo.runs.folder import RECORD, TENSORBOARD, RunFolder, read_record, write_record
+from cnnzoo.runs.description import describe, describe_data
+from cnnzoo.runs.folder import RECORD, RunFolder, read_record, write_record
 from cnnzoo.runs.record import Metrics, Record
 from cnnzoo.runs.resuming import check_same, check_unfinished, resumed
 from cnnzoo.runs.run import Run, write_run
 from cnnzoo.training._checkpointing import Checkpointing, Diverged, Interrupted
-from cnnzoo.training._distribution import ALONE, Team, is_lost_worker
+from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._loop import Batches, compiled_training_copy, run_epochs, runs_on_tensorflow_cpu, with_targets
 from cnnzoo.training._memory import check_memory, is_out_of_memory, smaller_batch
 from cnnzoo.training._progress import EpochProgress
 from cnnzoo.training._state import FolderStore, FollowerStore, MemoryStore, Position, Store
+from cnnzoo.training._tensorboard import TensorBoard
 from cnnzoo.training._training_copy import move_weights
 
 VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
@@ -48,58 +47,53 @@ VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the b
 
 def fit(
     model: keras.Model,
-    train: Split,
-    test: Split,
+    train: Dataset | Split,
+    test: Split | None = None,
     *,
     recipe: Recipe | str | None = None,
-    image_size: tuple[int, int] | None = None,
-    data: str | DataSource | None = None,
-    class_names: Sequence[str] | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | RunFolder | None = None,
     resume: bool = False,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
-    tensorboard: bool = False,
-    team: Team | None = None,
     scale: Scale | None = None,
 ) -> Run:
-    """Train ``model`` on ``train`` and evaluate it on ``test``.
+    """Train ``model`` and evaluate it on test images: ``fit(model, dataset)`` or ``fit(model, train, test)``.
 
     The same model, images, recipe and seed give the same history, bit for bit, on one machine. Training works on a copy
     of the network, in the recipe's precision; ``model`` gets the weights when it is done. The weights are
     those after the last epoch, or where the recipe has patience, those of the epoch that is best on a tenth of the
-    training images, the validation images. Nothing is chosen by ``test``, which without patience gives the curves
+    training images, the validation images. Nothing is chosen by the test images, which without patience give the curves
     ``val_loss`` and ``val_accuracy`` of the history.
+
+    Within ``with join_team(...):`` other processes or GPUs share every batch.
 
     Args:
         model: A functional or sequential Keras classifier that gives probabilities or logits; one output tells two
             classes.
-        train: Images of shape (n, height, width, channels), uint8 or float in [0, 1], and their labels: class numbers
-            of shape (n,) or (n, 1), or one-hot rows; a pair, as the loaders and ``keras.datasets`` give it. They are
-            streamed: augmented and resized batch by batch.
-        test: Test images, likewise.
-        recipe: How to train: a recipe, or the name of one of ``list_recipes(model.name)``; None takes "default".
-        image_size: Height and width that the images are resized to; None leaves their own.
-        data: The data set that the images are from, see ``cnnzoo.data.find_source``; None for others. A run that knows
-            it can evaluate itself again and prepare pictures as that data set's.
-        class_names: Names of the classes; None takes those of the data set, or numbers.
+        train: A data set, as ``cnnzoo.data.load_dataset`` gives it, with the names of its classes, the size to resize
+            the images to and its source: a run that knows its source can evaluate itself again and prepare pictures as
+            that data set's. Or the training images alone, of shape (n, height, width, channels), uint8 or float in
+            [0, 1], and their labels: class numbers of shape (n,) or (n, 1), or one-hot rows; a pair, as the loaders and
+            ``keras.datasets`` give it. They are streamed: augmented and resized batch by batch.
+        test: The test images, likewise, where ``train`` is not a data set.
+        recipe: How to train: a recipe, or the name of one of ``list_recipes(model.name)``. None takes the recipe
+            "default" of the network that ``model.name`` names, or for a network without recipes of its own,
+            ``Recipe()``; which, is printed as training begins.
         seed: Seed of the order of the images, augmentation and dropout. The global seeds of Python, NumPy and Keras are
             set by it during the training, and restored afterwards.
         out: Run folder to write, with a checkpoint after every epoch; it must not exist yet. None writes nothing. When
             training fails before the first checkpoint, it is removed again.
-        resume: Go on where the checkpoint in ``out`` ends, to the same weights, bit for bit, as a training that was
+        resume: Resume the run in ``out`` from its checkpoint, to the same weights, bit for bit, as a training that was
             never interrupted. The arguments must be those that the run began with.
         progress: Whether to print a progress bar and a line for each epoch.
         callbacks: Keras callbacks of your own, or one, called as in ``keras.Model.fit``; their ``model`` is the copy.
-        tensorboard: Whether to write TensorBoard's logs into the folder ``tensorboard`` of ``out``; not for several
-            processes.
-        team: Other processes or GPUs that share every batch, see ``join_team``.
+            ``TensorBoard()`` writes its logs into the run folder.
         scale: The range of pixels that uint8 images are brought to: "unit" for [0, 1], "byte" for [0, 255]; "raw" says
             that floats of another range are meant. None takes what the graph of ``model`` tells, else "unit".
 
     Returns:
-        The run: the trained model, its history, its evaluation on ``test``, and the record of how it came about.
+        The run: the trained model, its history, its evaluation on the test images, and the record of how it came about.
 
     Raises:
         ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` takes images with
@@ -115,42 +109,34 @@ def fit(
         ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
     """
     check_classifier(model)
-    recipe = recipe if isinstance(recipe, Recipe) else recipe_card(model.name, recipe or "default").recipe
+    recipe, recipe_words = _chosen(model.name, recipe)
     seed = check_seed(seed)
-    team = team or ALONE
+    team = current_team()
     team.check_batch_size(recipe.batch_size)
-    if tensorboard:
-        _check_tensorboard(out, team)
-    source = None if data is None else find_source(data)
-    if class_names is None and source and source.name in DATA_CARDS:
-        class_names = data_card(source.name).class_names
-    names = check_class_names(model, class_names)
-    check_channels_last(model, "to be trained")
-    train, test = (check_split(model, split, name, image_size) for split, name in ((train, "train"), (test, "test")))
-    scale = _scale(model, train, test, scale)
-    validation = test
+    dataset = _checked(model, _as_dataset(train, test))
+    scale = _scale(model, dataset, scale)
+    validation = dataset.test
     if recipe.patience:
-        train, validation = hold_out(train, VALIDATION_SHARE, seed=seed)
-    tight = check_memory(model, recipe, len(train.labels), team)
-    folder = _folder(out, resume, team)
+        images, validation = hold_out(dataset.train, VALIDATION_SHARE, seed=seed)
+        dataset = replace(dataset, train=images)
+    tight = check_memory(model, recipe, len(dataset.train.labels))
+    folder = _folder(out, resume)
+    callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
+    for callback in callbacks:
+        if isinstance(callback, TensorBoard):
+            callback.write_into(folder)
     record = describe(
         model,
-        train,
-        validation,
-        test,
-        source=source,
-        class_names=names,
+        describe_data(dataset, validation, scale),
         recipe=recipe,
         seed=seed,
-        image_size=image_size,
-        processes=team.processes,
-        devices=team.devices,
         begun_by=folder.begun_by if folder else "fit",
         command=folder.command if folder and team.devices == 1 else None,
-        scale=scale,
+        processes=team.processes,
+        devices=team.devices,
     )
-    targets = with_targets(model, train), with_targets(model, validation)
-    batches = Batches(*targets, recipe, image_size, seed, team, scale)
+    targets = with_targets(model, dataset.train), with_targets(model, validation)
+    batches = Batches(*targets, recipe, dataset.image_size, seed, scale)
 
     if folder and (names_of_code := layers_of_code(model)):
         hold = "holds" if len(names_of_code) == 1 else "hold"
@@ -162,22 +148,20 @@ def fit(
     with folder or nullcontext(), seeded(seed):
         if folder:
             record = _recorded(folder, record, resume)
-        steps = steps_an_epoch(len(train.labels), recipe.batch_size, team.shard)
-        checkpointing = Checkpointing(_store(folder, out if resume else None, team), recipe, steps)
+        steps = steps_an_epoch(len(dataset.train.labels), recipe.batch_size, team.shard)
+        checkpointing = Checkpointing(_store(folder, out if resume else None), recipe, steps)
         bar = EpochProgress(recipe, steps, checkpointing) if progress and team.leads else None
-        own = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
-        logs = [_tensorboard(folder)] if tensorboard and folder else []
         if tight and not bar:
             warnings.warn(tight, stacklevel=2)
         failure = None
-        with team.scope(), _explained(recipe, team, folder):
-            training_copy, notes = compiled_training_copy(model, batches, recipe, steps, team)
+        with team.scope(), _explained(recipe, folder):
+            training_copy, notes = compiled_training_copy(model, batches, recipe, steps)
             checkpointing.restore(training_copy)
             if bar:
-                print(_headline(record, recipe, [*notes, tight], team, checkpointing, folder), flush=True)
+                print(_headline(record, recipe_words, [*notes, tight], checkpointing, folder), flush=True)
             try:
                 with reraise_read_errors(), checkpointing, bar or nullcontext():
-                    run_epochs(training_copy, batches, recipe, checkpointing, [*own, *logs], [bar] if bar else [])
+                    run_epochs(training_copy, batches, recipe, checkpointing, callbacks, [bar] if bar else [])
             except Diverged as error:
                 if not checkpointing.position.epoch:
                     raise
@@ -188,15 +172,46 @@ def fit(
                 print(checkpointing.choice(), flush=True)
         move_weights(training_copy, model)
         note_scale(model, scale)
-        run = _finished(model, test, image_size, names, record, checkpointing, failure, folder)
+        run = _finished(model, dataset, record, checkpointing, failure, folder)
     if failure:
         failure.run = run
         raise failure
     return run
 
 
-def _scale(model: keras.Model, train: Split, test: Split, scale: Scale | None) -> Scale:
+def _chosen(network: str, recipe: Recipe | str | None) -> tuple[Recipe, str]:
+    """Return the recipe to train by, and where it was taken by its name, words that say which it is."""
+    if isinstance(recipe, Recipe):
+        return recipe, ""
+    card = recipe_card(network, recipe or "default")
+    return card.recipe, "the general recipe: " if card is OTHER else f"recipe '{card.name}' of {card.network}: "
+
+
+def _as_dataset(train: Dataset | Split, test: Split | None) -> Dataset:
+    """Return the data set that ``fit`` is given whole or in two parts."""
+    if isinstance(train, Dataset):
+        if test is not None:
+            raise ValueError("A data set has its own test images. Give `fit(model, dataset)` without `test`.")
+        return train
+    if test is None:
+        raise ValueError(
+            "Give a data set, `fit(model, dataset)`, or training and test images, `fit(model, train, test)`."
+        )
+    return Dataset(train, test)
+
+
+def _checked(model: keras.Model, dataset: Dataset) -> Dataset:
+    """Return ``dataset`` with class numbers as labels and a name for each class, or raise where it does not fit."""
+    names = check_class_names(model, dataset.class_names or None)
+    check_channels_last(model, "to be trained")
+    train = check_split(model, dataset.train, "train", dataset.image_size)
+    test = check_split(model, dataset.test, "test", dataset.image_size)
+    return replace(dataset, train=train, test=test, class_names=names)
+
+
+def _scale(model: keras.Model, dataset: Dataset, scale: Scale | None) -> Scale:
     """Return the range of pixels that ``model`` is to be trained on, and check the images against it."""
+    train, test = dataset
     told = scale_of(model) if scale is None else check_scale(scale)
     if scale is None and told != "byte" and train.images.dtype != np.uint8:
         least, largest = value_range(train.images, "train.images")
@@ -213,16 +228,20 @@ def _scale(model: keras.Model, train: Split, test: Split, scale: Scale | None) -
 
 def _finished(
     model: keras.Model,
-    test: Split,
-    image_size: tuple[int, int] | None,
-    names: tuple[str, ...],
+    dataset: Dataset,
     record: Record,
     checkpointing: Checkpointing,
     failure: Diverged | None,
     folder: RunFolder | None,
 ) -> Run:
     """Evaluate the trained network, and write the run."""
-    evaluation = evaluate(model, test, class_names=names, image_size=image_size, scale=record.data.scale)
+    evaluation = evaluate(
+        model,
+        dataset.test,
+        class_names=dataset.class_names,
+        image_size=dataset.image_size,
+        scale=record.data.scale,
+    )
     record = replace(
         record,
         stopped=str(failure) if failure else None,
@@ -231,22 +250,22 @@ def _finished(
     )
     run = Run(model, checkpointing.position.history, record, folder.path if folder else None)
     if folder:
-        write_run(folder, run, evaluation, test.images)
+        write_run(folder, run, evaluation, dataset.test.images)
     compile_classifier(model)
     return run
 
 
-def _folder(out: str | os.PathLike[str] | RunFolder | None, resume: bool, team: Team) -> RunFolder | None:
+def _folder(out: str | os.PathLike[str] | RunFolder | None, resume: bool) -> RunFolder | None:
     """Return the folder that this process writes, if any."""
     if resume and out is None:
         raise ValueError("To resume, give `out`, the folder of the run.")
-    if out is None or not team.leads:
+    if out is None or not current_team().leads:
         return None
     return out if isinstance(out, RunFolder) else RunFolder(out, resume=resume)
 
 
 def _recorded(folder: RunFolder, record: Record, resume: bool) -> Record:
-    """Return the record of the run after it is written, or, of one that goes on, checked against its beginning."""
+    """Return the record of the run after it is written, or, of one that is resumed, checked against its beginning."""
     if resume:
         begun = read_record(folder.path / RECORD, finished=False)
         check_unfinished(folder.path, begun)
@@ -256,69 +275,55 @@ def _recorded(folder: RunFolder, record: Record, resume: bool) -> Record:
     return record
 
 
-def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder | None, team: Team) -> Store:
+def _store(folder: RunFolder | None, resumed: str | os.PathLike[str] | RunFolder | None) -> Store:
     if folder is not None:
         return FolderStore(folder)
-    if team.leads:
+    if current_team().leads:
         return MemoryStore()
     if resumed is None:
         return FollowerStore(None)
     return FollowerStore(FolderStore(resumed if isinstance(resumed, RunFolder) else RunFolder(resumed, resume=True)))
 
 
-def _check_tensorboard(out: str | os.PathLike[str] | RunFolder | None, team: Team) -> None:
-    if team.processes > 1:  # its callback computes on what all share, which one process alone waits for without end
-        raise ValueError(f"`tensorboard` is for a single process. Received: a team of {team.processes}")
-    if out is None:
-        raise ValueError("`tensorboard` needs `out`: the logs lie in the run folder.")
-    if importlib.util.find_spec("tensorboard") is None:
-        raise ValueError(f"`tensorboard` needs the package of that name: {how_to_install('tensorboard')}.")
-
-
-def _tensorboard(folder: RunFolder) -> keras.callbacks.Callback:
-    return keras.callbacks.TensorBoard(str(folder.path / TENSORBOARD), write_graph=False)
-
-
 @contextlib.contextmanager
-def _explained(recipe: Recipe, team: Team, folder: RunFolder | None) -> Iterator[None]:
+def _explained(recipe: Recipe, folder: RunFolder | None) -> Iterator[None]:
     """Say in plain words what stopped a training that a backend or a signal stopped."""
     try:
         yield
     except Interrupted as error:
-        raise Interrupted(f"{error} {folder.how_to_go_on()}" if folder else str(error)) from None
+        raise Interrupted(f"{error} {folder.how_to_resume()}" if folder else str(error)) from None
     except Exception as error:
         if is_out_of_memory(error):
             raise MemoryError(
                 f"A batch of {recipe.batch_size} images does not fit into memory. "
-                f"{smaller_batch(recipe.batch_size // 2, team)}"
+                f"{smaller_batch(recipe.batch_size // 2)}"
             ) from error
-        if team.processes > 1 and is_lost_worker(error):
-            how = folder.how_to_go_on() if folder else "Process 0 says how to go on."
+        if current_team().processes > 1 and is_lost_worker(error):
+            how = folder.how_to_resume() if folder else "Process 0 says how to resume."
             raise ConnectionAbortedError(f"Another process of this training was lost. {how}") from error
         raise
 
 
 def _headline(
     record: Record,
-    recipe: Recipe,
+    recipe_words: str,
     notes: Sequence[str],
-    team: Team,
     checkpointing: Checkpointing,
     folder: RunFolder | None,
 ) -> str:
-    model, data = record.model, record.data
+    model, data, recipe, team = record.model, record.data, record.recipe, current_team()
     to_choose = f", {data.validation_size:,} to choose the epoch by" if recipe.patience else ""
     lines = [
         f"{model.name}: {model.params:,} parameters; "
         f"{data.train_size:,} images to train on{to_choose}, {data.test_size:,} to test on",
-        f"{pluralize(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
+        f"{recipe_words}{pluralize(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer}, "
         f"learning rate up to {recipe.learning_rate:g}, seed {record.seed}",
         *filter(None, notes),
     ]
     if team.devices > 1:
         lines.append(f"{team.processes} processes with {team.devices} devices share every batch")
     if cnnzoo.TENSORFLOW_CAME_FIRST and runs_on_tensorflow_cpu():
-        lines.append("training will be slower: import cnnzoo before TensorFlow")
+        lines.append("Training will be slower: import cnnzoo before TensorFlow")
     if folder:
         lines.append(f"run folder: {printable(str(folder.path))}")
     if checkpointing.position != Position():

@@ -19,7 +19,7 @@ from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.recipes.recipe import Recipe
 from cnnzoo.training._checkpointing import Checkpointing, Guard
-from cnnzoo.training._distribution import Team
+from cnnzoo.training._distribution import current_team
 from cnnzoo.training._normalization import layers_to_normalize
 from cnnzoo.training._optimizer import build_optimizer, set_weight_decay
 from cnnzoo.training._training_copy import build_training_copy, pixel_statistics
@@ -37,7 +37,6 @@ class Batches:
     recipe: Recipe
     image_size: tuple[int, int] | None
     seed: int
-    team: Team
     scale: Scale
 
     def to_train_on(self, start: Start) -> Any:
@@ -50,20 +49,20 @@ class Batches:
             augment=self.recipe.augment,
             seed=self.seed,
             start=start,
-            shard=self.team.shard,
+            shard=current_team().shard,
             scale=self.scale,
         )
 
     def to_validate_on(self) -> Any:
         """Return the batches that give the validation curve."""
-        devices = self.team.devices
+        devices = current_team().devices
         size = batch_size_for(self.image_size or self.validation.images.shape[1:3])
         batch_size = -(-size // devices) * devices
         return stream(
             self.validation,
             batch_size=batch_size,
             image_size=self.image_size,
-            shard=self.team.shard,
+            shard=current_team().shard,
             scale=self.scale,
         )
 
@@ -85,7 +84,7 @@ def run_epochs(
     while not checkpointing.is_done:
         position = checkpointing.position
         checkpointing.start = Start(position.epoch, position.step)
-        if position.step:  # Keras makes the metrics, whose sums go on, at their first use
+        if position.step:  # Keras makes the metrics, whose sums are restored, at their first use
             training_copy.test_on_batch(*next(iter(batches.to_validate_on())))
         training_copy.fit(
             batches.to_train_on(checkpointing.start),
@@ -104,7 +103,7 @@ def run_epochs(
 
 
 def compiled_training_copy(
-    model: keras.Model, batches: Batches, recipe: Recipe, steps: int, team: Team
+    model: keras.Model, batches: Batches, recipe: Recipe, steps: int
 ) -> tuple[keras.Model, list[str]]:
     """Return the network as it is trained, ready for it, and notes: its precision, and why pixels stay as they are."""
     policy, reason = choose_precision(recipe.precision)
@@ -118,7 +117,7 @@ def compiled_training_copy(
         loss=loss_for(kind, training_copy.output_shape[-1], recipe.label_smoothing),
         metrics=_metrics(recipe, kind),
         jit_compile=False if runs_on_tensorflow_cpu() else "auto",
-        steps_per_execution=_steps_per_execution(model, recipe.batch_size, team),
+        steps_per_execution=_steps_per_execution(model, recipe.batch_size),
     )
     training_copy.optimizer.build(training_copy.trainable_variables)
     return training_copy, [f"{policy}: {reason}", why_not]
@@ -138,9 +137,9 @@ def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:
     return metrics
 
 
-def _steps_per_execution(model: keras.Model, batch_size: int, team: Team) -> int:
+def _steps_per_execution(model: keras.Model, batch_size: int) -> int:
     """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
-    if keras.config.backend() != "tensorflow" or team.devices > 1:  # mirrored, such a call fails
+    if keras.config.backend() != "tensorflow" or current_team().devices > 1:  # mirrored, such a call fails
         return 1
     if not is_sized(model):  # how long a step takes is not known
         return 1

@@ -13,7 +13,7 @@ from cnnzoo._keras.hardware import choose_precision, list_gpus
 from cnnzoo._support.wording import memory
 from cnnzoo.inspect.layers import layer_table
 from cnnzoo.recipes.recipe import Recipe
-from cnnzoo.training._distribution import Team
+from cnnzoo.training._distribution import current_team
 from cnnzoo.training._loop import is_sized
 
 # What a container may use, in bytes, as Linux says: control groups 2 and 1
@@ -25,14 +25,13 @@ MOST_COPIES = 5  # with gradients, Adam's two moments, and what a step adds
 MOST_OUTPUTS = 2  # times the outputs of all layers; seen on TensorFlow: 1.05 (VGG19), 1.7 (AlexNet), 1.9 (LeNet-5)
 
 
-def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) -> str:
+def check_memory(model: keras.Model, recipe: Recipe, images: int) -> str:
     """Compare what a step takes with what this process can have. GPUs are left to the backend, which says what failed.
 
     Args:
         model: The network before training.
         recipe: How it is to be trained.
         images: How many images there are; a batch has no more.
-        team: Who shares a batch.
 
     Returns:
         A line of warning where the batch may not fit; empty where it should, or where that is not known.
@@ -42,13 +41,13 @@ def check_memory(model: keras.Model, recipe: Recipe, images: int, team: Team) ->
     """
     if not _on_cpu() or not is_sized(model) or not all(layer.trainable for layer in model.layers):
         return ""
-    batch_size = min(recipe.batch_size, images)
+    team, batch_size = current_team(), min(recipe.batch_size, images)
     at_least, at_most = _bytes_of_a_step(model, recipe)
     least, most = (each.of(batch_size / team.processes) for each in (at_least, at_most))
     reachable, whole = reachable_memory(), machine_memory()
     if most <= reachable:
         return ""
-    advice = smaller_batch(at_most.images_in(reachable) * team.processes, team)
+    advice = smaller_batch(at_most.images_in(reachable) * team.processes)
     if least > whole:
         raise MemoryError(
             f"A batch of {batch_size:,} images takes at least {memory(least)} of memory, and this machine has "
@@ -119,14 +118,15 @@ def _limits() -> list[int]:
     return limits
 
 
-def smaller_batch(most: int, team: Team) -> str:
+def smaller_batch(most: int) -> str:
     """Return advice for a batch that does not fit: of at most ``most`` images, a power of two where the team is.
 
-    >>> smaller_batch(100, Team())
+    >>> smaller_batch(100)
     'Try `batch_size=64`.'
     """
     power = 1 << (most.bit_length() - 1) if most > 0 else 0
-    shared = (power // team.devices or most // team.devices) * team.devices
+    devices = current_team().devices
+    shared = (power // devices or most // devices) * devices
     return f"Try `batch_size={shared}`." if shared else "Try smaller images, or a smaller network."
 
 

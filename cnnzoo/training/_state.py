@@ -61,7 +61,7 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """Keeps weights only: enough to go back to an earlier epoch, not to go on in another process."""
+    """Keeps weights only: enough to go back to an earlier epoch, not to resume in another process."""
 
     lasting = False
 
@@ -106,7 +106,7 @@ class FolderStore:
         except OSError as error:
             raise OSError(
                 f"The checkpoint '{self._folder.path / name}' cannot be written ({error.strerror or error}). "
-                f"Make room. {self._folder.how_to_go_on()}"
+                f"Make room. {self._folder.how_to_resume()}"
             ) from error
 
     def read(self, name: str) -> tuple[Position, State] | None:
@@ -119,7 +119,7 @@ class FollowerStore(MemoryStore):
     """Keeps all in memory, and begins with what another process wrote: only one process writes a folder."""
 
     def __init__(self, written: FolderStore | None) -> None:
-        """Begin with what is in ``as_flag``, if there is one."""
+        """Begin with what is in ``written``, if there is one."""
         super().__init__()
         if written is None:
             return
@@ -178,4 +178,4 @@ def read_checkpoint(path: Path) -> tuple[Position, State]:
             position = Position(**json.loads(bytes(arrays[POSITION])))
             return position, [arrays[str(number)] for number in range(len(arrays.files) - 1)]
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"'{path}' is damaged: nothing can go on from it. Train again.") from error
+        raise ValueError(f"'{path}' is damaged: the run cannot be resumed from it. Train again.") from error

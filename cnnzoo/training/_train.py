@@ -22,9 +22,9 @@ from cnnzoo.recipes.recipe import FIELDS, Recipe, changed, kernel_initializer
 from cnnzoo.runs.command import command_words
 from cnnzoo.runs.folder import RECORD, RunFolder, new_run_folder, read_record
 from cnnzoo.runs.record import DataRecord, Record
-from cnnzoo.runs.resuming import check_unfinished
+from cnnzoo.runs.resuming import changed_setting, check_unfinished
 from cnnzoo.runs.run import Run
-from cnnzoo.training._distribution import Team
+from cnnzoo.training._distribution import current_team
 from cnnzoo.training._fit import fit
 from cnnzoo.training._progress import print_notes
 
@@ -43,11 +43,11 @@ def train(
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
-    tensorboard: bool = False,
-    team: Team | None = None,
     **changes: Any,
 ) -> Run:
     """Train the network called ``name`` and leave a run folder; ``cnnzoo train`` on the command line.
+
+    Within ``with join_team(...):`` other processes or GPUs share every batch.
 
     Args:
         name: One of ``cnnzoo.list_models()``, in any case.
@@ -64,9 +64,7 @@ def train(
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<name>``, ``runs/<name>-2`` ...
             that is free.
         progress: Whether to print a progress bar and a line for each epoch.
-        callbacks: Keras callbacks of your own, or one.
-        tensorboard: Whether to write TensorBoard's logs into the run folder.
-        team: Other processes or GPUs that share every batch, see ``join_team``.
+        callbacks: Keras callbacks of your own, or one; ``TensorBoard()`` writes its logs into the run folder.
         **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
 
     Returns:
@@ -81,7 +79,7 @@ def train(
         ConnectionError: The data must be downloaded and there is no network, or a process of the team was lost.
         ArithmeticError: The loss is not finite any more; see ``fit``, here and in the next two.
         MemoryError: A batch does not fit into memory.
-        KeyboardInterrupt: A signal stopped the training; ``resume`` goes on.
+        KeyboardInterrupt: A signal stopped the training; ``resume`` resumes it.
     """
     card = model_card(name)
     name = card.name
@@ -95,9 +93,9 @@ def train(
         seed=seed,
         skip_broken=skip_broken,
     )
-    follows = team is not None and not team.leads
+    leads = current_team().leads
     folder = None
-    if not follows:
+    if leads:
         words = _command(name, recipe, chosen, changes, source, size, limit)
         if out is None:
             folder = new_run_folder(name, begun_by="train", command=words)
@@ -105,30 +103,16 @@ def train(
             folder = RunFolder(out, begun_by="train", command=words)
     with folder or nullcontext():
         dataset = load_dataset(source)
-        images = dataset.train
         if limit is not None:
-            images = subset(images, limit, seed=seed, name="limit")
-        size = size or _input_size(card, images.images.shape)
+            dataset = replace(dataset, train=subset(dataset.train, limit, seed=seed, name="limit"))
+        size = size or _input_size(card, dataset.train.images.shape)
+        dataset = replace(dataset, image_size=size)
         model = _built(name, chosen, size, dataset, seed, data)
-        if progress and not follows:
+        if progress and leads:
             print_notes(dataset)
             if isinstance(recipe, str) and (note := note_of_general_recipe(name)):
                 print(note, flush=True)
-        return fit(
-            model,
-            images,
-            dataset.test,
-            recipe=chosen,
-            image_size=size,
-            data=source,
-            class_names=dataset.class_names,
-            seed=seed,
-            out=folder,
-            progress=progress,
-            callbacks=callbacks,
-            tensorboard=tensorboard,
-            team=team,
-        )
+        return fit(model, dataset, recipe=chosen, seed=seed, out=folder, progress=progress, callbacks=callbacks)
 
 
 def resume(
@@ -138,11 +122,9 @@ def resume(
     data_path: str | os.PathLike[str] | None = None,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
-    tensorboard: bool = False,
-    team: Team | None = None,
     **options: Any,
 ) -> Run:
-    """Go on with a run that ``train`` began and that was interrupted or killed; ``cnnzoo train --resume``.
+    """Resume a run that ``train`` began and that was interrupted or killed; ``cnnzoo train --resume``.
 
     On one machine's CPU and one backend it ends in the same weights, bit for bit, as a run that was never interrupted.
 
@@ -153,8 +135,6 @@ def resume(
         data_path: Where the local file or folder of a data set lies now, if it has moved.
         progress: Whether to print a progress bar and a line for each epoch.
         callbacks: Keras callbacks of your own, or one.
-        tensorboard: Whether to write TensorBoard's logs into the run folder.
-        team: Other processes or GPUs that share every batch, as when the run began.
         **options: Arguments of ``train``, which must be those that the run began with.
 
     Returns:
@@ -176,30 +156,24 @@ def resume(
     check_unfinished(path, record)
     began, name = record.data, record.model.name
     if record.begun_by != "train" or began.source is None or began.image_size is None:
-        raise ValueError(f"`resume` takes runs that `train` began. {RunFolder(path).how_to_go_on()}")
+        raise ValueError(f"`resume` takes runs that `train` began. {RunFolder(path).how_to_resume()}")
     _check_options(record, options)
     source = _moved(path, began.source, data, data_path)
     dataset = load_dataset(source)
-    if progress and (team is None or team.leads):
+    if progress and current_team().leads:
         print_notes(dataset)
-    images, count = dataset.train, _images_used(began, record.recipe)
-    if count < len(images.labels):
-        images = subset(images, count, seed=record.seed)
+    dataset, count = replace(dataset, image_size=began.image_size), _images_used(began, record.recipe)
+    if count < len(dataset.train.labels):
+        dataset = replace(dataset, train=subset(dataset.train, count, seed=record.seed))
     return fit(
         _built(name, record.recipe, began.image_size, dataset, record.seed, source.name),
-        images,
-        dataset.test,
+        dataset,
         recipe=record.recipe,
-        image_size=began.image_size,
-        data=source,
-        class_names=dataset.class_names,
         seed=record.seed,
         out=RunFolder(path, resume=True, begun_by="train"),
         resume=True,
         progress=progress,
         callbacks=callbacks,
-        tensorboard=tensorboard,
-        team=team,
     )
 
 
@@ -210,10 +184,7 @@ def _moved(
     if data is not None:
         found = find_source(data, data_path)
         if found.name != source.name:
-            raise ValueError(
-                f"A run goes on as it began: `data` is {source.name!r} there. Received: data='{os.fspath(data)}'. "
-                "To change it, begin a new run."
-            )
+            raise changed_setting("data", source.name, os.fspath(data))
         return replace(source, path=found.path or source.path)
     if data_path is not None:
         if source.name == FOLDER:
@@ -258,10 +229,7 @@ def _check_options(record: Record, options: dict[str, Any]) -> None:
         asked["image_size"] = check_image_size(asked["image_size"])
     for option, value in asked.items():
         if look_up(began, option, "option") != value:
-            raise ValueError(
-                f"A run goes on as it began: `{option}` is {began.get(option)!r} there. Received: {option}={value!r}. "
-                "To change it, begin a new run."
-            )
+            raise changed_setting(option, began[option], value)
 
 
 def _recipe(name: str, recipe: str | Recipe) -> Recipe:

@@ -76,7 +76,7 @@ def test_a_data_set_of_the_same_name_goes_before_a_folder(tmp_path, monkeypatch)
 
 def test_a_source_must_name_a_data_set():
     with pytest.raises(ValueError, match="There is no data set 'imagenet'"):
-        DataSource("imagenet")
+        load_dataset(DataSource("imagenet"))
 
 
 def test_local_copies_are_verified(monkeypatch):

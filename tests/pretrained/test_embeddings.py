@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cnnzoo
 from cnnzoo.data import ImageFiles, Split, stream
 from cnnzoo.pretrained import embed, features, load
 from tests.weight_files import lively
@@ -44,6 +45,14 @@ def test_a_network_that_takes_one_to_zero(network, images):
     unit.set_weights(network.get_weights())
     for given in (images, images.astype(np.float32) / 255):
         np.testing.assert_allclose(embed(unit, given), embed(network, images), rtol=1e-3, atol=1e-5)
+
+
+def test_a_name_a_run_and_its_folder_stand_for_the_backbone(folder, run):
+    for model, trained in (("LeNet5", cnnzoo.models.lenet5(weights="mnist")), (run, run.model), (run.path, run.model)):
+        vectors = embed(model, folder)
+        assert vectors.shape == (5, 120)
+        np.testing.assert_allclose(vectors, embed(cnnzoo.backbone(trained), folder), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embed("lenet5", folder, weights=run.path), embed(run, folder), rtol=1e-4, atol=1e-5)
 
 
 def test_an_array_is_resized_batch_by_batch(network, images):

@@ -39,6 +39,78 @@ def test_a_network_of_the_zoo_is_a_backbone_too():
     assert (model.name, model.output_shape, len(model.trainable_weights)) == ("vgg19", (None, 2), 2)
 
 
+def test_a_run_and_a_network_of_the_zoo_by_name(run):
+    images = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
+    for network, trained in (
+        ("lenet5", cnnzoo.models.lenet5(weights="mnist")),
+        (run, run.model),
+        (run.path, run.model),
+    ):
+        model = classifier(network, num_classes=4)
+        assert (model.output_shape, len(model.trainable_weights)) == ((None, 4), 2)
+        maps = trained.get_layer("c5").output
+        expected = keras.Model(trained.inputs[0], maps)(images)
+        np.testing.assert_array_equal(cnnzoo.backbone(network)(images), expected)
+        np.testing.assert_array_equal(keras.Model(model.inputs[0], model.get_layer("c5").output)(images), expected)
+
+
+def test_networks_in_both_zoos_are_those_of_keras_applications():
+    model = classifier("vgg19", num_classes=2, weights=None, input_shape=(32, 32, 3))
+    assert "from_unit" in [layer.name for layer in model.layers]
+
+
+def test_a_new_head_in_place_of_the_old():
+    model = cnnzoo.models.lenet5(num_classes=3)
+    once = cnnzoo.with_head(model, 5, dropout_rate=0.4)
+    twice = cnnzoo.with_head(once, 7)
+    assert [layer.name for layer in twice.layers] == [
+        *("input", "c1", "s2", "c3", "s4", "c5", "top_pool", "top_dropout", "top")
+    ]
+    assert (once.output_shape, twice.output_shape) == ((None, 5), (None, 7))
+    assert once.get_layer("top_dropout").rate == 0.4
+    assert len(twice.trainable_weights) == 8  # frozen by ``freeze`` alone
+    assert twice.get_layer("c1") is model.get_layer("c1")
+
+
+def test_vectors_get_a_head_as_they_are():
+    backbone = cnnzoo.pretrained.load("mobilenetv2", weights=None, input_shape=(32, 32, 3), pooling="avg")
+    assert [layer.name for layer in cnnzoo.with_head(backbone, 2).layers[-2:]] == ["top_dropout", "top"]
+    assert cnnzoo.with_head(backbone, 2).layers[-3] is backbone.layers[-1]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_other_channels_are_converted(channels):
+    trained = cnnzoo.models.lenet5(weights="mnist")
+    model = classifier("lenet5", num_classes=2, input_shape=(32, 32, channels))
+    images = np.random.default_rng(0).random((2, 32, 32, channels), dtype=np.float32)
+    grey = images @ np.array([[0.2989], [0.587], [0.114]], np.float32) if channels == 3 else images
+    vectors = keras.Model(trained.inputs[0], trained.get_layer("c5").output)(grey)[:, 0, 0]
+    expected = keras.ops.softmax(vectors @ model.get_layer("top").kernel)
+    np.testing.assert_allclose(model(images), expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: cnnzoo.backbone("lenet"),
+            ValueError,
+            r"There is no network, run folder or file 'lenet'\. Did you mean",
+        ),
+        (lambda: cnnzoo.backbone("runs/absent"), FileNotFoundError, "There is no run folder or file 'runs/absent'"),
+        (lambda: cnnzoo.backbone(3), ValueError, r"name of one, a run, a run folder, a file or a Keras model\..*int"),
+        (lambda: cnnzoo.backbone("alexnet"), ValueError, "There are no published weights of alexnet"),
+        (lambda: cnnzoo.with_head("lenet5", 1), ValueError, "`num_classes` must be an integer of at least 2"),
+        (lambda: classifier("runs/a", num_classes=2, input_shape=(32, 32, 1)), ValueError, "`input_shape` is for a"),
+        (lambda: classifier("lenet5", num_classes=2, weights="imagenet"), ValueError, "no trained lenet5 called"),
+        (lambda: classifier("lenet5", num_classes=2, input_shape=(32, 32, 2)), ValueError, "images of 1 channels"),
+    ],
+)
+def test_what_names_no_network_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
 def test_unfreezing_takes_the_last_blocks_without_batch_normalisation():
     model = mobilenet()
     unfreeze(model, "block_16")

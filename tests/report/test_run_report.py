@@ -224,7 +224,7 @@ def test_a_page_of_many_photographs_and_classes_is_small(photographs, tmp_path):
     assert page.text.startswith("mobilenetv2, finetuned: report of a run")
     assert "With 41 classes the matrix is too large" in page.text
     assert "The 41 classes" in page.text
-    assert "Recipe of the top" in page.text
+    assert "Recipe of the head" in page.text
     assert "Nothing is published" in page.text
     right = int(photographs.evaluate().is_right.sum())
     assert page.pictures == 24 + 2 * (min(right, 3) + 3)  # mistakes; and with heat, as many right ones, if there are

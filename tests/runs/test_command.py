@@ -5,7 +5,6 @@ import typer
 
 import cnnzoo
 from cnnzoo.cli import app
-from cnnzoo.recipes.finetuning import HEAD
 from cnnzoo.training import Recipe, fit, load_run, train
 
 
@@ -32,14 +31,23 @@ def test_the_command_holds_what_was_asked_for(tmp_path):
 
 
 def test_the_command_of_a_finetuned_network(tmp_path):
-    run = finetuned(tmp_path, recipe=Recipe(**vars(HEAD) | {"epochs": 1}), augment="flip", image_size=32)
+    run = finetuned(tmp_path, epochs=1, augment="flip", image_size=32)
     words = list(run.record.command)
     assert shlex.join(words) == (
-        "cnnzoo finetune mobilenetv2 digits --weights none --fraction 0.02 --seed 0 --image-size 32 --augment flip "
-        "--epochs 1"
+        "cnnzoo finetune mobilenetv2 digits --weights none --image-size 32 --seed 0 --fraction 0.02 --epochs 1 "
+        "--augment flip"
     )
     command = typer.main.get_command(app).commands["finetune"]
     command.make_context("finetune", words[2:])  # every option is one of the command's
+
+
+def test_the_command_repeats_what_was_finetuned_from_a_run(tmp_path, run):
+    options = {"limit": 20, "batch_size": 10, "epochs": 1, "unfreeze": "c5", "unfrozen_epochs": 1}
+    tuned = cnnzoo.training.finetune(run.path, "digits", out=tmp_path / "one", progress=False, **options)
+    app([*tuned.record.command[1:], "--out", str(tmp_path / "two")], standalone_mode=False)
+    again = load_run(tmp_path / "two")
+    assert sorted(again.record.command) == sorted(tuned.record.command)
+    assert again.history == tuned.history
 
 
 def finetuned(tmp_path, **options):

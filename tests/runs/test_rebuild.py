@@ -57,6 +57,25 @@ def test_a_finetuned_network_is_built_as_it_was(path):
     assert [layer.trainable for layer in read.layers] == [layer.trainable for layer in model.layers]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_finetuned_network_of_the_zoo_is_built_as_it_was(path, channels):
+    model = classifier("lenet5", num_classes=2, input_shape=(32, 32, channels))
+    saved(model, path)
+    read = read_network(path, named(model, backbone="lenet5", dropout_rate=0.2))
+    images = np.random.default_rng(0).random((2, 32, 32, channels), dtype="float32")
+    assert np.array_equal(read.predict(images, verbose=0), model.predict(images, verbose=0))
+
+
+def test_a_name_that_both_zoos_have_is_tried_as_either(path):
+    """A run of this zoo's VGG19, finetuned: not the network of Keras Applications, which has its preprocessing."""
+    model = classifier(cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3)), num_classes=2)
+    record = named(model, backbone="runs/mine", network="vgg19", dropout_rate=0.2)
+    saved(model, path)
+    read = read_network(path, record)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), dtype="float32")
+    assert np.array_equal(read.predict(images, verbose=0), model.predict(images, verbose=0))
+
+
 def test_a_network_that_ends_otherwise_is_not_taken_for_the_named_one(path):
     model = cnnzoo.models.lenet5(classifier_activation=None)
     saved(model, path)

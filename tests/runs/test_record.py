@@ -13,7 +13,7 @@ import pytest
 import cnnzoo
 from cnnzoo.data.sampling import subset
 from cnnzoo.models.catalog import trained_folder
-from cnnzoo.runs.description import describe
+from cnnzoo.runs.description import describe, describe_data
 from cnnzoo.runs.folder import read_record, write_record
 from cnnzoo.runs.record import FORMAT, MIGRATIONS, Machine, Record, Resumption
 from cnnzoo.training import Recipe, fit, load_run, recipe_card, resume, train
@@ -67,8 +67,8 @@ def test_parameters_are_counted_without_what_batch_normalisation_keeps():
 def described(model):
     """The record of a training of ``model`` on two images."""
     split = cnnzoo.data.Split(np.zeros((2, 4, 4, 1), np.float32), np.arange(2))
-    options = {"source": None, "class_names": ("a", "b"), "image_size": None, "recipe": Recipe(), "seed": 0}
-    return describe(model, split, split, split, **options, processes=1, devices=1, begun_by="fit", scale="unit")
+    data = describe_data(cnnzoo.data.Dataset(split, split, ("a", "b")), split, "unit")
+    return describe(model, data, recipe=Recipe(), seed=0, begun_by="fit")
 
 
 @pytest.mark.parametrize("path", [run_json for run_json in RECORDS if "format0" in run_json.parts])
@@ -126,6 +126,29 @@ def test_a_damaged_entry_is_named(run, tmp_path, path, value, told):
         read_record(tmp_path / "run.json")
 
 
+def entries(plain, *above):
+    """Every place within a record, as the keys that lead there."""
+    for key in plain if isinstance(plain, dict) else range(len(plain)) if isinstance(plain, list) else ():
+        yield (*above, key)
+        yield from entries(plain[key], *above, key)
+
+
+@pytest.mark.parametrize("value", [None, True, 3, -1.5, "x", [], [3], {}, {"x": 3}], ids=str)
+@pytest.mark.parametrize("name", ["finetuned.json", "resumed.json"])
+def test_whatever_stands_in_a_record_it_is_read_or_refused(name, value):
+    refused = 0
+    for *above, key in entries(written(FORMAT_0 / name)):
+        plain = part = written(FORMAT_0 / name)
+        for step in above:
+            part = part[step]
+        part[key] = value
+        try:
+            Record.from_json(plain)
+        except ValueError:
+            refused += 1
+    assert refused > 20
+
+
 def test_numbers_that_are_none_become_null(run, tmp_path):
     record = replace(run.record, metrics=replace(run.record.metrics, test_loss=float("nan")))
     write_record(tmp_path / "run.json", record)
@@ -160,8 +183,9 @@ def test_a_run_begun_before_formats_ends_as_it_would_have_then(digits, tmp_path,
     """Stopped after the fourth step of the second epoch; ``finished`` is the same run, never stopped."""
     out = Path(shutil.copytree(FORMAT_0 / "unfinished", tmp_path / "run"))
     recipe = Recipe(epochs=3, batch_size=20, learning_rate=0.01, augment="shift", precision="float32", patience=3)
-    small = [subset(split, size) for split, size in zip(digits, (200, 100), strict=True)]
-    resumed = fit(network(), *small, recipe=recipe, data="digits", out=out, resume=True, progress=False)
+    train_split, test_split = (subset(split, size) for split, size in zip(digits, (200, 100), strict=True))
+    small = replace(cnnzoo.data.load_dataset("digits"), train=train_split, test=test_split)
+    resumed = fit(network(), small, recipe=recipe, out=out, resume=True, progress=False)
     then = load_run(FORMAT_0 / "finished")
     # Bit for bit on the processor that computed it; others add up in another order
     tolerance = 0 if resumed.record.machine.processor == then.record.machine.processor else 1e-4

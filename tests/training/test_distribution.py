@@ -1,5 +1,6 @@
 """Training together: real processes that find each other on loopback."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,8 +16,8 @@ import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.data.streaming import Shard, Start, steps_an_epoch, stream
 from cnnzoo.runs.folder import CHECKPOINT, read_history
-from cnnzoo.training import Team, join_team
-from cnnzoo.training._distribution import is_lost_worker
+from cnnzoo.training import Team, TensorBoard, fit, join_team
+from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._state import read_checkpoint
 
 EPOCHS = 10
@@ -51,9 +52,9 @@ WEIGHTS = """
 import sys, numpy, cnnzoo
 from cnnzoo.training import join_team, train
 address, index, out = sys.argv[1:]
-team = join_team(address, 2, int(index))
 options = dict(limit=200, batch_size=40, epochs=2, augment=(), precision="float32", progress=False)
-run = train("lenet5", out=out, team=team, **options)
+with join_team(address, 2, int(index)):
+    run = train("lenet5", out=out, **options)
 numpy.savez(f"{out}-{index}.npz", *run.model.get_weights())
 numpy.save(f"{out}-{index}-losses.npy", run.history["loss"])
 """
@@ -137,8 +138,10 @@ def test_shards_draw_their_own_augmentations():
 
 
 def test_tensorboard_is_refused_to_several_processes(digits, tmp_path):
-    with pytest.raises(ValueError, match=r"`tensorboard` is for a single process\. Received: a team of 2"):
-        cnnzoo.training.fit(cnnzoo.models.lenet5(), *digits, team=Team(1, 2, 2), tensorboard=True, out=tmp_path / "run")
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
+    message = r"`TensorBoard` is for a single process\. Received: a team of 2"
+    with Team(1, 2, 2), pytest.raises(ValueError, match=message):
+        fit(cnnzoo.models.lenet5(), *digits, callbacks=TensorBoard(), out=tmp_path / "run")
 
 
 def test_what_xla_says_is_a_lost_worker_also_where_jax_raises_a_value_error():
@@ -170,8 +173,18 @@ def test_too_few_images_for_the_devices_are_refused(images):
 
 
 def test_a_batch_must_be_shared_evenly(digits):
-    with pytest.raises(ValueError, match="`batch_size` must be a multiple of the 3 devices"):
-        cnnzoo.training.fit(cnnzoo.models.lenet5(), *digits, team=Team(devices=3))
+    with Team(devices=3), pytest.raises(ValueError, match="`batch_size` must be a multiple of the 3 devices"):
+        fit(cnnzoo.models.lenet5(), *digits)
+
+
+def test_a_team_trains_what_stands_within_it():
+    assert current_team() == Team()
+    with Team(devices=2) as team:
+        with contextlib.suppress(KeyError), Team(devices=4):
+            assert current_team().devices == 4
+            raise KeyError
+        assert current_team() is team
+    assert current_team() == Team()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +202,7 @@ def test_what_cannot_train_together_says_so(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("localhost:1", 2, 2), "`index` must be an integer of at least 0 and at most 1"),
+        (("localhost:1", 2, 2), "`process_id` must be an integer of at least 0 and at most 1"),
         (("localhost:1", 0, 0), "`processes` must be"),
         (("localhost", 2, 0), "must be HOST:PORT"),
         (("localhost:1",), "set KERAS_DISTRIBUTION_NUM_PROCESSES"),
@@ -208,7 +221,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 tf.distribute.MirroredStrategy = lambda make=tf.distribute.MirroredStrategy: make(["CPU:0", "CPU:1"])
 from cnnzoo.training import Team, train
 options = dict(limit=200, batch_size=40, epochs=2, precision="float32", progress=False)
-run = train("lenet5", out=sys.argv[2], team=Team(devices=int(sys.argv[1])), **options)
+with Team(devices=int(sys.argv[1])):
+    run = train("lenet5", out=sys.argv[2], **options)
 print(*run.history["loss"])
 """
 

@@ -1,5 +1,7 @@
 """Transfer: the top on features that are computed once, then the last layers; and the run that it leaves."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -74,8 +76,8 @@ def test_cached_features_train_the_top_as_the_frozen_backbone_does(photos, weigh
 
 def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path):
     frozen = quick(photos, weights, out=tmp_path / "frozen")
-    slowly = Recipe(epochs=2, learning_rate=1e-4)
-    run = quick(photos, weights, out=tmp_path / "run", unfreeze_from="block5_conv3", unfrozen_recipe=slowly)
+    slowly = {"unfrozen_epochs": 2, "unfrozen_learning_rate": 1e-4}
+    run = quick(photos, weights, out=tmp_path / "run", unfreeze="block5_conv3", **slowly)
     assert len(run.history["loss"]) == 7
     assert [recipe.learning_rate for recipe in run.record.finetuned.recipes] == [0.01, 1e-4]
     changed = {
@@ -134,6 +136,52 @@ def test_a_data_set_by_name_is_resized_to_the_network(tmp_path):
     assert run.class_names == tuple("0123456789")
 
 
+@pytest.mark.parametrize("as_run", [True, False])
+def test_a_run_is_a_backbone(photos, run, tmp_path, as_run, monkeypatch):
+    """Its head is left out; the photographs, which have colours, become grey as the run takes them."""
+    monkeypatch.chdir(tmp_path)
+    source = run if as_run else str(run.path)
+    tuned = finetune(source, photos, epochs=2, batch_size=8, learning_rate=0.01, progress=False)
+    assert tuned.path == Path("runs/lenet5")
+    assert [layer.name for layer in tuned.model.layers[-3:]] == ["top_pool", "top_dropout", "top"]
+    assert tuned.model.input_shape == (None, 32, 32, 3)
+    inner = tuned.model.get_layer("lenet5")
+    for name in ("c1", "c3", "c5"):
+        assert all(map(np.array_equal, inner.get_layer(name).get_weights(), run.model.get_layer(name).get_weights()))
+    found = load_run(tuned.path)
+    assert found.predict(photos / "red" / "0.png")[0].probabilities.keys() == {"blue", "red"}
+    assert found.record.finetuned.backbone == str(run.path)
+    again = finetune(tuned.path, photos, limit=20, epochs=1, progress=False)
+    assert again.record.data.train_size == 20
+    assert again.model.count_params() == tuned.model.count_params()
+
+
+def test_a_network_of_the_zoo_by_name(photos, tmp_path):
+    trained = cnnzoo.models.lenet5(weights="mnist")
+    tuned = finetune("LeNet5", photos, out=tmp_path / "run", unfreeze="c5", epochs=1, unfrozen_epochs=1, progress=False)
+    same = [
+        all(map(np.array_equal, tuned.model.get_layer("lenet5").get_layer(name).get_weights(), layer.get_weights()))
+        for name in ("c1", "c3", "c5")
+        for layer in [trained.get_layer(name)]
+    ]
+    assert same == [True, True, False]
+    finetuned = tuned.record.finetuned
+    assert (finetuned.backbone, finetuned.weights, finetuned.unfrozen_from) == ("lenet5", "mnist", "c5")
+
+
+def test_options_change_both_parts_but_epochs_and_rate(photos, tmp_path):
+    options = {"unfreeze": "c5", "epochs": 2, "unfrozen_epochs": 1, "learning_rate": 0.01, "batch_size": 7}
+    tuned = finetune("lenet5", photos, out=tmp_path / "run", progress=False, **options)
+    head, unfrozen = tuned.record.finetuned.recipes
+    assert (head.epochs, head.learning_rate, head.batch_size) == (2, 0.01, 7)
+    assert (unfrozen.epochs, unfrozen.learning_rate, unfrozen.batch_size) == (1, 1e-5, 7)
+
+
+def test_a_random_backbone_that_stays_frozen_is_warned_of(photos, tmp_path, capsys):
+    finetune("lenet5", photos, weights=None, epochs=1, out=tmp_path / "run")
+    assert "Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.\n" in capsys.readouterr().out
+
+
 def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp_path):
     run = quick(photos, weights, out=tmp_path / "run", recipe=Recipe(epochs=2, batch_size=8, patience=1))
     data = run.record.data
@@ -154,7 +202,12 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
     (tmp_path / "one" / "cat").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     for options, message in (
-        ({"unfreeze_from": "block99"}, "There is no layer 'block99'"),
+        ({"unfreeze": "block99"}, "There is no layer 'block99'"),
+        ({"unfreezes": "block5"}, "There is no option of `finetune` 'unfreezes'. Did you mean 'unfreeze'?"),
+        ({"epoch": 3}, "There is no option of `finetune` 'epoch'. Did you mean 'epochs'?"),
+        ({"fraction": 1.5}, "`fraction`"),
+        ({"limit": 1}, "`limit`"),
+        ({"epochs": 0}, "`epochs` must be"),
         ({"augment": "flop"}, "no augmentation 'flop'"),
         ({"image_size": 16}, "smallest that works"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
@@ -166,7 +219,15 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         with pytest.raises(ValueError, match=message):
             quick(**given, out=tmp_path / "run")
         assert not (tmp_path / "run").exists()
-    with pytest.raises(ValueError, match="There is no pretrained network 'vgg20'"):
+    with pytest.raises(ValueError, match=r"There is no network, run folder or file 'vgg20'\. Did you mean 'vgg"):
         finetune("vgg20", photos)
+    with pytest.raises(FileNotFoundError, match=r"There is no run folder or file 'runs/vgg20'\."):
+        finetune("runs/vgg20", photos)
+    with pytest.raises(ValueError, match=r"There are no published weights of alexnet\. Give `weights`: a file, a run"):
+        finetune("alexnet", photos)
+    with pytest.raises(ValueError, match=r"`weights` are for a network that is given by its name"):
+        finetune(cnnzoo.models.lenet5(), photos, weights="mnist")
+    with pytest.raises(ValueError, match=r"`image_size` must be that of the backbone, \(32, 32\)"):
+        finetune(cnnzoo.models.lenet5(), photos, image_size=48)
     with pytest.raises(FileNotFoundError, match=r"No such file: 'absent\.h5'"):
         quick(photos, "absent.h5", out=tmp_path / "run")

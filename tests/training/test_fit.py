@@ -8,9 +8,9 @@ import pytest
 
 import cnnzoo
 from cnnzoo._keras.hardware import choose_precision
-from cnnzoo.data import Split
+from cnnzoo.data import Dataset, Split
 from cnnzoo.data.sampling import subset
-from cnnzoo.training import Recipe, fit
+from cnnzoo.training import Recipe, RecipeCard, TensorBoard, fit
 from cnnzoo.training._loop import runs_on_tensorflow_cpu
 
 QUICK = Recipe(epochs=2, batch_size=50, learning_rate=5e-3)
@@ -110,7 +110,8 @@ def test_a_picture_that_fails_leaves_the_trained_model(small, tmp_path, monkeypa
 
 
 def test_record_says_what_was_done(small, tmp_path):
-    run = quick_fit(small, out=tmp_path / "run", data="digits")
+    digits = replace(cnnzoo.data.load_dataset("digits"), train=small[0], test=small[1])
+    run = quick_fit((digits,), out=tmp_path / "run")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record == run.record.to_json()
     told = {"name": "lenet5", "params": 61706, "buffers": 0, "input_shape": [32, 32, 1], "num_classes": 10}
@@ -142,7 +143,7 @@ def test_progress_prints_what_it_does_and_a_line_an_epoch(small, capsys):
 def test_it_says_when_tensorflow_could_be_faster(small, capsys, monkeypatch):
     monkeypatch.setattr(cnnzoo, "TENSORFLOW_CAME_FIRST", True)
     fit(cnnzoo.models.lenet5(), *small, recipe=QUICK)
-    said = "training will be slower: import cnnzoo before TensorFlow" in capsys.readouterr().out
+    said = "Training will be slower: import cnnzoo before TensorFlow" in capsys.readouterr().out
     assert said == runs_on_tensorflow_cpu()
 
 
@@ -158,10 +159,23 @@ def test_images_that_do_not_fit_are_refused(small):
         fit(cnnzoo.models.lenet5(input_shape=(32, 32, 3)), train, test)
 
 
-def test_an_unknown_data_set_is_refused_before_training(small, tmp_path):
-    with pytest.raises(ValueError, match="There is no folder or data set 'bogus'"):
-        quick_fit(small, data="bogus", class_names=list("0123456789"), out=tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
+def test_a_data_set_is_given_whole_or_in_two_parts(small):
+    whole = Dataset(*small)
+    assert quick_fit((whole,)).history == quick_fit(small).history
+    with pytest.raises(ValueError, match="A data set has its own test images"):
+        quick_fit((whole, small[1]))
+    with pytest.raises(ValueError, match=r"Give a data set, `fit\(model, dataset\)`, or training and test images"):
+        quick_fit(small[:1])
+
+
+def test_the_recipe_that_is_taken_by_name_is_named(small, capsys, monkeypatch):
+    cards = {("lenet5", "default"): RecipeCard("lenet5", "default", QUICK, "here")}
+    monkeypatch.setattr("cnnzoo.recipes.cards.RECIPE_CARDS", cards)
+    fit(cnnzoo.models.lenet5(), *small)
+    assert "recipe 'default' of lenet5: 2 epochs, batches of 50" in capsys.readouterr().out
+    layers = [keras.Input((32, 32, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    fit(keras.Sequential(layers, name="mine"), *small)
+    assert "the general recipe: 10 epochs, batches of 128" in capsys.readouterr().out
 
 
 def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
@@ -174,9 +188,8 @@ def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
 def test_raw_images_of_another_size_are_resized(tmp_path):
     raw = Split(np.random.default_rng(0).integers(0, 256, (20, 16, 20, 1), dtype=np.uint8), np.arange(20) % 10)
     recipe = Recipe(epochs=1, batch_size=8, augment="shift,rotate")
-    run = fit(
-        cnnzoo.models.lenet5(), raw, raw, recipe=recipe, image_size=(32, 32), out=tmp_path / "run", progress=False
-    )
+    dataset = Dataset(raw, raw, image_size=(32, 32))
+    run = fit(cnnzoo.models.lenet5(), dataset, recipe=recipe, out=tmp_path / "run", progress=False)
     assert run.record.recipe.augment == ("shift", "rotate")
     assert cnnzoo.training.load_run(run.path).record == run.record
 
@@ -272,15 +285,22 @@ def test_patience_is_not_led_on_by_a_penalty_that_shrinks(small, capsys):
 
 def test_tensorboard_gets_its_logs(small, tmp_path):
     pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
-    quick_fit(small, out=tmp_path / "run", tensorboard=True)
+    quick_fit(small, out=tmp_path / "run", callbacks=[TensorBoard()])
     logs = list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
     assert {path.parent.name for path in logs} == {"train", "validation"}
     assert all(path.stat().st_size > 100 for path in logs)
 
 
 def test_tensorboard_needs_a_folder(small):
-    with pytest.raises(ValueError, match="`tensorboard` needs `out`"):
-        quick_fit(small, tensorboard=True)
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
+    with pytest.raises(ValueError, match="`TensorBoard` needs `out`"):
+        quick_fit(small, callbacks=TensorBoard())
+
+
+def test_tensorboard_needs_its_package(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="`TensorBoard` needs the package of that name"):
+        TensorBoard()
 
 
 def test_the_trained_model_takes_no_optimizer_along(small, tmp_path):

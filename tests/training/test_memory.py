@@ -13,7 +13,7 @@ from cnnzoo.data import Split
 from cnnzoo.inspect import layer_table
 from cnnzoo.training import Recipe, fit
 from cnnzoo.training import _memory as memory
-from cnnzoo.training._distribution import ALONE, Team
+from cnnzoo.training._distribution import Team
 
 PARAMS = 4 * 61_706  # bytes of LeNet-5's
 
@@ -62,8 +62,9 @@ def kept(model):
     return sum(4 * int(np.prod(layer.output.shape[1:])) for layer in model.layers if layer.weights)
 
 
-def check(model, batch_size=4096, precision="float32", images=60_000, team=ALONE):
-    return memory.check_memory(model, Recipe(batch_size=batch_size, precision=precision), images, team)
+def check(model, batch_size=4096, precision="float32", images=60_000, processes=1):
+    with Team(processes=processes, devices=processes):
+        return memory.check_memory(model, Recipe(batch_size=batch_size, precision=precision), images)
 
 
 def test_a_batch_larger_than_the_machine_is_refused_with_one_that_fits(machine):
@@ -92,7 +93,7 @@ def test_a_batch_that_may_not_fit_is_warned_of(machine):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"images": 2048}, {"team": Team(processes=2, devices=2)}, {"precision": "mixed_bfloat16"}],
+    [{"images": 2048}, {"processes": 2}, {"precision": "mixed_bfloat16"}],
     ids=["fewer images", "a team", "half the bytes"],
 )
 def test_what_makes_a_batch_smaller_counts(machine, changes):
@@ -137,7 +138,8 @@ def test_what_is_not_a_cpu_is_left_to_the_backend(machine, monkeypatch, device):
     ("most", "devices", "advice"), [(100, 1, "64"), (100, 6, "60"), (3, 3, "3")], ids=["alone", "six", "three"]
 )
 def test_a_smaller_batch_can_be_shared(most, devices, advice):
-    assert memory.smaller_batch(most, Team(devices=devices)) == f"Try `batch_size={advice}`."
+    with Team(devices=devices):
+        assert memory.smaller_batch(most) == f"Try `batch_size={advice}`."
 
 
 def test_fit_refuses_before_anything_is_written(digits, machine, tmp_path):

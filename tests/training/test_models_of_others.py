@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import cnnzoo
-from cnnzoo.data import Split
+from cnnzoo.data import Dataset, Split
 from cnnzoo.data.sampling import subset
 from cnnzoo.evaluation import evaluate
 from cnnzoo.inspect import gradcam
@@ -73,7 +73,7 @@ def test_a_binary_run_is_whole(small, tmp_path):
     train, test = map(as_ones, small)
     recipe = Recipe(epochs=15, batch_size=20, learning_rate=1e-2, patience=15)
     model = network(end=layers.Activation("sigmoid"), width=1)
-    run = quick(model, train, test, recipe, out=tmp_path / "run", class_names=["other", "one"])
+    run = quick(model, Dataset(train, test, ("other", "one")), None, recipe, out=tmp_path / "run")
     assert run.metrics["test_accuracy"] > 0.9 > as_ones(test).labels.mean()
     loaded = load_run(tmp_path / "run")
     assert loaded.record.model.num_classes == 2

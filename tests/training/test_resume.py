@@ -154,7 +154,7 @@ def _train_or_resume(out):
 def test_a_run_killed_ten_times_ends_in_the_weights_of_one_that_never_was(tmp_path):
     """Killed at random moments, before the first checkpoint too, and taken up each time."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tensorflow", "cnnzoo.training.train"])
+    context.set_forkserver_preload(["tensorflow", "cnnzoo.training._train"])
     rng = np.random.default_rng(0)
     out, epochs = tmp_path / "run", [0]
     for further in rng.permutation([0, 0, 0, 0, 1, 1, 1, 2, 2, 3]):  # epochs; none: while it starts
@@ -255,14 +255,14 @@ def stopped(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("epochs", 3, r"`epochs` is 2 there\. Received: epochs=3"),
-        ("name", "vgg19", r"`name` is 'lenet5' there"),
-        ("seed", 1, "`seed` is 0 there"),
-        ("limit", 50, "`limit` is 100 there"),
-        ("fraction", 0.5, r"`fraction` is 1\.0 there"),
-        ("recipe", "paper", "`recipe` is Recipe"),
-        ("data", "mnist", r"`data` is 'digits' there\. Received: data='mnist'"),
-        ("image_size", 64, r"`image_size` is \(32, 32\) there"),
+        ("epochs", 3, r"it began with epochs=2\. Received: epochs=3"),
+        ("name", "vgg19", r"it began with name='lenet5'"),
+        ("seed", 1, "it began with seed=0"),
+        ("limit", 50, "it began with limit=100"),
+        ("fraction", 0.5, r"it began with fraction=1\.0"),
+        ("recipe", "paper", "it began with recipe=Recipe"),
+        ("data", "mnist", r"it began with data='digits'\. Received: data='mnist'"),
+        ("image_size", 64, r"it began with image_size=\(32, 32\)"),
         ("epoch", 3, "There is no option 'epoch'"),
         ("out", "elsewhere", r"stays in its folder\. Received: out='elsewhere'"),
     ],
@@ -382,7 +382,7 @@ def test_what_fit_began_is_not_for_resume(small, tmp_path):
     """It cannot know the model and the images that the caller had."""
     out = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        fit(network(), *small, recipe=MANY_STEPS, out=out, data="digits", callbacks=[SignalAt(signal.SIGINT, 1)])
+        fit(network(), *small, recipe=MANY_STEPS, out=out, callbacks=[SignalAt(signal.SIGINT, 1)])
     with pytest.raises(ValueError, match=r"takes runs that `train` began\. Resume it with the same call of `fit`"):
         resume(out)
 
@@ -410,7 +410,7 @@ def test_a_damaged_checkpoint_is_named(stopped):
 
 
 def test_fit_refuses_to_resume_with_another_recipe(small, stopped):
-    with pytest.raises(ValueError, match="A run goes on as it began"):
+    with pytest.raises(ValueError, match="A resumed run keeps its settings"):
         fit(cnnzoo.models.lenet5(), *small, out=stopped, resume=True, progress=False)
 
 
@@ -431,7 +431,7 @@ def test_what_decides_the_weights_must_be_the_same(small, tmp_path, part):
         other = "float32" if was == "mixed_bfloat16" else "mixed_bfloat16"
         record["computation"][part] = {"precision": other, "devices": 4}[part]
         (tmp_path / "run" / "run.json").write_text(json.dumps(record))
-    with pytest.raises(ValueError, match=f"A run goes on as it began: `{part}` is"):
+    with pytest.raises(ValueError, match=f"A resumed run keeps its settings: it began with {part}="):
         fit(model, train_split, test_split, recipe=MANY_STEPS, out=tmp_path / "run", resume=True, progress=False)
 
 
@@ -439,7 +439,7 @@ def test_another_keras_is_named_before_the_layers_that_it_describes_otherwise(st
     record = json.loads((stopped / "run.json").read_text())
     record["versions"]["keras"], record["model"]["layers"] = "99.1.0", "other"
     (stopped / "run.json").write_text(json.dumps(record))
-    message = rf"`keras` is '99\.1\.0' there\. Received: keras='{keras.__version__}'"
+    message = rf"it began with keras='99\.1\.0'\. Received: keras='{keras.__version__}'"
     with pytest.raises(ValueError, match=message):
         resume(stopped, progress=False)
 

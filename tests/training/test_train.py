@@ -1,12 +1,16 @@
 import dataclasses
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import typer
 
 import cnnzoo
+from cnnzoo.cli import app
+from cnnzoo.recipes.recipe import FIELDS
 from cnnzoo.runs.folder import new_run_folder
-from cnnzoo.training import recipe_card, train
+from cnnzoo.training import join_team, recipe_card, resume, train
 from cnnzoo.training._train import _input_size
 
 
@@ -22,6 +26,16 @@ def test_options_reach_the_recipe_and_the_data(tmp_path):
     changed = dataclasses.replace(recipe_card("lenet5").recipe, epochs=1, batch_size=30, learning_rate=1e-3)
     assert run.record.recipe == changed
     assert (run.record.seed, run.record.data.train_size, run.record.data.test_size) == (3, 60, 1000)
+
+
+def test_the_command_line_has_the_words_of_python():
+    def words(function, *others):
+        return inspect.signature(function).parameters.keys() - {"changes", "options", "progress", "callbacks", *others}
+
+    command = {option.name for option in typer.main.get_command(app).commands["train"].params}
+    flags = {"distributed", "report", "resume", "tensorboard"}  # join_team, write_report, resume, TensorBoard
+    assert command == words(train) | words(join_team) | FIELDS.keys() | flags
+    assert words(resume, "path") <= command
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path):
