@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable
@@ -86,12 +87,11 @@ def variant(
             options.setdefault(argument, default)
         return build(card, *args, **options)
 
+    functools.update_wrapper(builder, build)  # tools find the source and the types by it
     builder.__name__ = builder.__qualname__ = card.name
-    builder.__module__ = build.__module__
     builder.__doc__ = _docstring(card, summary, [parameter.name for parameter in parameters], build.__doc__ or "")
     builder.__signature__ = signature  # type: ignore[attr-defined]
-    builder.__annotations__ = {**build.__annotations__}
-    builder.__annotations__.pop("card", None)
+    builder.__annotations__ = {name: kind for name, kind in build.__annotations__.items() if name != "card"}
     return builder
 
 
@@ -107,7 +107,7 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         )
         for name, text in SHARED.items()
     }
-    described = (f"{name}: {of_paper.get(name) or shared[name]}" for name in arguments)
+    described = (f"{name}: {of_paper.get(name) or shared.get(name, '')}" for name in arguments)
     text = DOCSTRING.format(
         title=card.title,
         name=card.name,

@@ -93,7 +93,9 @@ def _vgg(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
     x = inputs = keras.Input(input_shape, name=layer("input"))
-    if weights == IMAGENET if preprocess is None else preprocess:
+    if preprocess is None:
+        preprocess = isinstance(weights, str) and weights.lower() == IMAGENET
+    if preprocess:
         x = building.as_in_caffe(x, layer)
     for block, (convolutions, filters) in enumerate(zip(TABLE[card.name].convolutions, FILTERS, strict=True), start=1):
         for convolution in range(1, convolutions + 1):

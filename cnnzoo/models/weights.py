@@ -37,11 +37,10 @@ def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os
         ValueError: ``num_classes`` is no integer of at least 1, or see ``load_weights``.
         FileNotFoundError: ``weights`` names nothing.
     """
-    if num_classes is not None:
-        return check_integer("num_classes", num_classes, least=1)
-    source = _find(card, weights)
-    if not isinstance(source, Path):
-        return CLASSES
+    wanted = None if num_classes is None else check_integer("num_classes", num_classes, least=1)
+    source = _find(card, weights)  # also where it is not asked: what is not there is refused before anything is built
+    if wanted is not None or not isinstance(source, Path):
+        return wanted or CLASSES
     with open_weights(source) as layers:
         heads = [layer for layer in layers if layer.name in (card.head, HEAD)]
         heads = heads or [layer for layer in layers if layer.name is None and layer.kind == "dense"]

@@ -150,7 +150,7 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
 def as_flag(value: Any) -> str:
     """Return the value of a field as a flag takes it; ``-`` where there is none.
 
-    >>> written(("flip", "crop")), written(((0.5, 0.1),)), written(None)
+    >>> as_flag(("flip", "crop")), as_flag(((0.5, 0.1),)), as_flag(None)
     ('flip,crop', '0.5:0.1', '-')
     """
     if isinstance(value, tuple | list):

@@ -32,7 +32,7 @@ def test_images_may_be_resized_and_raw():
 
 @pytest.mark.parametrize("options", [{"include_top": False}, {"include_top": False, "input_shape": (None, None, 1)}])
 def test_a_model_that_is_no_classifier_is_refused(options):
-    with pytest.raises(ValueError, match=r"give outputs of shape \(n, classes\)"):
+    with pytest.raises(ValueError, match=r"to outputs of shape \(n, classes\)"):
         evaluate(cnnzoo.models.lenet5(**options), Split(IMAGES, np.array([0, 1])))
 
 

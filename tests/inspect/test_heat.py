@@ -122,7 +122,7 @@ def test_nothing_that_speaks_for_a_class_gives_no_heat():
         ({"batch_size": 0}, "`batch_size` must be an integer of at least 1"),
         ({"images": images[0]}, "`images` must be of shape"),
         ({"images": images[:0]}, "`images` must be of shape"),
-        ({"model": cnnzoo.models.lenet5(include_top=False)}, "and give outputs of shape"),
+        ({"model": cnnzoo.models.lenet5(include_top=False)}, "to outputs of shape"),
     ],
 )
 def test_bad_arguments_are_refused(method, options, message):

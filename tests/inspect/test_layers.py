@@ -208,7 +208,7 @@ def test_a_subclassed_model_is_refused():
         layer_table(Subclassed())
     with pytest.raises(ValueError, match="must be built"):
         layer_table(keras.Sequential([layers.Dense(1)]))
-    with pytest.raises(ValueError, match=r"Received the string 'vgg19': `cnnzoo\.create_model` builds"):
+    with pytest.raises(ValueError, match=r"Received the string 'vgg19'\. Build it with `cnnzoo\.create_model`"):
         layer_table("vgg19")
 
 

@@ -21,10 +21,10 @@ SMALLEST = {name: max(cnnzoo.model_card(name).smallest_size, 32) for name in NAM
 LABELS = np.array([0, 1, 2, 0])
 
 
-def build(name, **options):
+def build(network, **options):
     """Build the network for the smallest images that it takes, three channels, quickly."""
-    side = SMALLEST[name]
-    return cnnzoo.create_model(name, **{"input_shape": (side, side, 3), "num_classes": 3, **options})
+    side = SMALLEST[network]
+    return cnnzoo.create_model(network, **{"input_shape": (side, side, 3), "num_classes": 3, **options})
 
 
 def batch(name, size=4):

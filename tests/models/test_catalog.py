@@ -93,6 +93,6 @@ def test_a_network_of_this_zoo_is_pointed_to(call):
     with pytest.raises(ValueError, match=r"'LeNet5' is in `cnnzoo\.models`, .*`cnnzoo\.models\.lenet5`"):
         call("LeNet5")
     with pytest.raises(
-        ValueError, match=r"no pretrained network 'lenet4'\. Did you mean 'lenet5' in `cnnzoo\.models`\?"
+        ValueError, match=r"Unknown pretrained network 'lenet4'\. Did you mean 'lenet5' in `cnnzoo\.models`\?"
     ):
         call("lenet4")

@@ -63,6 +63,12 @@ def test_imagenet_weights_start_the_convolutions_with_their_preprocessing(imagen
     np.testing.assert_allclose(maps, expected, rtol=1e-3, atol=1e-2)
 
 
+def test_imagenet_weights_in_any_case_bring_their_preprocessing(imagenet):
+    model = vgg19(weights="ImageNet", input_shape=(32, 32, 3), include_top=False)
+    np.testing.assert_array_equal(model.get_layer("block5_conv4").kernel, imagenet.get_layer("block5_conv4").kernel)
+    assert model.layers[1].name == "from_unit"
+
+
 def test_grey_input_sums_the_first_kernels(imagenet):
     model = vgg19(weights="imagenet", input_shape=(32, 32, 1), include_top=False, preprocess=False)
     np.testing.assert_allclose(

@@ -43,6 +43,12 @@ def test_a_word_that_names_no_weights_is_refused():
         cnnzoo.models.lenet5(weights=3)
 
 
+def test_weights_that_are_not_there_are_refused_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr(keras, "Input", None)
+    with pytest.raises(ValueError, match=r"no published weights of alexnet"):
+        cnnzoo.models.alexnet(weights="imagenet", num_classes=5)
+
+
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "weights.txt").write_text("0.5")
     with pytest.raises(ValueError, match=r"ends in \.weights\.h5, \.keras, \.h5"):

@@ -77,7 +77,7 @@ def test_images_that_were_preprocessed_are_not_warned_of(images):
 def test_plain_images_are_refused_where_the_preprocessing_is_missing(images):
     raw = load("mobilenet", weights=None, input_shape=(32, 32, 3), pooling="avg")
     for network in (raw, features(raw, "conv1_relu")):
-        with pytest.raises(ValueError, match=r"prepared as it takes them.*load\(\.\.\., preprocess=True\)"):
+        with pytest.raises(ValueError, match=r"preprocessed for this network.*load\(\.\.\., preprocess=True\)"):
             embed(network, images)
     own = keras.applications.mobilenet.preprocess_input(images.astype(np.float32))
     np.testing.assert_allclose(embed(raw, own), raw.predict(own, verbose=0), rtol=1e-3, atol=1e-5)

@@ -102,7 +102,7 @@ def test_images_of_other_channels_are_converted(channels):
         (lambda: cnnzoo.backbone("alexnet"), ValueError, "There are no published weights of alexnet"),
         (lambda: cnnzoo.with_head("lenet5", 1), ValueError, "`num_classes` must be an integer of at least 2"),
         (lambda: classifier("runs/a", num_classes=2, input_shape=(32, 32, 1)), ValueError, "`input_shape` is for a"),
-        (lambda: classifier("lenet5", num_classes=2, weights="imagenet"), ValueError, "no trained lenet5 called"),
+        (lambda: classifier("lenet5", num_classes=2, weights="imagenet"), ValueError, "Unknown lenet5 weights"),
         (lambda: classifier("lenet5", num_classes=2, input_shape=(32, 32, 2)), ValueError, "images of 1 channels"),
     ],
 )

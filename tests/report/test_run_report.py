@@ -161,7 +161,7 @@ def test_a_recipe_is_known_by_its_fields(run):
 def test_a_run_from_before_formats_is_reported_on(tmp_path):
     folder = shutil.copytree(Path(__file__).parents[1] / "runs" / "format0" / "finished", tmp_path / "tiny")
     text = Page(write_report(folder).path).text
-    assert "No command does just this. In Python it is cnnzoo.training.fit" in text
+    assert "No single command reproduces this run. In Python, call cnnzoo.training.fit" in text
     assert re.search(r"computed in\s*float32", text)
     assert re.search(r"initializer\s*-", text)
 

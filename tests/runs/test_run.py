@@ -199,7 +199,7 @@ def test_images_are_read_batch_by_batch(run, monkeypatch):
         (np.zeros((2, 2, 2, 2, 2), np.uint8), r"must be of shape .*\. Received: \(2, 2, 2, 2, 2\)"),
         (np.zeros((40, 40), np.int64), r"must be uint8, or float in \[0, 1\]\. Received: int64"),
         (np.full((40, 40), 255.0), r"must lie in \[0, 1\]\. Received: values from 255 to 255"),
-        (np.zeros((40, 40, 5), np.uint8), r"must have 1 or 3 channels: .*Received: \(40, 40, 5\)"),
+        (np.zeros((40, 40, 5), np.uint8), r"must have 1 or 3 channels\. .*Received: \(40, 40, 5\)"),
         (Image.new("F", (40, 40), 300.0), r"The image contains floats from 300 to 300\. Expected floats from 0"),
         (np.zeros((0, 32, 32, 1)), "There must be at least one picture"),
     ],
@@ -216,7 +216,7 @@ def test_nothing_to_predict_is_refused(run):
 
 def test_a_flat_picture_is_named(run, tmp_path):
     Image.new("L", (60, 60)).save(tmp_path / "flat.png")
-    with pytest.raises(ValueError, match=r"flat\.png': The picture shows no digit"):
+    with pytest.raises(ValueError, match=r"flat\.png': The image shows no digit"):
         run.predict([tmp_path / "flat.png"])
 
 

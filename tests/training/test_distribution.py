@@ -170,7 +170,7 @@ def test_a_stream_goes_on_from_any_batch_of_any_epoch(images, epoch, batch):
 
 
 def test_too_few_images_for_the_devices_are_refused(images):
-    with pytest.raises(ValueError, match=r"an image for each device .* Received: 23 images"):
+    with pytest.raises(ValueError, match=r"at least one image per device\. Received: 23 images"):
         stream(images, batch_size=100, shard=Shard(0, 50, 50))
 
 

@@ -217,7 +217,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         ({"fraction": 1.5}, "`fraction`"),
         ({"limit": 1}, "`limit`"),
         ({"epochs": 0}, "`epochs` must be"),
-        ({"augment": "flop"}, "no augmentation 'flop'"),
+        ({"augment": "flop"}, "Unknown augmentation 'flop'"),
         ({"image_size": 16}, "smallest that works"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
         ({"seed": -1}, "`seed`"),

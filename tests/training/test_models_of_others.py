@@ -264,10 +264,10 @@ def tensorflow_dataset():
     [
         ({"model": lambda: "lenet5"}, r"Received the string 'lenet5'"),
         ({"model": lambda: Subclassed(name="mine")}, "subclassed model .* Received: Subclassed 'mine'"),
-        ({"model": lambda: keras.Sequential([layers.Flatten(), layers.Dense(10)])}, r"Begin it with `keras\.Input"),
+        ({"model": lambda: keras.Sequential([layers.Flatten(), layers.Dense(10)])}, r"Start it with `keras\.Input"),
         ({"model": lambda: network(Untold(3))}, r"Layer 'untold' \(Untold\) cannot be copied, but training works on"),
         ({"train": tensorflow_dataset}, r"a tf\.data\.Dataset\. Collect it first: `images, labels = "),
-        ({"train": lambda: cnnzoo.data.load_dataset("digits")}, r"Dataset\. Pass its parts, `\.train` and `\.test`"),
+        ({"train": lambda: cnnzoo.data.load_dataset("digits")}, "A data set has its own test images"),
         ({"train": lambda: 3}, r"`train` must be a pair of arrays, \(images, labels\)\. Received: builtins\.int"),
     ],
 )

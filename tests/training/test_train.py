@@ -89,7 +89,7 @@ def test_the_images_size_is_kept_where_the_network_can_take_it(own, expected):
             "lenet5",
             {"limit": 9},
             ValueError,
-            r"`limit` must be at least 10, one image for each class\. Received: limit=9",
+            r"`limit` must be at least 10, one image per class\. Received: limit=9",
         ),
         ("lenet5", {"data_path": "somewhere"}, ValueError, "does not accept a path"),
         ("lenet5", {"data": "mnist"}, ConnectionError, "could not be downloaded"),

@@ -1,0 +1,42 @@
+"""The functions that are made of a paper's builder and its rows, as users and their tools see them."""
+
+import doctest
+import inspect
+import subprocess
+import sys
+import typing
+
+import pytest
+
+import cnnzoo
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_the_example_of_the_docstring_is_true(name):
+    builder = getattr(cnnzoo.models, name)
+    example = doctest.DocTestParser().get_doctest(builder.__doc__, {name: builder}, name, None, None)
+    assert example.examples
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_tools_find_the_types_and_the_source(name):
+    builder = getattr(cnnzoo.models, name)
+    types = typing.get_type_hints(builder)
+    assert set(types) == {*inspect.signature(builder).parameters, "return"}
+    assert types["num_classes"] == int | None
+    assert "return building.finish(" in inspect.getsource(builder)
+
+
+def test_only_vgg19_has_weight_decay_by_default():
+    defaults = {
+        name: inspect.signature(getattr(cnnzoo.models, name)).parameters["weight_decay"].default
+        for name in cnnzoo.list_models(family="vgg")
+    }
+    assert defaults == {"vgg11": 0, "vgg13": 0, "vgg16": 0, "vgg19": 5e-4}
+
+
+def test_without_docstrings_the_networks_are_there():
+    code = "import cnnzoo; print(cnnzoo.model_card('vgg19').params)"
+    printed = subprocess.run([sys.executable, "-OO", "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed == "139611210\n"
