@@ -197,11 +197,11 @@ def test_predict_fails_where_nothing_is_predicted(command, run, tmp_path):
     (tmp_path / "empty").mkdir()
     for layout, stdout in (
         ([], ""),
-        (["--json"], '[{"image": "empty", "error": "The folder \'empty\' holds no images."}]\n'),
+        (["--json"], '[{"image": "empty", "error": "The folder \'empty\' contains no images."}]\n'),
     ):
         finished = command("predict", run.path, "empty", *layout)
         assert (finished.returncode, finished.stdout) == (2, stdout)
-        assert finished.stderr == "error: The folder 'empty' holds no images.\n"
+        assert finished.stderr == "error: The folder 'empty' contains no images.\n"
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="where names of files are always text")
@@ -363,13 +363,13 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["data", "show", "digits", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (
             ["data", "show", "digits", "--out", "absent/a.png"],
-            "error: There is no folder 'absent' to write 'a.png' into.",
+            "error: There is no folder 'absent' to write 'a.png' to.",
         ),
         (["report", "RUN", "--out", "taken", "--force"], "error: 'taken' already exists and was not overwritten."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
-        (["report", "taken"], "error: 'taken' is not a run folder: it has none of run.json"),
+        (["report", "taken"], "error: 'taken' is not a run folder: it contains none of run.json"),
         (["report", "RUN", "--out", "text.png"], "error: 'text.png' already exists and was not overwritten."),
         (["compare", "RUN"], "error: Name at least two different runs to compare."),
         (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),

@@ -159,7 +159,7 @@ def test_a_picture_is_written_over_on_request_only(tmp_path):
 
 
 def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'grid\.png' into"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*absent' to write 'grid\.png' to"):
         plots.save(plots.history(CURVES), tmp_path / "absent" / "grid.png")
     assert list(tmp_path.iterdir()) == []
 

@@ -192,9 +192,9 @@ def test_the_maps_of_a_single_output_are_those_of_two(end):
         (
             layers.Activation("sigmoid"),
             4,
-            r"scores each of its 4 outputs independently, as for several labels: Activation",
+            r"scores each of its 4 outputs independently, as for multi-label classification: Activation",
         ),
-        (layers.Activation("hard_sigmoid"), 4, "must choose one class for each image"),
+        (layers.Activation("hard_sigmoid"), 4, "must choose one class per image"),
         (layers.Dense(1, activation="softmax"), 1, "the softmax of a single value is always 1"),
     ],
 )
@@ -244,10 +244,10 @@ class Subclassed(keras.Model):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("lenet5", r"must be a Keras model\. Received the string 'lenet5': `cnnzoo\.create_model`"),
+        ("lenet5", r"must be a Keras model\. Received the string 'lenet5'\. Build it with `cnnzoo\.create_model`"),
         (None, "must be a Keras model. Received: NoneType"),
-        (keras.Sequential([layers.Dense(2)]), r"must be built.*Begin it with `keras\.Input\(shape\)`"),
-        (Subclassed(), "a subclassed one does not say how its layers are connected"),
+        (keras.Sequential([layers.Dense(2)]), r"must be built.*Start it with `keras\.Input\(shape\)`"),
+        (Subclassed(), "the layer graph of a subclassed model is unknown"),
         (keras.Sequential([keras.Input((3,)), layers.Dense(2)]), r"must map images of shape \(n, height"),
     ],
 )

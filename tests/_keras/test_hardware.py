@@ -19,8 +19,8 @@ def _no_gpu(monkeypatch):
         ("flags\t\t: fpu sse avx2 avx512f avx512_bf16", "mixed_bfloat16", "avx512_bf16"),
         ("flags\t\t: fpu sse avx2 amx_bf16 amx_tile", "mixed_bfloat16", "amx_bf16"),
         ("Features\t: fp asimd bf16", "mixed_bfloat16", "bf16"),
-        ("flags\t\t: fpu sse avx2 avx512f", "float32", "no bfloat16"),
-        ("", "float32", "does not say"),
+        ("flags\t\t: fpu sse avx2 avx512f", "float32", "does not support bfloat16"),
+        ("", "float32", "unknown"),
     ],
 )
 def test_the_cpu_s_flags_decide(tmp_path, monkeypatch, line, expected, reason):

@@ -132,7 +132,7 @@ def test_what_reads_or_resizes_images_refuses_channels_first(tmp_path):
     Image.new("RGB", (24, 32)).save(tmp_path / "0.png")
     with pytest.raises(ValueError, match=message):
         embed(maps, tmp_path)
-    with pytest.raises(ValueError, match="must have their channels last"):
+    with pytest.raises(ValueError, match="must have channels last"):
         plots.overlay(images, np.zeros((4, 32, 24)))
 
 

@@ -67,7 +67,7 @@ def test_a_layer_that_calls_what_keras_has_is_read(tmp_path):
 def test_what_is_not_registered_is_named(tmp_path, monkeypatch, suffix, extra, name):
     network(extra).save(tmp_path / f"model{suffix}")
     monkeypatch.delattr(f"{__name__}.{name}")
-    message = rf"'{name}', which it is made of, is neither Keras' own nor registered here\. Decorate its definition"
+    message = rf"it uses '{name}', which is neither part of Keras nor registered\. Decorate its definition"
     with pytest.raises(ValueError, match=message):
         read_model(tmp_path / f"model{suffix}")
 

@@ -140,7 +140,7 @@ ASKED = {
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def test_whole_numbers_are_refused_where_nothing_tells(ask):
     model = network()
-    with pytest.raises(ValueError, match="range of pixels that the network expects is unknown"):
+    with pytest.raises(ValueError, match="the network's input range is unknown"):
         ask(model, AS_BYTES)
     floats = AS_BYTES.astype(np.float32)
     np.testing.assert_allclose(ask(model, AS_BYTES, scale="byte"), ask(model, floats, scale="byte"), atol=1e-5)
@@ -152,12 +152,10 @@ def test_whole_numbers_are_refused_where_nothing_tells(ask):
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def test_floats_of_another_range_are_warned_of(ask):
     floats = AS_BYTES.astype(np.float32)
-    with pytest.warns(
-        UserWarning, match=r"Pixels in \[0, 1\] are expected, and those in .* lie in \[0, 255\]"
-    ) as caught:
+    with pytest.warns(UserWarning, match=r"expects pixels in \[0, 1\], but `.*` has pixels in \[0, 255\]") as caught:
         ask(network(layers.Rescaling(2.0, offset=-1)), floats)
     assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match=r"takes pixels in \[0, 255\], and those in .* lie in \[0, 1\]"):
+    with pytest.warns(UserWarning, match=r"expects pixels in \[0, 255\], but `.*` has pixels in \[0, 1\]"):
         ask(network(layers.Rescaling(1 / 255)), floats / 255)
 
 

@@ -70,7 +70,7 @@ def test_names_that_cannot_be_written_are_numbered(only_matplotlibs_fonts):
     assert fonts.letter(["cat", "猫", "dog"]).names == ["cat", "class 1", "dog"]
     for figure in list(figures(["cat", "猫"]))[:4]:
         texts = "\n".join(texts_of(figure))
-        assert "Numbers stand for names that no installed font can write" in texts
+        assert "Names that no installed font can display are replaced by numbers" in texts
         assert "1" in texts
         assert "猫" not in texts
 

@@ -31,7 +31,7 @@ def test_imagenet_names_come_from_the_cache_of_keras(index):
 
 
 def test_without_network_the_error_says_where_to_place_the_names(tmp_path):
-    with pytest.raises(ConnectionError, match=r"and place it at '.*models/imagenet_class_index\.json', or give `class"):
+    with pytest.raises(ConnectionError, match=r"and place it at '.*models/imagenet_class_index\.json', or pass `class"):
         decode(np.zeros((1, 1000)))
 
 

@@ -150,8 +150,8 @@ def test_the_images_are_read_batch_by_batch(network, folder, monkeypatch):
 def test_values_of_the_wrong_range_are_told_once(network, images):
     unit = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, scale="unit", pooling="avg")
     for model, given, told in (
-        (network, images / np.float32(255), r"takes pixels in \[0, 255\], and those in `images` lie in \[0, 1\]"),
-        (unit, images.astype(np.float32), r"Pixels in \[0, 1\] are expected, and those in `images` lie in \[0, 255\]"),
+        (network, images / np.float32(255), r"expects pixels in \[0, 255\], but `images` has pixels in \[0, 1\]"),
+        (unit, images.astype(np.float32), r"expects pixels in \[0, 1\], but `images` has pixels in \[0, 255\]"),
     ):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")

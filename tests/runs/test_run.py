@@ -171,7 +171,7 @@ def test_what_cannot_be_read_is_told_in_its_place(run, tmp_path):
     assert [type(outcome).__name__ for outcome in told] == ["Prediction", *["Unreadable"] * 4, "Prediction"]
     for outcome, part in zip(
         told[1:5],
-        ("broken.png' is not", "No such image", "holds no images", "'image 4': An array of floats must lie in"),
+        ("broken.png' is not", "No such image", "contains no images", "'image 4': An array of floats must lie in"),
         strict=True,
     ):
         assert part in str(outcome.error)

@@ -171,7 +171,7 @@ def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
 def test_a_network_that_was_trained_is_known_to_take_what_it_was_trained_on(small):
     model = network()
     images = (small[1].images * 255).round().astype(np.uint8)
-    with pytest.raises(ValueError, match="range of pixels that the network expects is unknown"):
+    with pytest.raises(ValueError, match="the network's input range is unknown"):
         evaluate(model, (images, small[1].labels))
     quick(model, *small)
     assert evaluate(model, (images, small[1].labels)).accuracy == evaluate(model, small[1]).accuracy
@@ -255,11 +255,11 @@ def tensorflow_dataset():
     ("change", "message"),
     [
         ({"model": lambda: "lenet5"}, r"Received the string 'lenet5'"),
-        ({"model": lambda: Subclassed(name="mine")}, "subclassed one .* Received: Subclassed 'mine'"),
+        ({"model": lambda: Subclassed(name="mine")}, "subclassed model .* Received: Subclassed 'mine'"),
         ({"model": lambda: keras.Sequential([layers.Flatten(), layers.Dense(10)])}, r"Begin it with `keras\.Input"),
-        ({"model": lambda: network(Untold(3))}, r"Layer 'untold' \(Untold\) cannot be copied, and training works on"),
+        ({"model": lambda: network(Untold(3))}, r"Layer 'untold' \(Untold\) cannot be copied, but training works on"),
         ({"train": tensorflow_dataset}, r"a tf\.data\.Dataset\. Collect it first: `images, labels = "),
-        ({"train": lambda: cnnzoo.data.load_dataset("digits")}, r"Dataset\. Give its parts, `\.train` and `\.test`"),
+        ({"train": lambda: cnnzoo.data.load_dataset("digits")}, r"Dataset\. Pass its parts, `\.train` and `\.test`"),
         ({"train": lambda: 3}, r"`train` must be a pair of arrays, \(images, labels\)\. Received: builtins\.int"),
     ],
 )

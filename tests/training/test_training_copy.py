@@ -125,7 +125,7 @@ def test_a_subclassed_model_is_refused():
 
     model = Mine()
     model.build((None, 4))
-    with pytest.raises(ValueError, match=r"a subclassed one does not say .* Received: Mine 'mine'"):
+    with pytest.raises(ValueError, match=r"the layer graph of a subclassed model is unknown.* Received: Mine 'mine'"):
         build_training_copy(model, "float32")
 
 
