@@ -1,4 +1,4 @@
-"""Where the head of a classifier begins, as its graph tells; a network without its head, and with a new one."""
+"""The head of a classifier: finding it in the graph, removing it, and adding a new one."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from cnnzoo._keras.graph import functional, graph_inputs, graph_outputs, is_grap
 from cnnzoo._keras.kinds import is_kind, is_named
 from cnnzoo._keras.ready import make_exportable
 
-POOLED, DROPPED, HEAD = "top_pool", "top_dropout", "top"  # layers of a new head, as they are called in saved runs
+POOLED, DROPPED, HEAD = "top_pool", "top_dropout", "top"  # layer names of a new head; saved runs contain them
 
 DROPOUTS = frozenset({"Dropout", "SpatialDropout2D"})
 
 
 def without_head(model: keras.Model, classifier: str | None = None) -> keras.Model:
-    """Return ``model`` up to its last maps, on the same layers; itself where it has no head.
+    """Return ``model`` up to its last feature maps, sharing its layers; ``model`` itself if it has no head.
 
-    The head begins at the pooling or the flattening that makes vectors of maps, or at a convolution that gives the
-    classes themselves, as in SqueezeNet; a dropout before it belongs to it.
+    The head starts where pooling or flattening turns feature maps into vectors, or at the convolution that computes the
+    class scores, as in SqueezeNet. Dropout directly before it belongs to the head.
 
     Args:
-        model: A functional or sequential model of images. One that ends in maps, or in vectors that are no classes
-            (global pooling, a dense layer with a ReLU), has no head.
-        classifier: The name of the layer that gives the classes; None takes what the graph tells.
+        model: A functional or sequential model of images. A model whose outputs are feature maps, or vectors that are
+            not class scores (global pooling, a dense layer with a ReLU), has no head.
+        classifier: The name of the layer that computes the class scores; None: found from the graph.
 
     Raises:
-        ValueError: ``model`` does not take images alone or has no graph, or its graph branches within the head.
+        ValueError: ``model`` has inputs other than images, has no graph, or its graph branches within the head.
     """
     graph_inputs(model)
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4 or len(model.outputs) != 1:
         raise ValueError(
-            "The network must take images alone, of shape (n, height, width, channels), and give one output. "
-            f"Received one with inputs {model.input_shape} and outputs {model.output_shape}"
+            "The network must have one input, images of shape (n, height, width, channels), and one output. "
+            f"Received a network with inputs {model.input_shape} and outputs {model.output_shape}"
         )
     if not has_head(model, classifier):
         return model
@@ -42,8 +42,8 @@ def without_head(model: keras.Model, classifier: str | None = None) -> keras.Mod
     maps = _last_maps(function, function.outputs[0], classifier, found=False)
     if maps is None:
         raise ValueError(
-            f"The graph of '{model.name}' does not tell where its head begins: going back from its output, it "
-            "branches, or ends, before a global pooling or flattening of maps. Build the part that you mean: "
+            f"Cannot find where the head of '{model.name}' begins: between its output and the nearest global pooling "
+            "or flattening of feature maps, the graph branches or ends. Build the backbone yourself: "
             "`keras.Model(model.inputs[0], model.get_layer(NAME).output)`."
         )
     backbone = keras.Model(function.inputs[0], maps, name=model.name)
@@ -52,7 +52,7 @@ def without_head(model: keras.Model, classifier: str | None = None) -> keras.Mod
 
 
 def has_head(model: keras.Model, classifier: str | None = None) -> bool:
-    """Tell whether ``model`` ends in classes: in probabilities, or in what a layer gives without activation."""
+    """Tell whether ``model`` outputs class probabilities, or logits of a layer without activation."""
     if len(model.outputs[0].shape) != 2:
         return False
     if classifier is not None and any(layer.name == classifier for layer in model.layers):
@@ -69,12 +69,12 @@ def has_head(model: keras.Model, classifier: str | None = None) -> bool:
 
 
 def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: bool) -> Any:
-    """Go back from ``symbol`` to the maps that the head takes; None where the graph branches before.
+    """Follow the graph back from ``symbol`` to the input of the head; None if the graph branches before it.
 
     Args:
         function: A graph.
-        symbol: What it gives.
-        classifier: The name of the layer that gives the classes, if it is known.
+        symbol: Its output.
+        classifier: The name of the layer that computes the class scores, if known.
         found: Whether that layer has been passed.
     """
     made_by = producers(function)
@@ -95,12 +95,12 @@ def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: boo
 
 
 def _makes_vectors(taken: Any, given: Any) -> bool:
-    """Tell whether maps become a vector, or maps of a single place, as some networks keep a pooled vector."""
+    """Tell whether feature maps become a vector, or 1 x 1 maps, which some networks use in place of a vector."""
     return len(given.shape) == 2 or (_is_single(given) and not _is_single(taken))
 
 
 def _is_single(symbol: Any) -> bool:
-    """Tell whether maps have a single place."""
+    """Tell whether feature maps are 1 x 1."""
     sides = [side for axis, side in enumerate(symbol.shape) if axis]
     return len(sides) == 3 and sides.count(1) >= 2
 
@@ -112,17 +112,17 @@ def _before_dropout(made_by: dict[int, Any], symbol: Any) -> Any:
 
 
 def with_new_head(backbone: keras.Model, num_classes: int, dropout_rate: float, *, dropout_seed: int) -> keras.Model:
-    """Return ``backbone`` with a head: maps are averaged, then dropout and one dense layer follow.
+    """Return ``backbone`` with a new head: global average pooling of feature maps, dropout and one dense layer.
 
     Raises:
-        ValueError: ``backbone`` gives neither maps nor vectors.
+        ValueError: The output of ``backbone`` is neither feature maps nor vectors.
     """
     vectors = backbone.outputs[0]
     if len(vectors.shape) == 4:
         order = "channels_first" if graph_outputs(backbone)[0].channels == 0 else "channels_last"
         vectors = keras.layers.GlobalAveragePooling2D(data_format=order, name=POOLED)(vectors)
     elif len(vectors.shape) != 2:
-        raise ValueError(f"`backbone` must give maps or vectors. Received one that gives: {backbone.output_shape}")
+        raise ValueError(f"The output of `backbone` must be feature maps or vectors. Received: {backbone.output_shape}")
     outputs = add_head(vectors, num_classes, dropout_rate, dropout_seed=dropout_seed)
     model = keras.Model(backbone.inputs[0], outputs, name=backbone.name)
     make_exportable(model)
@@ -132,9 +132,9 @@ def with_new_head(backbone: keras.Model, num_classes: int, dropout_rate: float, 
 def add_head(
     vectors: keras.KerasTensor, num_classes: int, dropout_rate: float, *, dropout_seed: int
 ) -> keras.KerasTensor:
-    """Return the class probabilities that a new head makes of ``vectors``, of shape (n, d).
+    """Return the class probabilities that a new head computes from ``vectors`` of shape (n, d).
 
-    The seed goes into the layer's configuration, so that copies, alone or on a backbone, drop the same features.
+    The seed is part of the layer's configuration, so that copies drop the same features, with and without a backbone.
     """
     vectors = keras.layers.Dropout(dropout_rate, seed=dropout_seed, name=DROPPED)(vectors)
     return keras.layers.Dense(num_classes, "softmax", dtype="float32", name=HEAD)(vectors)

@@ -1,4 +1,4 @@
-"""``keras``, imported when it is first used: what only lists networks does not wait for it."""
+"""``keras``, imported on first use, so that listing the networks does not wait for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 
 class Late:
-    """Stands for a module, and imports it when an attribute of it is first asked for."""
+    """A stand-in for a module, which is imported when one of its attributes is first used."""
 
     def __init__(self, name: str) -> None:
-        """Stand for the module called ``name``."""
+        """Create a stand-in for the module ``name``."""
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the module has under ``name``."""
+        """Return the attribute ``name`` of the module."""
         return getattr(importlib.import_module(self._name), name)
 
 

@@ -1,4 +1,4 @@
-"""What a model learns, and what it keeps beside: parameters and buffers."""
+"""Counting the parameters and buffers of a model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import keras
 
 
 class Counts(NamedTuple):
-    """Values that a model or a layer holds.
+    """Numbers of values in the weights of a model or layer.
 
     Attributes:
-        params: Those that training learns, frozen or not.
-        buffers: The others, as the means and variances of batch normalisation.
+        params: Parameters, which training can change, including frozen ones.
+        buffers: All other values, such as the means and variances of batch normalisation.
     """
 
     params: int
@@ -22,7 +22,7 @@ class Counts(NamedTuple):
 
 
 def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yield the layers of ``model``, those of models within it among them, in order."""
+    """Yield the layers of ``model`` in order, including those of nested models."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from flat_layers(layer)
@@ -31,13 +31,13 @@ def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def count_parameters(model: keras.Model) -> Counts:
-    """Count the parameters and the buffers of ``model``; a layer that is used twice counts once."""
+    """Count the parameters and buffers of ``model``; a layer that is used twice counts once."""
     counts = [count_of_layer(layer) for layer in {id(layer): layer for layer in flat_layers(model)}.values()]
     return Counts(sum(each.params for each in counts), sum(each.buffers for each in counts))
 
 
 def count_of_layer(layer: keras.Layer) -> Counts:
-    """Count the parameters and the buffers of ``layer``."""
+    """Count the parameters and buffers of ``layer``."""
     buffers = sum(math.prod(weight.shape) for weight in _buffers(layer))
     return Counts(int(layer.count_params()) - buffers, buffers)
 

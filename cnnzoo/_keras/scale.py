@@ -13,10 +13,8 @@ from cnnzoo._support.lookup import look_up
 
 Scale = Literal["unit", "byte", "raw"]
 
-LARGEST: dict[Scale, float] = {
-    "unit": 1.0,
-    "byte": 255.0,
-}  # the largest pixel value of each range; "raw" is any other range
+# The largest pixel value of each range; "raw" is any other range
+LARGEST: dict[Scale, float] = {"unit": 1.0, "byte": 255.0}
 
 LARGEST_BYTE_FACTOR = 0.1  # for pixels in [0, 255], scaled by 1 / 255 or 1 / deviation
 SMALLEST_UNIT_FACTOR = 0.5  # for pixels in [0, 1]

@@ -1,4 +1,4 @@
-"""The weights in the files that Keras writes, layer by layer, read only when they are needed."""
+"""Reading weights from files that Keras wrote, layer by layer, each only when it is needed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Shapes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """A layer of a file of weights.
+    """A layer in a weights file.
 
     Attributes:
-        name: None in files that give none.
-        kind: What Keras calls layers of its class, "conv2d"; None in files that do not tell.
-        weights: Arrays, or what NumPy makes arrays of.
+        name: The layer's name; None if the file does not contain it.
+        kind: The layer's class in snake case, such as "conv2d"; None if the file does not contain it.
+        weights: Arrays, or datasets that NumPy can convert to arrays.
     """
 
     name: str | None
@@ -45,11 +45,11 @@ class StoredLayer:
 
 @contextlib.contextmanager
 def open_weights(path: Path) -> Iterator[list[StoredLayer]]:
-    """List the layers with weights in a file, in its order; their arrays can be read until the file is closed.
+    """List the layers with weights in a file, in file order. Their arrays can be read until the context ends.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is of another kind, or damaged.
+        ValueError: The file is damaged or not a weights file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'.")
@@ -61,10 +61,10 @@ def open_weights(path: Path) -> Iterator[list[StoredLayer]]:
             if path.suffix == ".keras":
                 source = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(IN_KERAS_FILE))
             layers = _layers_in(stack.enter_context(h5py.File(source)))
-        except Exception as error:  # zipfile and h5py raise whatever the damage happens to cause
+        except Exception as error:  # zipfile and h5py can raise anything for a damaged file
             raise ValueError(
-                f"'{path}' cannot be read as weights that Keras saved: it is damaged, cut short or of another kind. "
-                "Fetch or save it again."
+                f"'{path}' cannot be read as Keras weights: it is damaged, truncated or another kind of file. "
+                "Download or save it again."
             ) from error
         yield layers
 
@@ -83,7 +83,7 @@ def _layers_in(file: h5py.File) -> list[StoredLayer]:
 
 
 def _layers_of_keras_3(layers: h5py.Group) -> list[StoredLayer]:
-    """List the layers in the layout of Keras 3: a group for each, "conv2d_1", with its variables under ``vars``."""
+    """List the layers in the layout of Keras 3: one group per layer ("conv2d_1"), with its variables under ``vars``."""
     found: list[tuple[list[Any], StoredLayer]] = []
 
     def visit(path: str, item: Any) -> None:
@@ -101,12 +101,12 @@ def _layers_of_keras_3(layers: h5py.Group) -> list[StoredLayer]:
 
 
 def _natural(path: str) -> list[Any]:
-    """Return what sorts "conv2d_2" before "conv2d_10"."""
+    """Return a sort key that puts "conv2d_2" before "conv2d_10"."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
 
 
 def _attribute(group: h5py.Group, name: str) -> list[str] | None:
-    """Return a list of words that Keras wrote as an attribute, a long one in pieces, "name0", "name1" ..."""
+    """Return a list of strings from an attribute; Keras splits long lists into "name0", "name1" and so on."""
     pieces = [name] if name in group.attrs else [f"{name}{number}" for number in range(len(group.attrs))]
     pieces = [piece for piece in pieces if piece in group.attrs]
     return [_text(word) for piece in pieces for word in group.attrs[piece]] if pieces else None

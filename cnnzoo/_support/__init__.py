@@ -1,1 +1,1 @@
-"""What is true of no network at all: checks of arguments, whole files, look-up with suggestions, wording."""
+"""Helpers that know nothing about networks: argument checks, atomic file writes, name look-up, wording, fonts."""

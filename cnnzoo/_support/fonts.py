@@ -33,17 +33,8 @@ REGIONS = (  # a script, by its Unicode names, and marks in the names of its fon
     ("HANGUL", ("KR", "Apple SD", "Malgun")),
     ("CJK", ("SC", "PingFang", "Microsoft YaHei", "WenQuanYi")),
 )
-NO_FONTS = (
-    "Last Resort",
-    "STIX",
-    "cmr",
-    "cmb",
-    "cmex",
-    "cmmi",
-    "cmss",
-    "cmsy",
-    "cmtt",
-)  # placeholder boxes, and mathematics
+# Placeholder boxes, and mathematics
+NO_FONTS = ("Last Resort", "STIX", "cmr", "cmb", "cmex", "cmmi", "cmss", "cmsy", "cmtt")
 
 NOTE = (
     "Names that no installed font can display are replaced by numbers:\ntheir positions in the list of names, from 0."
@@ -53,7 +44,7 @@ _KEEPS_LETTERS: ContextVar[bool] = ContextVar("keeps_letters", default=False)
 
 
 class Lettering(NamedTuple):
-    """Names as a figure can show them.
+    """Names as a figure can display them.
 
     Attributes:
         names: The names as text, each on one line.

@@ -25,7 +25,7 @@ THINNEST = 2.5
 GAP = 3.0  # between the blocks of a stage
 BETWEEN = 14.0  # stages
 TIMES = "\u00d7"
-TEXT, LETTER = 15.0, 8.2  # height of the text, and width of a letter of it
+TEXT, LETTER = 15.0, 8.2  # text height and character width
 MOST_BLOCKS = 6  # drawn individually per stage
 
 # Colours of M. Okabe, K. Ito (2008): front, top, side

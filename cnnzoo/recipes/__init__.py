@@ -1,1 +1,1 @@
-"""What to do, as data. Imports no Keras."""
+"""Training recipes, as data. Imports no Keras."""

@@ -1,4 +1,4 @@
-"""The recipes of each network: as the lecture trains it, as its paper does, and what works best here, as data."""
+"""The recipes of each network, as data: the best found here, the paper's, and a first lecture's."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from cnnzoo.recipes.recipe import Recipe
 
 
 class Result(NamedTuple):
-    """What a recipe comes to, as published.
+    """A published result of a recipe.
 
     Attributes:
         data: Name of the data set.
-        accuracy: Share of the test images that are right, in [0, 1].
-        source: Where the figure is from.
-        fraction: Share of the data set that is used, in (0, 1].
-        image_size: Side of the images that the network sees, in pixels.
+        accuracy: Test accuracy, in [0, 1].
+        source: The source of the figure.
+        fraction: Fraction of the data set that was used, in (0, 1].
+        image_size: Side of the network's input images, in pixels.
     """
 
     data: str
@@ -25,22 +25,22 @@ class Result(NamedTuple):
     image_size: int = 32
 
     def __str__(self) -> str:
-        """Return it in a line."""
-        share = "" if self.fraction == 1 else f"{self.fraction:.0%} of "
-        return f"{self.accuracy:.1%} on {share}{self.data} at {self.image_size} pixels ({self.source})"
+        """Return the result in one line."""
+        part = "" if self.fraction == 1 else f"{self.fraction:.0%} of "
+        return f"{self.accuracy:.1%} on {part}{self.data} at {self.image_size} pixels ({self.source})"
 
 
 @dataclass(frozen=True)
 class RecipeCard:
-    """A recipe for a network, and where it is from.
+    """A recipe for a network, with its source and results.
 
     Attributes:
         network: The network's name.
         name: "default", "lecture" or "paper".
         recipe: How to train.
-        source: Where the values are from.
-        deviations: Where the recipe differs from its source.
-        results: What it comes to.
+        source: The source of the values.
+        deviations: Differences between the recipe and its source.
+        results: Published results of the recipe.
     """
 
     network: str
@@ -51,7 +51,7 @@ class RecipeCard:
     results: tuple[Result, ...] = ()
 
 
-# Keras' defaults throughout, as a first lecture on these networks has them
+# Keras' defaults, as in a first lecture on these networks
 LECTURE = Recipe(
     epochs=10,
     batch_size=128,
@@ -65,12 +65,12 @@ LECTURE = Recipe(
 LECTURE_SOURCE = "a classic lecture in Keras: Glorot initialisation, Adam at a constant 1e-3, pixels in [0, 1]"
 
 MEASURED = "measured here: benchmarks/README.md"
-PUBLISHED = "as the lecture published it"
+PUBLISHED = "published by the lecture"
 
-# The shares of the training after which the learning rates of the papers fall, where the papers give no epochs
+# The fractions of the training after which the learning rate falls; the papers do not give epochs
 QUARTERS = ((0.25, 0.1), (0.5, 0.01), (0.75, 0.001))
 
-# What the papers of AlexNet and VGG have in common
+# Common to the papers of AlexNet and VGG
 IMAGENET = Recipe(
     optimizer="sgd",
     learning_rate=0.01,
@@ -104,9 +104,9 @@ _CARDS = (
         replace(IMAGENET, epochs=90, batch_size=128, initializer="normal_0.01"),
         "Krizhevsky, Sutskever, Hinton 2012, sections 4.1 and 5",
         (
-            "the rate is divided by 10 after each quarter, where the paper divides it when the validation error stalls",
-            "crops reach an eighth of the side, where the paper takes 224 of 256 pixels",
-            "biases start at 0, where some of the paper's start at 1",
+            "the learning rate is divided by 10 after each quarter, in the paper when the validation error stalls",
+            "crops shift by up to an eighth of the side, in the paper they are 224 of 256 pixels",
+            "all biases start at 0, in the paper some start at 1",
         ),
     ),
     RecipeCard(
@@ -143,10 +143,10 @@ _CARDS = (
         ),
         "LeCun, Bottou, Bengio, Haffner 1998, sections II.C and III.B, appendices A and C",
         (
-            "plain gradient descent, where the paper scales each weight's rate by a running estimate of its curvature; "
-            "the peak is in the range of the effective rates that the paper reports, 7e-5 to 0.016",
-            "cross-entropy, where the paper has a penalised squared distance",
-            "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
+            "plain gradient descent; the paper scales each weight's learning rate by a running estimate of its "
+            "curvature. The peak is within the range of effective rates that the paper reports, 7e-5 to 0.016",
+            "cross-entropy; the paper uses a penalised squared distance",
+            "He initialisation; the paper draws uniformly from -2.4 / fan-in to 2.4 / fan-in",
         ),
         (Result("mnist", 0.9905, "the paper, section III.C, without distortions"),),
     ),
@@ -178,10 +178,10 @@ _CARDS = (
         replace(IMAGENET, epochs=74, batch_size=256, initializer="normal_0.1"),
         "Simonyan, Zisserman 2015, section 3.1",
         (
-            "the rate is divided by 10 after each quarter, where the paper divides it when the validation accuracy "
-            "stalls, three times in 74 epochs",
-            "crops reach an eighth of the side, where the paper crops from images rescaled to 256 pixels or more",
-            "all layers start from the normal distribution, where the paper starts some from its network A",
+            "the learning rate is divided by 10 after each quarter, in the paper when the validation accuracy stalls "
+            "(three times in 74 epochs)",
+            "crops shift by up to an eighth of the side, in the paper images are rescaled to 256 pixels or more first",
+            "all layers are initialised at random, in the paper some with the weights of its network A",
         ),
     ),
 )
@@ -224,7 +224,7 @@ def note_of_general_recipe(network: str) -> str:
 
 
 def published_results(network: str, data: str, fraction: float, image_size: int) -> dict[str, Result]:
-    """Return what the recipes for ``network`` come to on these data, by the recipe's name.
+    """Return the published results of the recipes for ``network`` on these data, by recipe name.
 
     >>> [result.accuracy for result in published_results("lenet5", "mnist", 1.0, 32).values()]
     [0.9951, 0.9903, 0.9905]
@@ -238,14 +238,14 @@ def published_results(network: str, data: str, fraction: float, image_size: int)
 
 
 def recipe_card(network: str, name: str = "default") -> RecipeCard:
-    """Return the recipe called ``name`` for ``network``, with its source.
+    """Return the recipe ``name`` for ``network``, with its source.
 
     Args:
-        network: A network's name; one that has no recipes of its own has a "default" all the same.
+        network: A network's name; networks without recipes of their own have a "default", too.
         name: One of ``list_recipes(network)``.
 
     Raises:
-        ValueError: There is no such recipe; the message suggests the nearest.
+        ValueError: The recipe is unknown; the message suggests the nearest.
 
     >>> recipe_card("vgg19", "paper").recipe.batch_size
     256

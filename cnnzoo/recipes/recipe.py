@@ -1,4 +1,4 @@
-"""How to train, as data. Imports no Keras."""
+"""A training recipe, as data. Imports no Keras."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -7,7 +7,7 @@ from cnnzoo._support.arguments import check_integer, check_number
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.augment import check_augment
 
-MOST = 2**31 - 1  # what TensorFlow takes as a count
+MOST = 2**31 - 1  # TensorFlow's largest count
 
 OPTIMIZERS = {
     "adam": "Adam",
@@ -16,18 +16,18 @@ OPTIMIZERS = {
 }
 SCHEDULES = {
     "constant": "stays at the peak",
-    "linear": "falls to zero in a straight line",
+    "linear": "falls linearly to zero",
     "cosine": "falls to zero along a half cosine",
-    "steps": "is multiplied by a factor at given shares of the training",
+    "steps": "is multiplied by a factor at given fractions of the training",
 }
 PRECISIONS = {
-    "auto": "bfloat16 where the machine computes it natively, else float32",
+    "auto": "mixed_bfloat16 if the hardware supports it natively, otherwise float32",
     "float32": "everything in float32",
     "mixed_bfloat16": "layers in bfloat16, weights and outputs in float32",
 }
 INITIALIZERS = {
     "he_normal": "normal, variance 2 / fan-in",
-    "glorot_uniform": "uniform, variance 2 / (fan-in + fan-out): what Keras does by default",
+    "glorot_uniform": "uniform, variance 2 / (fan-in + fan-out), Keras' default",
     "normal_0.01": "normal, standard deviation 0.01 (AlexNet, section 5)",
     "normal_0.1": "normal, standard deviation 0.1 (VGG, section 3.1: variance 0.01)",
 }
@@ -37,37 +37,34 @@ INITIALIZERS = {
 class Recipe:
     """How a network is trained.
 
-    The learning rate rises in a straight line to its peak over the share ``warmup`` of all steps, then follows the
-    schedule.
+    The learning rate rises linearly to its peak over the fraction ``warmup`` of all steps, then follows the schedule.
 
     Attributes:
         epochs: Passes over the training images, at least 1.
-        batch_size: Images a step, at least 1.
+        batch_size: Images per step, at least 1.
         optimizer: "adam", "adamw" or "sgd".
         learning_rate: Peak of the learning rate, above 0.
-        schedule: What the rate does after its peak: "constant", "linear", "cosine" or "steps".
-        steps: For the schedule "steps": pairs of the share of the training, in (0, 1), from which the rate is the peak
-            times the factor beside it; or one string, "0.5:0.1,0.75:0.01".
-        warmup: Share of all steps over which the learning rate rises, in [0, 1).
+        schedule: The learning rate after its peak: "constant", "linear", "cosine" or "steps".
+        steps: For the schedule "steps", pairs of a fraction of the training, in (0, 1), and a factor: from there on,
+            the learning rate is the peak times the factor. Or one string, "0.5:0.1,0.75:0.01".
+        warmup: Fraction of all steps over which the learning rate rises, in [0, 1).
         momentum: Momentum of "sgd", in [0, 1); unused otherwise.
-        weight_decay: Factor w of the penalty w / 2 times the sum of squares of every kernel, a gradient of w W as the
-            papers mean it; it replaces the network's own. For "adamw" it is decoupled: each step takes w times the
-            learning rate off every kernel. None leaves the network's own.
-        clip_norm: Norm that all gradients together are scaled down to, where they exceed it; 0 leaves them.
-        label_smoothing: Share of each label that is spread over all classes, in [0, 1).
+        weight_decay: Factor w of the penalty w / 2 times the sum of squares of each kernel W. Its gradient is w W, the
+            papers' convention. It replaces the network's own regularisers; None keeps them. For "adamw" it is decoupled
+            from the gradient: each step subtracts w times the learning rate times W.
+        clip_norm: Maximum norm of all gradients together; larger gradients are scaled down to it. 0: no limit.
+        label_smoothing: Fraction of each label that is spread over all classes, in [0, 1).
         augment: Names of ``cnnzoo.data.AUGMENTATIONS``, applied to the training images in this order; "none" is none.
-        normalize: Whether the network sees every channel with the training images' mean taken off and divided by their
-            standard deviation. It is folded into the first layer's weights in the end: the trained network takes
-            images in [0, 1] all the same. So it is for new networks: one that is trained already would begin with
-            weights that are meant for plain pixels. A network whose graph begins with layers that scale pixels is left
-            as it is, and so is one whose first weights are frozen.
+        normalize: Whether to normalise each channel by the mean and standard deviation of the training images. At the
+            end this is folded into the first layer's weights, so the trained network still expects images in [0, 1].
+            For new networks only: the weights of a trained network fit plain pixels. It is skipped if the network
+            begins with layers that scale pixels, or if its first weights are frozen.
         precision: "auto", "float32" or "mixed_bfloat16".
-        initializer: Where ``train`` starts from: "he_normal", "glorot_uniform", "normal_0.01" or "normal_0.1". ``fit``
-            starts from the weights that the model has.
-        patience: Epochs without a better cross-entropy on images held out after which training stops; the weights are
-            then those of the best epoch. A tenth of the training images is held out to choose by, so that the test
-            images stay honest.
-            0 trains all epochs and keeps the last one's weights.
+        initializer: Initial weights for ``train``: "he_normal", "glorot_uniform", "normal_0.01" or "normal_0.1".
+            ``fit`` starts from the model's own weights.
+        patience: Epochs without a lower cross-entropy on validation images after which training stops; the weights are
+            then those of the best epoch. The validation images are a tenth of the training images, so the test images
+            are not used to choose. 0: train for all epochs and keep the last weights.
 
     Raises:
         ValueError: A value is out of range.
@@ -94,7 +91,7 @@ class Recipe:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        """Check the values, and keep them as plain Python's."""
+        """Check the values, and convert them to plain Python types."""
         for name in ("optimizer", "schedule", "precision", "initializer"):
             look_up(_CHOICES[name], getattr(self, name), name)
         if not isinstance(self.normalize, bool):
@@ -116,10 +113,10 @@ class Recipe:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.schedule == "steps" and not self.steps:
-            raise ValueError("`schedule='steps'` needs `steps`: pairs like 0.5:0.1,0.75:0.01. Received none.")
+            raise ValueError("`schedule='steps'` needs `steps`: pairs like 0.5:0.1,0.75:0.01. Received: none")
         if self.schedule != "steps" and self.steps:
             raise ValueError(
-                "`steps` must come with `schedule='steps'` only. "
+                "`steps` must be empty unless `schedule='steps'`. "
                 f"Received: schedule={self.schedule!r}, steps={self.steps!r}"
             )
 
@@ -131,10 +128,10 @@ FIELDS = {field.name: field for field in fields(Recipe)}
 
 
 def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """Return ``recipe`` with other values for the fields in ``changes``.
+    """Return ``recipe`` with the fields in ``changes`` replaced.
 
     Raises:
-        ValueError: There is no such field, or a value is out of range.
+        ValueError: A field is unknown, or a value is out of range.
 
     >>> changed(Recipe(), {"epochs": 3}).epochs
     3
@@ -142,13 +139,13 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     for field in changes:
         look_up(FIELDS, field, "recipe option")
     schedule = changes.get("schedule", recipe.schedule)
-    if schedule != "steps" and "steps" not in changes:  # those of the recipe belong to its own schedule
+    if schedule != "steps" and "steps" not in changes:  # the recipe's steps belong to its own schedule
         changes = {**changes, "steps": ()}
     return replace(recipe, **changes)
 
 
 def as_flag(value: Any) -> str:
-    """Return the value of a field as a flag takes it; ``-`` where there is none.
+    """Format the value of a field as on the command line; ``-`` for none.
 
     >>> as_flag(("flip", "crop")), as_flag(((0.5, 0.1),)), as_flag(None)
     ('flip,crop', '0.5:0.1', '-')
@@ -159,7 +156,7 @@ def as_flag(value: Any) -> str:
 
 
 def kernel_initializer(recipe: Recipe) -> Any:
-    """Return the recipe's initializer as Keras' networks take it, for their ``kernel_initializer``.
+    """Return the recipe's initializer in the form that the argument ``kernel_initializer`` accepts.
 
     >>> kernel_initializer(Recipe())
     'he_normal'
@@ -171,16 +168,17 @@ def kernel_initializer(recipe: Recipe) -> Any:
 
 
 def _check_steps(steps: Any) -> tuple[tuple[float, float], ...]:
-    """Return pairs of (share of the training, factor), which may come as one string."""
+    """Return pairs of (fraction of the training, factor), from pairs or from one string."""
     try:
         pairs = [part.split(":") for part in steps.split(",") if part.strip()] if isinstance(steps, str) else steps
-        read = tuple((float(share), float(factor)) for share, factor in pairs)
+        read = tuple((float(fraction), float(factor)) for fraction, factor in pairs)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`steps` must be pairs like 0.5:0.1,0.75:0.01. Received: steps={steps!r}") from error
-    shares = [share for share, _ in read]
-    if sorted(set(shares)) != shares or any(not 0 < share < 1 or not factor >= 0 for share, factor in read):
+    fractions = [fraction for fraction, _ in read]
+    is_rising = sorted(set(fractions)) == fractions
+    if not is_rising or any(not 0 < fraction < 1 or not factor >= 0 for fraction, factor in read):
         raise ValueError(
-            "`steps` must hold rising shares of the training, in (0, 1), each with a factor of at least 0. "
+            "`steps` must hold increasing fractions of the training, in (0, 1), each with a factor of at least 0. "
             f"Received: steps={steps!r}"
         )
     return read

@@ -12,7 +12,6 @@ from cnnzoo import pretrained
 from cnnzoo.inspect import layer_table
 from tests.weight_files import write_official
 
-
 # Keras' VGG19 without its head has the layers of this zoo's
 MAPS = (Path(__file__).parents[1] / "models" / "golden" / "vgg19.csv").read_text(encoding="utf-8").splitlines()[:22]
 
@@ -170,8 +169,8 @@ def damaged(tmp_path, kind):
             r"layer 'block1_conv1' must have .* shapes \(3, 3, 3, 64\) and \(64,\), and has \(3, 3, 1, 64\)",
         ),
         ("with a layer more", "it has a layer 'block5_conv5' more"),
-        ("cut short", "cannot be read as weights that Keras saved: it is damaged, cut short or of another kind"),
-        ("empty", "cannot be read as weights"),
+        ("cut short", "cannot be read as Keras weights: it is damaged, truncated or another kind of file"),
+        ("empty", "cannot be read as Keras weights"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_before_anything_is_loaded(tmp_path, kind, message):

@@ -230,7 +230,7 @@ def test_bad_arguments_are_refused(options, message):
 
 def test_a_backbone_must_give_maps_or_vectors():
     backbone = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Reshape((32, 96))])
-    with pytest.raises(ValueError, match="`backbone` must give maps or vectors"):
+    with pytest.raises(ValueError, match="The output of `backbone` must be feature maps or vectors"):
         classifier(backbone, num_classes=2, scale="unit")
 
 

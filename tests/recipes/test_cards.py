@@ -77,7 +77,7 @@ def test_what_the_lecture_published():
         ("mnist", 0.9903, 1.0),
         ("cifar10", 0.087, 0.1),
     ]
-    assert str(published["alexnet"][0]) == "22.2% on 10% of cifar10 at 224 pixels (as the lecture published it)"
+    assert str(published["alexnet"][0]) == "22.2% on 10% of cifar10 at 224 pixels (published by the lecture)"
 
 
 def test_results_are_found_by_network_and_data():
