@@ -147,6 +147,7 @@ def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_tensorboard_s_logs_lie_in_the_run(command, tmp_path):
     pytest.importorskip("tensorboard", reason="the extra `tensorboard`")
     assert command("train", "lenet5", "--epochs", 1, "--limit", 20, "--out", "run", "--tensorboard").returncode == 0

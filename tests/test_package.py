@@ -41,6 +41,7 @@ def test_completion_sees_the_public_names():
     assert set(dir(cnnzoo.models)) >= {"alexnet", "lenet5", "vgg19"}
 
 
+@pytest.mark.slow
 def test_a_builder_keeps_its_name_when_its_module_is_imported_first():
     code = "import cnnzoo.models.alexnet, cnnzoo.training._fit, cnnzoo; "
     code += "print(callable(cnnzoo.models.alexnet), callable(cnnzoo.training.fit))"

@@ -118,6 +118,7 @@ def test_samples_say_right_and_wrong(channels, count):
     assert texts.count("70.0%") == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["$5_$", "a $ b"], [f"class {number}" for number in range(300)]])
 def test_any_class_names_can_be_drawn(tmp_path, names):
     classes = len(names)

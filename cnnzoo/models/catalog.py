@@ -103,7 +103,7 @@ def trained_folder(name: str, weights: str) -> Path:
     return look_up(_trained(name), weights, f"{name} weights")
 
 
-def create_model(name: str, **options: Any) -> keras.Model:
+def create_model(name: str, /, **options: Any) -> keras.Model:
     """Build the network called ``name``.
 
     Args:

@@ -71,6 +71,7 @@ def test_a_trained_network_evaluates_itself():
     assert run.metrics["test_accuracy"] == pytest.approx(accuracy)
 
 
+@pytest.mark.slow
 def test_networks_that_ship_or_were_loaded_evaluate_themselves(run, digits):
     test = subset(digits[1], 50)
     for model in (load_run("lenet5").model, load_run(run.path).model, cnnzoo.models.lenet5(weights="mnist")):
@@ -87,6 +88,7 @@ HANDED_OUT = {
 }
 
 
+@pytest.mark.slow
 @ON_PYTORCH
 @pytest.mark.parametrize("build", HANDED_OUT.values(), ids=HANDED_OUT)
 def test_networks_are_exported_to_onnx_at_once(build, tmp_path):

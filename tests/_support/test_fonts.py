@@ -53,6 +53,7 @@ def texts_of(figure):
     return {text.get_text() for text in figure.findobj(matplotlib.text.Text)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shapes", [True, False])
 def test_no_name_gives_a_warning(only_matplotlibs_fonts, shapes, monkeypatch):
     monkeypatch.setattr(fonts, "_shapes", lambda: shapes and hasattr(fonts.ft2font, "__libraqm_version__"))

@@ -81,6 +81,7 @@ def test_a_rare_class_is_kept_in_a_fraction():
     assert counts_of(sample_fraction(split_of(2, 2, 2), 0.01)) == [1, 1, 1]
 
 
+@pytest.mark.slow
 @given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=6), fraction=st.floats(0.001, 1))
 def test_a_fraction_of_any_split_keeps_every_class(counts, fraction):
     drawn = np.array(counts_of(sample_fraction(split_of(*counts), fraction)))

@@ -253,6 +253,7 @@ def test_float64_images_become_float32():
     assert keras.ops.convert_to_numpy(images).max() == 0.25
 
 
+@pytest.mark.slow
 def test_images_go_with_their_stream():
     """TensorFlow keeps the functions of a stream as long as the program runs."""
     images = np.zeros((6, 8, 8, 1), np.uint8)

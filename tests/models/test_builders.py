@@ -93,6 +93,7 @@ def test_gradient_reaches_every_weight(name):
         assert np.any(gradient.numpy() != 0), variable.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_a_few_steps_on_one_batch_lower_the_loss(name):
     keras.utils.set_random_seed(0)

@@ -26,11 +26,16 @@ PUBLISHED = {
 }
 
 
+OTHERS = [name for name in cnnzoo.list_models() if name not in ("lenet5", "resnet18")]
+
+
 def test_there_is_a_table_of_every_network():
     assert sorted(path.stem for path in GOLDEN.glob("*.csv")) == sorted(cnnzoo.list_models())
 
 
-@pytest.mark.parametrize("name", cnnzoo.list_models())
+@pytest.mark.parametrize(
+    "name", ["lenet5", "resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_layers_are_those_of_the_table(name):
     card = cnnzoo.model_card(name)
     model = cnnzoo.create_model(name, kernel_initializer="zeros")

@@ -23,6 +23,7 @@ def test_the_weights_that_ship_are_as_good_as_their_card_says(card, digits):
     assert right.mean() >= 0.99
 
 
+@pytest.mark.slow
 def test_the_weights_that_ship_on_all_of_mnist(card, datasets):
     evaluation = load_run("lenet5").evaluate("mnist", datasets / "mnist.npz")
     assert evaluation.accuracy == pytest.approx(card["metrics"]["test_accuracy"], abs=5e-4)

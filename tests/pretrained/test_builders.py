@@ -131,7 +131,7 @@ def test_imagenet_weights_are_downloaded_and_verified(tmp_path, monkeypatch):
     ],
 )
 def test_without_network_the_error_says_where_to_place_which_file(network, include_top, file):
-    with pytest.raises(ConnectionError, match=rf"Fetch https://\S+ elsewhere and place it at '\S+/models/{file}'"):
+    with pytest.raises(ConnectionError, match=rf"download https://\S+ elsewhere and place it at '\S+/models/{file}'"):
         pretrained.load(network, include_top=include_top)
 
 

@@ -32,6 +32,7 @@ def folder(tmp_path, images):
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_it_gives_what_the_network_gives(network, images):
     expected = network.predict(images, verbose=0)
     for batch_size in (None, 2):
@@ -40,6 +41,7 @@ def test_it_gives_what_the_network_gives(network, images):
     assert expected.std(axis=0).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_a_network_that_takes_one_to_zero(network, images):
     unit = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, scale="unit", pooling="avg")
     unit.set_weights(network.get_weights())
@@ -47,6 +49,7 @@ def test_a_network_that_takes_one_to_zero(network, images):
         np.testing.assert_allclose(embed(unit, given), embed(network, images), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_name_a_run_and_its_folder_stand_for_the_backbone(folder, run):
     for model, trained in (("LeNet5", cnnzoo.models.lenet5(weights="mnist")), (run, run.model), (run.path, run.model)):
         vectors = embed(model, folder)
@@ -108,6 +111,7 @@ def test_a_batch_has_an_image(network, images, batch_size):
         embed(network, images, batch_size=batch_size)
 
 
+@pytest.mark.slow
 def test_files_are_resized_to_the_size_that_is_given(folder, network):
     by_name = embed("mobilenet", folder, weights=None, image_size=64)
     assert by_name.shape == (5, 1024)
@@ -125,6 +129,7 @@ def test_a_network_of_several_outputs_is_refused(network, images):
         embed(several, images)
 
 
+@pytest.mark.slow
 def test_maps_are_averaged(images):
     maps = lively(load("mobilenet", weights=None, input_shape=(64, 32, 3), preprocess=True))
     images = np.concatenate([images, images[::-1]], axis=1)
@@ -156,6 +161,7 @@ def test_the_images_are_read_batch_by_batch(network, folder, monkeypatch):
     assert sorted(sizes) == [1, 2, 2]
 
 
+@pytest.mark.slow
 def test_values_of_the_wrong_range_are_told_once(network, images):
     unit = load("mobilenet", weights=None, input_shape=(32, 32, 3), preprocess=True, scale="unit", pooling="avg")
     for model, given, told in (

@@ -11,6 +11,7 @@ def mobilenet(**options):
     return classifier("mobilenetv2", **{"weights": None, "input_shape": (32, 32, 3), "num_classes": 3, **options})
 
 
+@pytest.mark.slow
 def test_only_the_top_learns():
     model = mobilenet()
     assert [weight.path for weight in model.trainable_weights] == ["top/kernel", "top/bias"]

@@ -60,6 +60,7 @@ def test_another_network_has_a_default_and_says_that_it_is_general():
     assert note_of_general_recipe("vgg19") == ""
 
 
+@pytest.mark.slow
 def test_training_says_that_the_recipe_is_general(capsys, tmp_path):
     cnnzoo.training.train("resnet18", limit=10, image_size=8, epochs=1, out=tmp_path / "run")
     assert "resnet18 has no recipe of its own yet" in capsys.readouterr().out

@@ -28,6 +28,7 @@ def page(run, tmp_path_factory):
     return Page(write_report(run.path, tmp_path_factory.mktemp("page") / "report.html").path)
 
 
+@pytest.mark.slow
 def test_the_figures_agree_with_counting(page, run, digits):
     _, test = digits
     probabilities = run.model.predict(test.images, verbose=0)
@@ -162,7 +163,7 @@ def test_a_run_from_before_formats_is_reported_on(tmp_path):
     folder = shutil.copytree(Path(__file__).parents[1] / "runs" / "format0" / "finished", tmp_path / "tiny")
     text = Page(write_report(folder).path).text
     assert "No single command reproduces this run. In Python, call cnnzoo.training.fit" in text
-    assert re.search(r"computed in\s*float32", text)
+    assert re.search(r"precision used\s*float32", text)
     assert re.search(r"initializer\s*-", text)
 
 

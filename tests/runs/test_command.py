@@ -8,6 +8,7 @@ from cnnzoo.cli import app
 from cnnzoo.training import Recipe, fit, load_run, train
 
 
+@pytest.mark.slow
 def test_the_command_repeats_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changes = {"epochs": 2, "batch_size": 20, "schedule": "steps", "steps": "0.5:0.1", "augment": ("shift", "rotate")}
@@ -21,6 +22,7 @@ def test_the_command_repeats_the_run(tmp_path, monkeypatch):
     assert second.history == first.history
 
 
+@pytest.mark.slow
 def test_the_command_holds_what_was_asked_for(tmp_path):
     options = {"epochs": 1, "augment": (), "image_size": 40, "normalize": True, "limit": 20}
     run = train("lenet5", **options, out=tmp_path / "run", progress=False)
@@ -30,6 +32,7 @@ def test_the_command_holds_what_was_asked_for(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_command_of_a_finetuned_network(tmp_path):
     run = finetuned(tmp_path, epochs=1, augment="flip", image_size=32)
     words = list(run.record.command)
@@ -41,6 +44,7 @@ def test_the_command_of_a_finetuned_network(tmp_path):
     command.make_context("finetune", words[2:])  # every option is one of the command's
 
 
+@pytest.mark.slow
 def test_the_command_repeats_what_was_finetuned_from_a_run(tmp_path, run):
     options = {"limit": 20, "batch_size": 10, "epochs": 1, "unfreeze": "c5", "unfrozen_epochs": 1}
     tuned = cnnzoo.training.finetune(run.path, "digits", out=tmp_path / "one", progress=False, **options)
@@ -55,17 +59,20 @@ def finetuned(tmp_path, **options):
     return cnnzoo.training.finetune("mobilenetv2", "digits", **plain, **options)
 
 
+@pytest.mark.slow
 def test_what_the_command_line_cannot_finetune_has_no_command(tmp_path):
     recipe = Recipe(epochs=1, batch_size=20)
     assert finetuned(tmp_path, recipe=recipe, image_size=32).record.command is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"image_size": (32, 48)}, {"recipe": Recipe(epochs=1)}])
 def test_what_the_command_line_cannot_train_has_no_command(tmp_path, options):
     run = train("lenet5", **{"epochs": 1, **options}, limit=10, out=tmp_path / "run", progress=False)
     assert run.record.command is None
 
 
+@pytest.mark.slow
 def test_what_fit_trains_has_no_command(digits):
     run = fit(cnnzoo.models.lenet5(), digits[1], digits[1], recipe=Recipe(epochs=1), progress=False)
     assert run.record.command is None

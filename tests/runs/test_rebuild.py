@@ -46,6 +46,7 @@ def test_a_run_of_another_keras_is_read(run, digits, tmp_path):
     assert loaded.record == run.record
 
 
+@pytest.mark.slow
 def test_a_finetuned_network_is_built_as_it_was(path):
     model = classifier("mobilenetv2", num_classes=3, weights=None, input_shape=(32, 32, 1), dropout_rate=0.3)
     unfreeze(model, "block_16")
@@ -66,6 +67,7 @@ def test_a_finetuned_network_of_the_zoo_is_built_as_it_was(path, channels):
     assert np.array_equal(read.predict(images, verbose=0), model.predict(images, verbose=0))
 
 
+@pytest.mark.slow
 def test_a_name_that_both_zoos_have_is_tried_as_either(path):
     """A run of this zoo's VGG19, finetuned: not the network of Keras Applications, which has its preprocessing."""
     model = classifier(cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3)), num_classes=2)

@@ -179,6 +179,7 @@ def same_versions():
         pytest.skip("runs of format0 are resumed by the Keras that began them")
 
 
+@pytest.mark.slow
 def test_a_run_begun_before_formats_ends_as_it_would_have_then(digits, tmp_path, same_versions):
     """Stopped after the fourth step of the second epoch; ``finished`` is the same run, never stopped."""
     out = Path(shutil.copytree(FORMAT_0 / "unfinished", tmp_path / "run"))
@@ -198,6 +199,7 @@ def test_a_run_begun_before_formats_ends_as_it_would_have_then(digits, tmp_path,
     assert (resumed.record.model.params, resumed.record.model.buffers) == (202, 32)
 
 
+@pytest.mark.slow
 def test_what_train_began_before_formats_is_resumed(tmp_path, same_versions):
     def stop(epoch, logs):
         signal.raise_signal(signal.SIGINT)

@@ -75,6 +75,7 @@ def test_evaluation_on_other_data(run, idx_folder):
     assert len(run.evaluate("mnist", idx_folder).labels) == 4
 
 
+@pytest.mark.slow
 def test_a_run_on_the_users_own_images_asks_for_data(digits, tmp_path):
     small = [subset(split, 50) for split in digits]
     run = fit(cnnzoo.models.lenet5(), *small, recipe=Recipe(epochs=1), out=tmp_path / "run", progress=False)
@@ -279,6 +280,7 @@ def test_a_model_that_holds_code_is_not_run(copy):
         load_run(copy)
 
 
+@pytest.mark.slow
 def test_the_record_names_the_path_of_its_data(idx_folder, tmp_path):
     run = cnnzoo.training.train(
         "lenet5", data="mnist", data_path=idx_folder, epochs=1, out=tmp_path / "run", progress=False

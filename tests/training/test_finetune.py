@@ -144,6 +144,7 @@ def test_a_data_set_by_name_is_resized_to_the_network(tmp_path):
     assert run.class_names == tuple("0123456789")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_run", [True, False])
 def test_a_run_is_a_backbone(photos, run, tmp_path, as_run, monkeypatch):
     """Its head is left out; the photographs, which have colours, become grey as the run takes them."""
@@ -164,6 +165,7 @@ def test_a_run_is_a_backbone(photos, run, tmp_path, as_run, monkeypatch):
     assert again.model.count_params() == tuned.model.count_params()
 
 
+@pytest.mark.slow
 def test_a_network_of_the_zoo_by_name(photos, tmp_path):
     trained = cnnzoo.models.lenet5(weights="mnist")
     tuned = finetune("LeNet5", photos, out=tmp_path / "run", unfreeze="c5", epochs=1, unfrozen_epochs=1, progress=False)
@@ -177,6 +179,7 @@ def test_a_network_of_the_zoo_by_name(photos, tmp_path):
     assert (finetuned.backbone, finetuned.weights, finetuned.unfrozen_from) == ("lenet5", "mnist", "c5")
 
 
+@pytest.mark.slow
 def test_options_change_both_parts_but_epochs_and_rate(photos, tmp_path):
     options = {"unfreeze": "c5", "epochs": 2, "unfrozen_epochs": 1, "learning_rate": 0.01, "batch_size": 7}
     tuned = finetune("lenet5", photos, out=tmp_path / "run", progress=False, **options)
@@ -198,6 +201,7 @@ def test_with_patience_the_record_says_what_chose_the_epoch(photos, weights, tmp
     assert run.record.weights_of_epoch in (1, 2)
 
 
+@pytest.mark.slow
 def test_it_says_what_it_does(photos, weights, tmp_path, capsys):
     finetune("vgg16", photos, image_size=32, weights=weights, recipe=Recipe(epochs=1), out=tmp_path / "run")
     said = capsys.readouterr().out

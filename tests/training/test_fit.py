@@ -74,6 +74,7 @@ def test_one_hot_labels_and_logits_train_alike(small):
     assert run.history["loss"] == pytest.approx(quick_fit(small).history["loss"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_without_out_nothing_is_written(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert quick_fit(small).path is None
@@ -166,6 +167,7 @@ def test_images_that_do_not_fit_are_refused(small):
         fit(cnnzoo.models.lenet5(input_shape=(32, 32, 3)), train, test)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_given_whole_or_in_two_parts(small):
     whole = Dataset(*small)
     assert quick_fit((whole,)).history == quick_fit(small).history
@@ -175,6 +177,7 @@ def test_a_data_set_is_given_whole_or_in_two_parts(small):
         quick_fit(small[:1])
 
 
+@pytest.mark.slow
 def test_the_recipe_that_is_taken_by_name_is_named(small, capsys, monkeypatch):
     cards = {("lenet5", "default"): RecipeCard("lenet5", "default", QUICK, "here")}
     monkeypatch.setattr("cnnzoo.recipes.cards.RECIPE_CARDS", cards)
@@ -252,6 +255,7 @@ def test_patience_takes_the_best_epoch_by_images_held_out_of_training(small):
     assert all(map(np.array_equal, run.model.get_weights(), seen[int(np.argmin(losses))]))
 
 
+@pytest.mark.slow
 def test_label_smoothing_is_that_of_its_definition(small):
     """One step from known weights: the mean cross-entropy with labels 0.1 / 10 + 0.9 on the true class."""
     train, _ = small
@@ -331,6 +335,7 @@ def test_label_forms_may_be_mixed(small):
     assert mixed.history == quick_fit(small).history
 
 
+@pytest.mark.slow
 def test_callbacks_are_called(small):
     epochs = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))

@@ -35,6 +35,7 @@ def test_a_training_copy_that_normalizes_sees_normalized_pixels(images):
     assert softmax(training_copy.predict(images, verbose=0)) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "vgg19"])
 def test_normalization_is_folded_into_the_weights(name):
     """Also where the first layer pads, as in VGG19."""
