@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -56,16 +57,25 @@ def _models_page() -> str:
         if card.family in shown:
             continue
         shown.add(card.family)
-        variants = ", ".join(cnnzoo.model_card(other).title for other in cnnzoo.list_models(family=card.family))
+        family = [cnnzoo.model_card(other) for other in cnnzoo.list_models(family=card.family)]
+        variants = ", ".join(other.title for other in family)
         parts += [
             f"## {variants}",
             f"{', '.join(card.authors)}, {card.year}: [{card.paper}]({card.reference}). "
             f"The paper reports on {', '.join(card.datasets)}.",
             "Deviations from the paper:",
-            "\n".join(f"- {deviation}" for deviation in card.deviations),
+            "\n".join(_deviations(family)),
             _block(("show", name)).partition("\n\nDeviations")[0] + "\n```",
         ]
     return "\n".join(rows) + "\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _deviations(family: list[Any]) -> list[str]:
+    """List what all networks of a paper deviate in, then what only some of them do."""
+    common = [each for each in family[0].deviations if all(each in card.deviations for card in family)]
+    own = {each: None for card in family for each in card.deviations if each not in common}
+    of = {each: ", ".join(card.title for card in family if each in card.deviations) for each in own}
+    return [f"- {each}" for each in common] + [f"- {of[each]}: {each}" for each in own]
 
 
 def _recipes_page() -> str:

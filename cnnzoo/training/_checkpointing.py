@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped from outside, in good order; the message says how to resume it."""
+    """Training was stopped from outside, in good order; ``fit`` adds to the message how to resume it."""
 
 
 class Diverged(ArithmeticError):

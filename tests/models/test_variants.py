@@ -33,7 +33,7 @@ def test_only_vgg19_has_weight_decay_by_default():
         name: inspect.signature(getattr(cnnzoo.models, name)).parameters["weight_decay"].default
         for name in cnnzoo.list_models(family="vgg")
     }
-    assert defaults == {"vgg11": 0, "vgg13": 0, "vgg16": 0, "vgg19": 5e-4}
+    assert {name: default for name, default in defaults.items() if default} == {"vgg19": 5e-4}
 
 
 def test_without_docstrings_the_networks_are_there():
