@@ -79,7 +79,7 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """Expected calibration error (ECE), in [0, 1]: the mean difference between accuracy and confidence over the images."""
+        """Expected calibration error (ECE), in [0, 1]: the mean absolute gap of accuracy and confidence."""
         gaps = np.abs(np.nan_to_num(self.accuracy) - np.nan_to_num(self.confidence))
         return float((self.counts * gaps).sum() / self.counts.sum())
 
