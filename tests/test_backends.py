@@ -43,6 +43,6 @@ def test_heat_lies_where_it_lies_on_every_backend(found):
 
 def test_a_report_is_whole_on_every_backend(found):
     text = Page(found / "report.html").text
-    assert "What made it decide" in text
-    assert "What its layers see" in text
-    assert "What is missing" not in text
+    assert "Grad-CAM explanations" in text
+    assert "Feature maps of a test image" in text
+    assert "Missing information" not in text

@@ -97,7 +97,7 @@ def test_train_report_and_compare_leave_pages(command):
     assert finished.stdout.endswith("\ncomparison.html\n")
     assert all(Path(name).stat().st_size for name in ("one/report.html", "two/report.html", "comparison.html"))
     Path("two/history.csv").unlink()
-    missing = "history.csv is not in the run folder: the learning curves.\n"
+    missing = "history.csv is not in the run folder, so the report lacks the learning curves.\n"
     assert command("report", "two", "--out", "without.html").stderr == f"missing: {missing}"
     assert command("compare", "one", "two", "--out", "without-curves.html").stderr == f"missing: two: {missing}"
 

@@ -192,7 +192,9 @@ def test_floats_of_a_range_of_their_own(small):
     with pytest.raises(ValueError, match=r"trained on floats that are not pixels in \[0, 1\]"):
         run.predict(small[1].images[:1])
     of_bytes = [Split(images * 255, labels) for images, labels in small]
-    with pytest.warns(UserWarning, match=r"expected, and those in `(train|test).images` lie in \[0, 255\]") as caught:
+    with pytest.warns(
+        UserWarning, match=r"expects pixels in \[0, 1\], but `(train|test).images` has pixels in \[0, 255\]"
+    ) as caught:
         quick(network(), *of_bytes)
     assert caught[0].filename == __file__
 

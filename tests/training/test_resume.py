@@ -331,7 +331,7 @@ def test_a_run_whose_images_have_moved_ends_in_the_same_weights(tmp_path, capsys
     with pytest.raises(FileNotFoundError, match=r"photos' any more\. Say where they lie now: .* --data PATH`"):
         resume(run, progress=False)
     resumed = resume(run, data=new)
-    assert capsys.readouterr().out.startswith("found ")
+    assert capsys.readouterr().out.startswith("layout: ")
     whole = train("lenet5", data=new, out=tmp_path / "whole", **options)
     same(resumed, whole)
     record = load_run(run).record
