@@ -62,9 +62,12 @@ def initializers(kernel_initializer: str | keras.initializers.Initializer) -> Ca
     A Keras initializer object draws the same numbers at every call with the same shape, so layers of equal shape that
     shared one would start with equal kernels.
     """
-    initializer = keras.initializers.get(kernel_initializer)
-    is_object = isinstance(initializer, keras.initializers.Initializer)
-    return lambda: initializer.clone() if is_object else initializer
+
+    def of_one_layer() -> Any:
+        initializer = keras.initializers.get(kernel_initializer)
+        return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+    return of_one_layer
 
 
 def as_in_caffe(images: keras.KerasTensor, layer: Callable[[str], str]) -> keras.KerasTensor:

@@ -140,6 +140,16 @@ def test_equal_layers_start_with_different_kernels_even_from_one_initializer_obj
         assert all(not np.array_equal(same_shape[0], other) for other in same_shape[1:])
 
 
+def test_a_seed_gives_the_weights_that_it_has_always_given():
+    """Recorded accuracies hold for a seed, so the draws must stay the same, layer by layer."""
+    keras.utils.set_random_seed(0)
+    model = cnnzoo.models.lenet5()
+    keras.utils.set_random_seed(0)
+    for layer in (layer for layer in model.layers if hasattr(layer, "kernel")):
+        drawn = keras.initializers.get("he_normal").clone()(tuple(layer.kernel.shape))
+        np.testing.assert_array_equal(layer.kernel, drawn)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_initializer_is_he_normal_or_the_users(name):
     for initializer, kind in (("he_normal", keras.initializers.HeNormal), ("zeros", keras.initializers.Zeros)):
