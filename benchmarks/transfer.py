@@ -28,8 +28,8 @@ from PIL import Image
 from cnnzoo.data import Split, load_cifar10
 from cnnzoo.data.sampling import subset
 from cnnzoo.pretrained import classifier
+from cnnzoo.recipes.finetuning import HEAD
 from cnnzoo.training import Recipe, finetune, fit
-from cnnzoo.training._finetune import HEAD
 
 NEW = (3, 5)  # cat and dog
 IMAGES = 500

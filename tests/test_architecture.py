@@ -93,10 +93,6 @@ def test_no_modules_import_each_other_in_a_circle():
     assert not graph
 
 
-def test_what_lists_things_knows_no_keras():
-    """``catalog``, cards and recipes are read without waiting for Keras."""
-
-
 @pytest.mark.parametrize(
     "folder", sorted({room for floor in FLOORS for room in floor if (PACKAGE / room).is_dir()} - {"cli"})
 )

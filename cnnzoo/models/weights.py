@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -41,7 +41,8 @@ def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os
     source = _find(card, weights)  # also where it is not asked: what is not there is refused before anything is built
     if wanted is not None or not isinstance(source, Path):
         return wanted or CLASSES
-    with open_weights(source) as layers:
+    with open_weights(source) as stored:
+        layers = _without_prefix(stored, card.head)
         heads = [layer for layer in layers if layer.name in (card.head, HEAD)]
         heads = heads or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
         return heads[-1].shapes[-1][-1] if heads else CLASSES
@@ -155,6 +156,7 @@ def _open(source: PublishedWeights | Path, model: keras.Model) -> Iterator[list[
 
 def _fill(model: keras.Model, layers: list[StoredLayer], named: str, classifier: str | None = None) -> None:
     """Load the backbone of ``model``, and of its head what fits."""
+    layers = _without_prefix(layers, classifier)
     own = next((layer.name for layer in model.layers if _own_name(layer, model) == classifier), None)
     backbone = {id(layer) for layer in flat_layers(without_head(model, own))}
     pairs, extra = _pair(model, layers)
@@ -178,7 +180,7 @@ def _level_of_the_user() -> int:
     """Return the ``stacklevel`` at which a warning of the caller points to the first line outside this package."""
     package, level = str(Path(cnnzoo.__file__).parent), 1
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(package):
+    while frame.f_back and frame.f_code.co_filename.startswith(package + os.sep):
         frame, level = frame.f_back, level + 1
     return level
 
@@ -207,6 +209,16 @@ def _pair(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list[_Pair
             others = [each for each in others if each is not stored]
         pairs.append(_Pair(layer, stored, name, _is_grey(layer, stored)))
     return pairs, others
+
+
+def _without_prefix(layers: list[StoredLayer], classifier: str | None) -> list[StoredLayer]:
+    """Return layers without the name of their model, where this begins the names of all: "a_c1" of ``name="a"``."""
+    names = [layer.name for layer in layers if layer.name]
+    last = next((name for name in names if classifier and name.endswith(f"_{classifier}")), None)
+    prefix = last.removesuffix(str(classifier)) if last else ""
+    if not prefix or not all(name.startswith(prefix) for name in names):
+        return layers
+    return [replace(layer, name=layer.name and layer.name.removeprefix(prefix)) for layer in layers]
 
 
 def _own_name(layer: keras.Layer, model: keras.Model) -> str:

@@ -79,7 +79,7 @@ def load(
         raise ValueError(
             f"`scale` says what preprocessing takes: give `preprocess=True`, too. Received: scale={scale!r}"
         )
-    imagenet = weights == IMAGENET
+    imagenet = isinstance(weights, str) and weights.lower() == IMAGENET
     channels = 3 if preprocess and shape[2] == 1 else shape[2]
     if (imagenet or preprocess) and channels != 3:
         raise ValueError(

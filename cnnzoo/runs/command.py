@@ -21,6 +21,8 @@ def command_words(name: str, *arguments: str, **options: Any) -> tuple[str, ...]
         flag = option.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value == ():  # of the options that take several, only the augmentations have a word for none
+            words += [f"--{flag}", "none"] if option == "augment" else []
         elif value is not None:
-            words += [f"--{flag}", "none" if value == () else as_flag(value)]
+            words += [f"--{flag}", as_flag(value)]
     return tuple(words)

@@ -115,7 +115,7 @@ def join_team(addresses: str | None = None, processes: int | None = None, proces
             f"KERAS_BACKEND=jax. Received: the backend {keras.config.backend()}"
         )
     processes = check_integer("processes", _number(processes, PROCESSES), least=1)
-    index = check_integer("process_id", _number(process_id, PROCESS_ID), least=0, most=processes - 1)
+    process_id = check_integer("process_id", _number(process_id, PROCESS_ID), least=0, most=processes - 1)
     if ":" not in addresses:
         raise ValueError(f"`addresses` must be HOST:PORT of process 0. Received: {addresses!r}")
     jax = importlib.import_module("jax")
@@ -126,7 +126,7 @@ def join_team(addresses: str | None = None, processes: int | None = None, proces
             f"Process {process_id} of {processes} could not join the others at {addresses}. Start all of them within "
             f"five minutes, and let process 0 be reached there. JAX says: {error}"
         ) from error
-    return Team(index, processes, jax.device_count())
+    return Team(process_id, processes, jax.device_count())
 
 
 def _one_host() -> Team:
@@ -142,7 +142,9 @@ def _one_host() -> Team:
 def _number(given: int | None, variable: str) -> int:
     text = os.environ.get(variable, "") if given is None else str(given)
     if not text.isdigit():
-        raise ValueError(f"With `addresses` give the number of processes and this one's index, or set {variable}.")
+        raise ValueError(
+            f"With `addresses` give the number of processes and this one's `process_id`, or set {variable}."
+        )
     return int(text)
 
 

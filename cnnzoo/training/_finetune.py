@@ -262,6 +262,7 @@ def _command(named: str, source: DataSource, own: dict[str, Any], options: dict[
     is_folder = source.name == FOLDER
     given["data_path"] = None if is_folder else source.path
     given["skip_broken"] = source.skip_broken or None
+    given["fraction"] = None if source.fraction == 1 else source.fraction
     return command_words("finetune", named, str(source.path) if is_folder else source.name, **given)
 
 

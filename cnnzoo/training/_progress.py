@@ -23,7 +23,7 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         super().__init__()
         self._recipe = recipe
         self._steps = steps
-        self._keeper = checkpointing
+        self._checkpointing = checkpointing
         self._console = Console(highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -48,7 +48,7 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the bar to the first step."""
         self._start = time.perf_counter()
-        self._first = self._keeper.start.batch
+        self._first = self._checkpointing.start.batch
         self._bar.reset(self._task, total=self._steps, completed=self._first, description=self._title(epoch))
         self._epoch = epoch
 
