@@ -203,6 +203,17 @@ def test_two_networks_of_a_kind_can_be_joined(name):
     assert len({layer.name for layer in joined.layers}) == len(joined.layers)
 
 
+def test_a_named_network_takes_its_own_weights_and_others(tmp_path):
+    saved = build("lenet5", name="a", num_classes=7)
+    saved.save(tmp_path / "a.keras")
+    saved.save_weights(tmp_path / "a.weights.h5")
+    for file in ("a.weights.h5", "a.keras"):
+        for name in ("a", "b", "lenet5"):
+            loaded = build("lenet5", name=name, num_classes=None, weights=tmp_path / file)
+            for values, others in zip(saved.get_weights(), loaded.get_weights(), strict=True):
+                np.testing.assert_array_equal(values, others)
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_weights_fit_whatever_the_model_is_called(name, tmp_path):
     build(name).save_weights(tmp_path / "own.weights.h5")
