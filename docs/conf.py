@@ -90,14 +90,14 @@ def _recipes_page() -> str:
 
 
 def _pretrained_page() -> str:
-    rows = ["| name | input | parameters | without head | depth | top-1 % | top-5 % | MB | CPU ms | GPU ms | images |"]
-    rows.append("|---|" + "---:|" * 9 + "---|")
+    headings = "parameters | without head | buffers | depth | top-1 % | top-5 % | MB | CPU ms | GPU ms"
+    rows = [f"| name | input | {headings} | images |", "|---|" + "---:|" * 10 + "---|"]
     for card in cnnzoo.pretrained.select_pretrained():
         published = (card.top1, card.top5, card.size_mb, card.cpu_ms, card.gpu_ms)
         values = ("" if value is None else str(value) for value in published)
-        counted = (str(card.input_size), f"{card.params:,}", f"{card.params_no_top:,}", str(card.depth))
+        counted = (f"{value:,}" for value in (card.params, card.params_no_top, card.buffers))
         name = f"[`{card.name}`]({card.family.reference})"
-        rows.append(f"| {' | '.join((name, *counted, *values, card.family.preprocessing))} |")
+        rows.append(f"| {' | '.join((name, str(card.input_size), *counted, str(card.depth), *values, card.family.preprocessing))} |")
     return "\n".join(rows) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 
@@ -37,13 +37,7 @@ def count_parameters(model: keras.Model) -> Counts:
 
 
 def count_of_layer(layer: keras.Layer) -> Counts:
-    """Count the parameters and buffers of ``layer``."""
-    buffers = sum(math.prod(weight.shape) for weight in _buffers(layer))
-    return Counts(int(layer.count_params()) - buffers, buffers)
-
-
-def _buffers(layer: keras.Layer) -> list[Any]:
-    """Return the weights that are never trained, whether or not the layer is frozen."""
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return [layer.moving_mean, layer.moving_variance]
-    return list(layer.non_trainable_weights) if layer.trainable else []
+    """Count the parameters and buffers of ``layer``, which are the same whether or not it is frozen."""
+    learned = {id(weight) for part in layer._flatten_layers() for weight in part._trainable_variables}
+    sizes = [(id(weight) in learned, math.prod(weight.shape)) for weight in layer.weights]
+    return Counts(sum(size for is_learned, size in sizes if is_learned), sum(size for is_learned, size in sizes if not is_learned))

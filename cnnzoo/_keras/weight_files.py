@@ -74,12 +74,19 @@ def _layers_in(file: h5py.File) -> list[StoredLayer]:
     names = _attribute(group, "layer_names")
     if names is None:
         return _layers_of_keras_3(file["layers"])
-    layers = []
-    for name in names:
-        weights = tuple(group[name][weight] for weight in _attribute(group[name], "weight_names") or ())
-        if weights:
-            layers.append(StoredLayer(name, None, weights))
-    return layers
+    return [layer for name in names for layer in _layers_of_group(name, group[name])]
+
+
+def _layers_of_group(name: str, group: h5py.Group) -> list[StoredLayer]:
+    """List the layer in a group; several if it is a nested model, whose weights are called after their own layers."""
+    weights = _attribute(group, "weight_names") or []
+    owners = [weight.split("/")[-2] if "/" in weight else name for weight in weights]
+    if len(set(owners)) == 1:
+        owners = [name] * len(weights)
+    found: dict[str, list[Any]] = {}
+    for owner, weight in zip(owners, weights, strict=True):
+        found.setdefault(owner, []).append(group[weight])
+    return [StoredLayer(owner, None, tuple(each)) for owner, each in found.items()]
 
 
 def _layers_of_keras_3(layers: h5py.Group) -> list[StoredLayer]:

@@ -44,12 +44,12 @@ def pretrained(
 
     cards = select_pretrained(sort=sort, max_params=None if max_params is None else _count(max_params))
     table = Table("name", box=None, pad_edge=False)
-    for heading in ("input", "parameters", "without head", "depth", "top-1 %", "top-5 %", "MB", "CPU ms", "GPU ms"):
+    for heading in ("input", "parameters", "without head", "buffers", "depth", "top-1 %", "top-5 %", "MB", "CPU ms", "GPU ms"):
         table.add_column(heading, justify="right")
     table.add_column("preprocessing")
     for card in cards:
         published = (card.top1, card.top5, card.size_mb, card.cpu_ms, card.gpu_ms)
-        counted = (f"{card.params:,}", f"{card.params_no_top:,}", str(card.depth))
+        counted = (f"{card.params:,}", f"{card.params_no_top:,}", f"{card.buffers:,}", str(card.depth))
         values = ("-" if value is None else f"{value}" for value in published)
         table.add_row(card.name, str(card.input_size), *counted, *values, card.family.preprocessing)
     print_table(table, cut=False)

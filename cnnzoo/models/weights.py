@@ -41,11 +41,24 @@ def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os
     source = _find(card, weights)  # also where it is not asked: what is not there is refused before anything is built
     if wanted is not None or not isinstance(source, Path):
         return wanted or CLASSES
-    with open_weights(source) as stored:
-        layers = _without_prefix(stored, card.head)
-        heads = [layer for layer in layers if layer.name in (card.head, HEAD)]
-        heads = heads or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
-        return heads[-1].shapes[-1][-1] if heads else CLASSES
+    return classes_in(source, (card.head,)) or CLASSES
+
+
+def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | None:
+    """Return the number of classes of the classifier in a file or run folder; None where it has none.
+
+    Args:
+        weights: The file or folder.
+        heads: What the layer that computes the class scores may be called, beside what fine-tuning calls it.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: The file is damaged or of another kind.
+    """
+    with open_weights(_find_file(weights)) as layers:
+        found = [layer for layer in layers if _is_called(layer, (*heads, HEAD))]
+        found = found or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
+        return found[-1].shapes[-1][-1] if found else None
 
 
 def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> None:
@@ -72,15 +85,21 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
     if source is None:
         return
     with _open(source, model) as layers:
-        _fill(model, layers, f"'{weights}'", classifier=card.head)
+        _fill(model, layers, f"'{weights}'", heads=(card.head,))
     if len(model.outputs[0].shape) == 2:
         compile_classifier(model)
 
 
-def load_file(model: keras.Model, weights: str | os.PathLike[str]) -> None:
-    """Fill ``model``, any Keras model, from a file or a run folder, by the rules of ``load_weights``."""
+def load_file(model: keras.Model, weights: str | os.PathLike[str], heads: Sequence[str] = ()) -> None:
+    """Fill ``model``, any Keras model, from a file or a run folder, by the rules of ``load_weights``.
+
+    Args:
+        model: What to fill.
+        weights: The file or folder.
+        heads: What layers of the head other than dense ones may be called.
+    """
     with open_weights(_find_file(weights)) as layers:
-        _fill(model, layers, f"'{weights}'")
+        _fill(model, layers, f"'{weights}'", heads)
 
 
 def load_exactly(model: keras.Model, path: Path) -> None:
@@ -154,15 +173,14 @@ def _open(source: PublishedWeights | Path, model: keras.Model) -> Iterator[list[
             yield layers
 
 
-def _fill(model: keras.Model, layers: list[StoredLayer], named: str, classifier: str | None = None) -> None:
+def _fill(model: keras.Model, layers: list[StoredLayer], named: str, heads: Sequence[str] = ()) -> None:
     """Load the backbone of ``model``, and of its head what fits."""
-    layers = _without_prefix(layers, classifier)
-    own = next((layer.name for layer in model.layers if _own_name(layer, model) == classifier), None)
+    own = next((layer.name for layer in model.layers if _own_name(layer, model) in heads), None)
     backbone = {id(layer) for layer in flat_layers(without_head(model, own))}
     pairs, extra = _pair(model, layers)
     differences = {pair.name: _difference(pair) for pair in pairs}
     of_backbone = [differences[pair.name] for pair in pairs if id(pair.layer) in backbone]
-    foreign = [layer for layer in extra if not _is_of_a_head(layer, classifier)]
+    foreign = [layer for layer in extra if not _is_of_a_head(layer, heads)]
     if difference := next(filter(None, of_backbone), None) or _told_extra(foreign):
         raise ValueError(_not_of(model, named, difference, layers))
     _assign([pair for pair in pairs if differences[pair.name] is None], named)
@@ -185,9 +203,15 @@ def _level_of_the_user() -> int:
     return level
 
 
-def _is_of_a_head(layer: StoredLayer, classifier: str | None) -> bool:
-    """Tell whether a layer that a model does not have may belong to a head: a dense one, or one of its name."""
-    return len(layer.shapes[0]) == 2 or layer.name in (classifier, HEAD)
+def _is_of_a_head(layer: StoredLayer, heads: Sequence[str]) -> bool:
+    """Tell whether a layer that a model does not have may belong to a head: a dense one, or one of its names."""
+    return len(layer.shapes[0]) == 2 or _is_called(layer, (*heads, HEAD))
+
+
+def _is_called(layer: StoredLayer, names: Sequence[str]) -> bool:
+    """Tell whether a layer has one of some names, whether or not that of its model begins it."""
+    own = _plain(layer.name or "")
+    return any(own == name or own.endswith(f"_{name}") for name in names)
 
 
 def _pair(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list[_Pair], list[StoredLayer]]:
@@ -197,7 +221,8 @@ def _pair(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list[_Pair
     with a number that another session may have counted otherwise, and those without a name are taken in order.
     """
     own = [(layer, _own_name(layer, model)) for layer in flat_layers(model) if _shapes(layer)]
-    names = {_plain(name) for layer, name in own if not _is_named_by_keras(layer)}
+    names = {_plain(name): None for layer, name in own if not _is_named_by_keras(layer)}
+    layers = _without_prefix(layers, list(names))
     named = {_plain(layer.name): layer for layer in layers if layer.name and _plain(layer.name) in names}
     others = [layer for layer in layers if layer.name is None or _plain(layer.name) not in named]
     has_names = any(layer.name for layer in layers)
@@ -211,13 +236,18 @@ def _pair(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list[_Pair
     return pairs, others
 
 
-def _without_prefix(layers: list[StoredLayer], classifier: str | None) -> list[StoredLayer]:
-    """Return layers without the name of their model, where this begins the names of all: "a_c1" of ``name="a"``."""
-    names = [layer.name for layer in layers if layer.name]
-    last = next((name for name in names if classifier and name.endswith(f"_{classifier}")), None)
-    prefix = last.removesuffix(str(classifier)) if last else ""
-    if not prefix or not all(name.startswith(prefix) for name in names):
+def _without_prefix(layers: Sequence[StoredLayer], names: Sequence[str]) -> Sequence[StoredLayer]:
+    """Return layers without the name of their model, where this begins their names: "a_c1" of ``name="a"``.
+
+    Args:
+        layers: What is stored.
+        names: How the layers of the network are called, in order, without such a prefix.
+    """
+    stored = [layer.name for layer in layers if layer.name]
+    if not names or names[0] in map(_plain, stored):
         return layers
+    first = next((name for name in stored if _plain(name).endswith(f"_{names[0]}")), "")
+    prefix = first[: -len(names[0])] if first else ""
     return [replace(layer, name=layer.name and layer.name.removeprefix(prefix)) for layer in layers]
 
 
@@ -298,10 +328,12 @@ def _listed(shapes: Shapes) -> str:
 
 
 def _looks_like(layers: Sequence[StoredLayer]) -> str:
-    """Say which network has as many parameters and buffers as a file, if one has."""
+    """Say which network has as many parameters and buffers as a file has values, if one has."""
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
-    known = {card.params: f"{card.title} of Keras Applications with its head" for card in PRETRAINED_CARDS.values()}
-    known |= {card.params_no_top: f"{card.title} without its head" for card in PRETRAINED_CARDS.values()}
-    cards = map(cnnzoo.model_card, cnnzoo.list_models())
-    known |= {card.params + card.buffers: f"the {card.title} of this zoo" for card in cards}
-    return f" By its {total:,} parameters it looks like {known[total]}." if total in known else ""
+    known = {}
+    for card in PRETRAINED_CARDS.values():
+        known[card.params + card.buffers] = f"{card.title} of Keras Applications with its head"
+        known[card.params_no_top + card.buffers] = f"{card.title} without its head"
+    for card in map(cnnzoo.model_card, cnnzoo.list_models()):
+        known[card.params + card.buffers] = f"the {card.title} of this zoo"
+    return f" By its {total:,} values it looks like {known[total]}." if total in known else ""

@@ -5,13 +5,14 @@ from typing import Literal
 
 import keras
 
+from cnnzoo._keras.applications import CLASSIFIERS, HEADS
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.arguments import check_integer
 from cnnzoo.models.building import check_input_shape
 from cnnzoo.models.cards import InputShape
 from cnnzoo.models.keras_applications import IMAGENET, build_application
-from cnnzoo.models.weights import load_file
+from cnnzoo.models.weights import classes_in, load_file
 from cnnzoo.pretrained.catalog import pretrained_card
 
 IMAGENET_CLASSES = 1000
@@ -26,7 +27,7 @@ def load(
     weights: str | os.PathLike[str] | None = IMAGENET,
     include_top: bool = False,
     input_shape: InputShape | None = None,
-    num_classes: int = IMAGENET_CLASSES,
+    num_classes: int | None = None,
     pooling: Pooling | None = None,
     classifier_activation: str | None = "softmax",
     preprocess: bool = False,
@@ -44,7 +45,8 @@ def load(
         input_shape: Height, width and channels of an image, in pixels; height and width may be None when
             ``include_top=False``. None takes the network's own. ImageNet weights take 3 channels, and with the head
             exactly the network's own size.
-        num_classes: Classes of the head; 1,000 with ImageNet weights. Unused when ``include_top=False``.
+        num_classes: Classes of the head. None takes as many as the head in ``weights`` has, 1,000 if it has none. Unused
+            when ``include_top=False``.
         pooling: What follows the last maps when ``include_top=False``: None leaves them, "avg" or "max" pools each to
             one value.
         classifier_activation: Activation of the head: "softmax", or None for logits.
@@ -71,7 +73,7 @@ def load(
     """
     card = pretrained_card(network)
     own_shape = (card.input_size, card.input_size, 3)
-    num_classes = check_integer("num_classes", num_classes, least=1)
+    num_classes = None if num_classes is None else check_integer("num_classes", num_classes, least=1)
     shape = check_input_shape(input_shape or own_shape, smallest=card.family.smallest_size, is_fixed=include_top)
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
@@ -86,6 +88,9 @@ def load(
             "ImageNet weights and preprocessing take 3 channels (with preprocessing also 1, which is repeated). "
             f"Received: input_shape={shape}"
         )
+    if num_classes is None:
+        stored = classes_in(weights, CLASSIFIERS) if include_top and weights is not None and not imagenet else None
+        num_classes = stored or IMAGENET_CLASSES
     if imagenet and include_top and (num_classes, *shape[:2]) != (IMAGENET_CLASSES, *own_shape[:2]):
         raise ValueError(
             f"ImageNet weights with `include_top=True` take {IMAGENET_CLASSES} classes and input_shape={own_shape}. "
@@ -104,7 +109,7 @@ def load(
         classifier_activation=classifier_activation,
     )
     if weights is not None and not imagenet:
-        load_file(model, weights)
+        load_file(model, weights, HEADS)
     if include_top and weights is not None:
         compile_classifier(model)
     return model
@@ -115,7 +120,7 @@ def vgg19(
     weights: str | os.PathLike[str] | None = IMAGENET,
     include_top: bool = False,
     input_shape: InputShape = (224, 224, 3),
-    num_classes: int = IMAGENET_CLASSES,
+    num_classes: int | None = None,
     pooling: Pooling | None = None,
     classifier_activation: str | None = "softmax",
     preprocess: bool = False,
@@ -132,7 +137,7 @@ def vgg19(
         weights: See ``load``, here and in the others. The download has 80 MB, with the head 574 MB.
         include_top: Whether the dense layers follow.
         input_shape: Height, width and channels of an image, in pixels; height and width at least 32.
-        num_classes: Classes of the head.
+        num_classes: Classes of the head; None takes as many as the weights have, or 1,000.
         pooling: None, "avg" or "max".
         classifier_activation: Activation of the head.
         preprocess: Whether the graph begins with the preprocessing: RGB to BGR, less ImageNet's mean.

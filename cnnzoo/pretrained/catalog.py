@@ -60,7 +60,7 @@ def pretrained_card(name: str) -> PretrainedCard:
         ValueError: There is no such network; the message suggests the nearest, also of ``cnnzoo.models``.
 
     >>> pretrained_card("ResNet50").params
-    25636712
+    25583592
     """
     if (card := PRETRAINED_CARDS.get(found := str(name).lower())) is not None:
         return card

@@ -69,7 +69,7 @@ def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
     message = (
         r"does not hold the weights of this lenet5 \(62,006 parameters\): layer 'c1' must have weights of the "
         r"shapes \(5, 5, 3, 6\) and \(6,\), and has \(5, 5, 1, 6\) and \(6,\) there\. "
-        r"By its 61,706 parameters it looks like the LeNet-5 of this zoo\."
+        r"By its 61,706 values it looks like the LeNet-5 of this zoo\."
     )
     with pytest.raises(ValueError, match=message):
         cnnzoo.models.lenet5(input_shape=(32, 32, 3), weights=path)

@@ -158,11 +158,11 @@ def damaged(tmp_path, kind):
     [
         (
             "of another network",
-            "has no layer 'block3_conv4'.*14,714,688 parameters it looks like VGG16 without its",
+            "has no layer 'block3_conv4'.*14,714,688 values it looks like VGG16 without its",
         ),
         (
             "with a layer renamed",
-            "it has no layer 'block3_conv4'.*20,024,384 parameters it looks like VGG19 without",
+            "it has no layer 'block3_conv4'.*20,024,384 values it looks like VGG19 without",
         ),
         (
             "with another shape",
@@ -220,7 +220,8 @@ def test_a_network_with_preprocessing_loads_the_files_of_one_without(tmp_path):
 def test_grey_images_are_taken_with_preprocessing():
     model = pretrained.load("mobilenet", weights=None, input_shape=(32, 32, 1), preprocess=True)
     assert model.input_shape == (None, 32, 32, 1)
-    assert model.count_params() == pretrained.pretrained_card("mobilenet").params_no_top
+    card = pretrained.pretrained_card("mobilenet")
+    assert model.count_params() == card.params_no_top + card.buffers
 
 
 @pytest.mark.parametrize(
@@ -253,3 +254,27 @@ def test_a_network_of_the_zoo_is_told_where_it_is():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent"):
         small(weights=tmp_path / "absent.h5")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "mobilenet",  # whose classifier is a convolution
+        pytest.param("mobilenetv3small", marks=pytest.mark.slow),  # whose head has two
+        pytest.param("convnexttiny", marks=pytest.mark.slow),  # whose layers are called after the model
+    ],
+)
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+def test_a_file_that_keras_saved_fits_with_and_without_the_head(tmp_path, network, suffix):
+    build = getattr(keras.applications, pretrained.pretrained_card(network).title)
+    source = build(weights=None, classes=7, input_shape=(224, 224, 3))
+    path = tmp_path / f"weights{suffix}"
+    (source.save_weights if suffix == ".weights.h5" else source.save)(path)
+    whole = pretrained.load(network, weights=path, include_top=True, name="mine")
+    assert whole.output_shape == (None, 7)
+    assert all(map(np.array_equal, whole.get_weights(), source.get_weights()))
+    maps = pretrained.load(network, weights=path)
+    assert all(map(np.array_equal, maps.get_weights(), source.get_weights()))  # the head's come last
+    with pytest.warns(UserWarning, match="Not all of the head"):
+        other = pretrained.load(network, weights=path, include_top=True, num_classes=3)
+    assert other.output_shape == (None, 3)
