@@ -97,7 +97,8 @@ def _pretrained_page() -> str:
         values = ("" if value is None else str(value) for value in published)
         counted = (f"{value:,}" for value in (card.params, card.params_no_top, card.buffers))
         name = f"[`{card.name}`]({card.family.reference})"
-        rows.append(f"| {' | '.join((name, str(card.input_size), *counted, str(card.depth), *values, card.family.preprocessing))} |")
+        row = (name, str(card.input_size), *counted, str(card.depth), *values, card.family.preprocessing)
+        rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows) + "\n"
 
 

@@ -8,7 +8,7 @@ cores without native bfloat16 take an hour and a half for AlexNet and an hour an
 shows how long it will take you. An interrupted run is resumed by `cnnzoo train --resume runs/vgg19_cifar10`.
 """
 
-import sys
+import argparse
 
 import cnnzoo
 
@@ -17,8 +17,11 @@ OTHER_SIZE = 64
 
 
 def main() -> None:
-    name, *rest = sys.argv[1:]
-    path = rest[0] if rest else None
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=cnnzoo.list_models(), metavar="NETWORK")
+    parser.add_argument("path", nargs="?", help="a local archive of CIFAR-10, or a folder")
+    given = parser.parse_args()
+    name, path = given.name, given.path
     size = SIZES.get(name, OTHER_SIZE)
 
     # 1. The data: 5,000 photographs to train on and 1,000 to test on, at their own 32 x 32; a few of each class
@@ -34,14 +37,14 @@ def main() -> None:
     run = cnnzoo.training.train(
         name, data="cifar10", data_path=path, fraction=0.1, image_size=size, out=f"runs/{name}_cifar10"
     )
-    print(f"{run.metrics['test_accuracy']:.1%} of the {len(test.labels):,} test images are right; chance is 10 %")
+    print(f"test accuracy {run.metrics['test_accuracy']:.1%} ({len(test.labels):,} images); chance is 10 %")
 
-    # 4. What it takes for what; the pictures lie in the run folder
+    # 4. Which classes it confuses; the pictures lie in the run folder
     evaluation = run.evaluate()
     for of_class in evaluation.by_class():
         print(f"{of_class.name:>12} {of_class.recall:.1%}")
     for true_name, predicted_name, count in evaluation.most_confused():
-        print(f"{count} times {true_name} taken for {predicted_name}")
+        print(f"{true_name} predicted as {predicted_name}: {count}")
     print("learning curves, confusion matrix, samples:", *sorted(run.path.glob("*.png")))
 
 

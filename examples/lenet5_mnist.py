@@ -27,7 +27,7 @@ def main() -> None:
 
     # 4. Evaluation
     evaluation = cnnzoo.evaluation.evaluate(model, test)
-    print(f"{evaluation.accuracy:.2%} of the {len(test.labels):,} test images are right")
+    print(f"test accuracy {evaluation.accuracy:.2%} ({len(test.labels):,} images)")
 
     # 5. One digit: its class, and how sure the network is
     probabilities = model.predict(test.images[:1], verbose=0)

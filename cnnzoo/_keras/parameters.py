@@ -39,5 +39,5 @@ def count_parameters(model: keras.Model) -> Counts:
 def count_of_layer(layer: keras.Layer) -> Counts:
     """Count the parameters and buffers of ``layer``, which are the same whether or not it is frozen."""
     learned = {id(weight) for part in layer._flatten_layers() for weight in part._trainable_variables}
-    sizes = [(id(weight) in learned, math.prod(weight.shape)) for weight in layer.weights]
-    return Counts(sum(size for is_learned, size in sizes if is_learned), sum(size for is_learned, size in sizes if not is_learned))
+    params = sum(math.prod(weight.shape) for weight in layer.weights if id(weight) in learned)
+    return Counts(params, layer.count_params() - params)

@@ -1,7 +1,7 @@
 """Looking up cards by name. Imports no Keras."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 Card = TypeVar("Card")
@@ -26,8 +26,19 @@ def look_up(cards: Mapping[str, Card], name: str, kind: str, elsewhere: Mapping[
     """
     if name not in cards:
         elsewhere = elsewhere or {}
-        nearest = difflib.get_close_matches(str(name).lower(), [*cards, *elsewhere], n=1, cutoff=0.4)
-        place = f" {elsewhere[nearest[0]]}" if nearest and nearest[0] in elsewhere else ""
-        suggestion = f" Did you mean '{nearest[0]}'{place}?" if nearest else ""
+        suggestion = did_you_mean(name, [*cards, *elsewhere], elsewhere)
         raise ValueError(f"Unknown {kind} '{name}'.{suggestion} Available: {', '.join(cards)}")
     return cards[name]
+
+
+def did_you_mean(name: str, names: Sequence[str], places: Mapping[str, str] | None = None) -> str:
+    """Return a question that suggests the nearest of ``names``, after a space; nothing where none is near.
+
+    >>> did_you_mean("lenet", ["lenet5", "alexnet"])
+    " Did you mean 'lenet5'?"
+    """
+    nearest = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.4)
+    if not nearest:
+        return ""
+    place = (places or {}).get(nearest[0])
+    return f" Did you mean '{nearest[0]}'{f' {place}' if place else ''}?"

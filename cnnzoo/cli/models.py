@@ -50,6 +50,9 @@ def show(
     diagram: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the network into this file, .svg, instead.")
     ] = None,
+    keras: Annotated[
+        bool, typer.Option("--keras", help="Show the network of Keras Applications where both lists have the name.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Show a network layer by layer: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields."""
@@ -60,10 +63,10 @@ def show(
     with quiet_start():
         from cnnzoo.data.resize import check_image_size
         from cnnzoo.inspect import layer_table, write_diagram
-        from cnnzoo.pretrained.networks import image_shape, open_network
+        from cnnzoo.pretrained.networks import image_shape, network_name, open_network
 
-        size = None if image_size is None else check_image_size(image_size)
-        model = open_network(network, image_size=size)
+        size, name = None if image_size is None else check_image_size(image_size), network_name(network)
+        model = open_network(network, image_size=size, of_keras=keras)
         input_shape = None if size is None else image_shape(model, size)
         if input_shape is None and None in model.inputs[0].shape[1:]:
             raise ValueError(f"'{network}' takes images of any size. Name one with `--image-size`.")
@@ -75,7 +78,7 @@ def show(
     if as_json or as_csv or as_markdown:
         print((layers.to_json() if as_json else layers.to_csv() if as_csv else layers.to_markdown()).rstrip())
         return
-    card = cnnzoo.model_card(network) if network.lower() in cnnzoo.list_models() else None
+    card = cnnzoo.model_card(network) if name in cnnzoo.list_models() and not keras else None
     if card is None:
         shapes = [input_shape or tuple(each.shape[1:]) for each in model.inputs]
         print(f"{model.name}, input {' and '.join(map(format_shape, shapes))}\n")

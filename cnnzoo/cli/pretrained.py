@@ -44,7 +44,8 @@ def pretrained(
 
     cards = select_pretrained(sort=sort, max_params=None if max_params is None else _count(max_params))
     table = Table("name", box=None, pad_edge=False)
-    for heading in ("input", "parameters", "without head", "buffers", "depth", "top-1 %", "top-5 %", "MB", "CPU ms", "GPU ms"):
+    counts, measures = ("parameters", "without head", "buffers", "depth"), ("top-1 %", "top-5 %", "MB")
+    for heading in ("input", *counts, *measures, "CPU ms", "GPU ms"):
         table.add_column(heading, justify="right")
     table.add_column("preprocessing")
     for card in cards:

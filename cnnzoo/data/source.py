@@ -10,7 +10,7 @@ class DataSource:
     Attributes:
         name: One of ``list_datasets()``, or "folder" for a folder of images.
         path: The folder; for a data set, a local file or folder in place of the download, or None.
-        fraction: Share of the training and of the test images, in (0, 1], stratified.
+        fraction: Fraction of the training and of the test images, in (0, 1], stratified.
         image_size: Height and width in pixels that the images of a folder are read at; unused for a data set.
         seed: Seed of the draws.
         skip_broken: Whether files of a folder that are no images are left out instead of raising.

@@ -119,7 +119,7 @@ def stream(
     size = check_image_size(image_size) if image_size is not None else tuple(images.shape[1:3])
     changes = [_AUGMENTATIONS[name](split) for name in names]
     start, shard = start or Start(), shard or Shard()
-    steps = steps_an_epoch(len(labels), batch_size, shard)
+    steps = steps_per_epoch(len(labels), batch_size, shard)
 
     parallel = _parallel_calls(batch_size, size, images)
     number = tf.TensorSpec((), tf.int32)
@@ -132,7 +132,7 @@ def stream(
     return batches
 
 
-def steps_an_epoch(images: int, batch_size: int, shard: Shard | None = None) -> int:
+def steps_per_epoch(images: int, batch_size: int, shard: Shard | None = None) -> int:
     """Return the number of batches per epoch.
 
     Raises:

@@ -110,7 +110,8 @@ def load_exactly(model: keras.Model, path: Path) -> None:
     """
     with open_weights(path) as layers:
         pairs, extra = _pair(model, layers)
-        if difference := next(filter(None, map(_difference, pairs)), None) or _told_extra(extra):
+        pairs = [replace(pair, is_grey=False) for pair in pairs]
+        if difference := next(filter(None, map(_difference, pairs)), None) or _layers_beyond(extra):
             raise ValueError(_not_of(model, f"'{path}'", difference, layers))
         _assign(pairs, f"'{path}'")
 
@@ -181,7 +182,7 @@ def _fill(model: keras.Model, layers: list[StoredLayer], named: str, heads: Sequ
     differences = {pair.name: _difference(pair) for pair in pairs}
     of_backbone = [differences[pair.name] for pair in pairs if id(pair.layer) in backbone]
     foreign = [layer for layer in extra if not _is_of_a_head(layer, heads)]
-    if difference := next(filter(None, of_backbone), None) or _told_extra(foreign):
+    if difference := next(filter(None, of_backbone), None) or _layers_beyond(foreign):
         raise ValueError(_not_of(model, named, difference, layers))
     _assign([pair for pair in pairs if differences[pair.name] is None], named)
     left = [name for name, difference in differences.items() if difference]
@@ -275,7 +276,7 @@ def _difference(pair: _Pair) -> str | None:
     return f"layer '{pair.name}' must have weights of the shapes {_listed(wanted)}, and has {_listed(stored)} there"
 
 
-def _told_extra(extra: Sequence[StoredLayer]) -> str | None:
+def _layers_beyond(extra: Sequence[StoredLayer]) -> str | None:
     if not extra:
         return None
     name = next((layer.name for layer in extra if layer.name), None)
@@ -334,6 +335,6 @@ def _looks_like(layers: Sequence[StoredLayer]) -> str:
     for card in PRETRAINED_CARDS.values():
         known[card.params + card.buffers] = f"{card.title} of Keras Applications with its head"
         known[card.params_no_top + card.buffers] = f"{card.title} without its head"
-    for card in map(cnnzoo.model_card, cnnzoo.list_models()):
-        known[card.params + card.buffers] = f"the {card.title} of this zoo"
+    for own in map(cnnzoo.model_card, cnnzoo.list_models()):
+        known[own.params + own.buffers] = f"the {own.title} of this zoo"
     return f" By its {total:,} values it looks like {known[total]}." if total in known else ""

@@ -45,8 +45,8 @@ def load(
         input_shape: Height, width and channels of an image, in pixels; height and width may be None when
             ``include_top=False``. None takes the network's own. ImageNet weights take 3 channels, and with the head
             exactly the network's own size.
-        num_classes: Classes of the head. None takes as many as the head in ``weights`` has, 1,000 if it has none. Unused
-            when ``include_top=False``.
+        num_classes: Classes of the head. None takes as many as the head in ``weights`` has, or 1,000. Unused when
+            ``include_top=False``.
         pooling: What follows the last maps when ``include_top=False``: None leaves them, "avg" or "max" pools each to
             one value.
         classifier_activation: Activation of the head: "softmax", or None for logits.

@@ -17,8 +17,8 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, model_card
 from cnnzoo.models.keras_applications import IMAGENET
 from cnnzoo.pretrained.builders import load
-from cnnzoo.pretrained.catalog import list_pretrained
-from cnnzoo.runs.run import load_run
+from cnnzoo.pretrained.catalog import list_pretrained, pretrained_card
+from cnnzoo.runs.run import load_run, named_network
 
 DEFAULT = "default"  # weights: those that are published for a network, or a run's own
 SAVED_MODEL = "saved_model.pb"
@@ -37,14 +37,17 @@ class TrainedRun(Protocol):
 Network: TypeAlias = "str | os.PathLike[str] | keras.Model | TrainedRun"
 
 
-def open_network(name: str | os.PathLike[str], *, image_size: tuple[int, int] | None = None) -> keras.Model:
+def open_network(
+    name: str | os.PathLike[str], *, image_size: tuple[int, int] | None = None, of_keras: bool = False
+) -> keras.Model:
     """Return the network called ``name``, to be looked at: its weights are of no account, unless it is trained.
 
     Args:
         name: A name of ``list_models`` or of ``list_pretrained``, in any case, a run folder, or a ``.keras`` or ``.h5``
-            file. A name that both lists have is that of this zoo.
+            file. A name that both lists have is that of this zoo; a run folder of that name comes first.
         image_size: Height and width that a network given by its name is built for; None takes its own. Files and runs
             keep theirs.
+        of_keras: Whether ``name`` is one of ``list_pretrained``, although ``list_models`` may have it, too.
 
     Raises:
         ValueError: There is no such network, it cannot be built for ``image_size``, or the file cannot be read; the
@@ -54,8 +57,8 @@ def open_network(name: str | os.PathLike[str], *, image_size: tuple[int, int] | 
     >>> open_network("lenet5").count_params()
     61706
     """
-    network = os.fspath(name).lower()
-    if network in MODEL_CARDS:
+    network = pretrained_card(os.fspath(name)).name if of_keras else network_name(name)
+    if network in MODEL_CARDS and not of_keras:
         card = model_card(network)
         size = image_size or card.input_shape[:2]
         return create_model(network, kernel_initializer="zeros", input_shape=(*size, card.input_shape[2]))
@@ -77,7 +80,8 @@ def open_backbone(
 
     Args:
         network: A name of ``list_pretrained`` or of ``list_models``, in any case; a run, a run folder, or a ``.keras``
-            or ``.h5`` file; or a model. A name that both lists have is that of Keras Applications.
+            or ``.h5`` file; or a model. A name that both lists have is that of Keras Applications; a run folder of
+            that name comes first.
         weights: Of a network given by its name: "default" for those that are published, a name of published weights, a
             file, a run folder, or None to initialise.
         image_size: Height and width that a network given by its name is built for; None takes its own.
@@ -119,8 +123,7 @@ def network_name(network: Network) -> str | None:
         ValueError: ``network`` is none of what ``open_backbone`` takes.
     """
     if isinstance(network, str | os.PathLike):
-        name = os.fspath(network).lower()
-        return name if name in PRETRAINED_CARDS or name in MODEL_CARDS else None
+        return named_network(network, {*PRETRAINED_CARDS, *MODEL_CARDS})
     if not isinstance(network, keras.Model) and not isinstance(getattr(network, "model", None), keras.Model):
         raise ValueError(
             "The network must be the name of one, a run, a run folder, a file or a Keras model. "

@@ -7,6 +7,7 @@ import random
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 
@@ -164,7 +165,7 @@ def freeze(model: keras.Model, last_layer: str | None = None) -> None:
     """
     layers = _leaves(model)
     end = len(layers) if last_layer is None else _matching(layers, last_layer)[-1] + 1
-    _set_trainable(model, {id(layer): False for _, layer in layers[:end]})
+    _set_trainable(model, {id(leaf.layer): False for leaf in layers[:end]})
 
 
 def unfreeze(model: keras.Model, first_layer: str) -> None:
@@ -181,8 +182,8 @@ def unfreeze(model: keras.Model, first_layer: str) -> None:
     Raises:
         ValueError: No layer's name begins like that; the message suggests the nearest.
     """
-    layers = _leaves(model)[find_layer(model, first_layer) :]
-    chosen = [layer for _, layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
+    layers = [leaf.layer for leaf in _leaves(model)[find_layer(model, first_layer) :]]
+    chosen = [layer for layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
     before = len(model.trainable_weights)
     _set_trainable(model, {id(layer): True for layer in chosen})
     if len(model.trainable_weights) == before:
@@ -202,28 +203,33 @@ def find_layer(model: keras.Model, beginning: str) -> int:
     return _matching(_leaves(model), beginning)[0]
 
 
-def _leaves(model: keras.Model, within: str = "") -> list[tuple[str, keras.Layer]]:
+class _Leaf(NamedTuple):
+    """A layer that is no model, and its names: with the models that it is in, alone, and without its model's name."""
+
+    names: tuple[str, str, str]
+    layer: keras.Layer
+
+
+def _leaves(model: keras.Model, within: str = "") -> list[_Leaf]:
     """List the layers of ``model``, those of models within it in their place, with names like "backbone/conv1"."""
-    found: list[tuple[str, keras.Layer]] = []
+    found: list[_Leaf] = []
     for layer in model.layers:
         name = f"{within}{layer.name}"
-        found += _leaves(layer, f"{name}/") if isinstance(layer, keras.Model) else [(name, layer)]
+        if isinstance(layer, keras.Model):
+            found += _leaves(layer, f"{name}/")
+        else:
+            found.append(_Leaf((name, layer.name, layer.name.removeprefix(f"{model.name}_")), layer))
     return found
 
 
-def _matching(layers: Sequence[tuple[str, keras.Layer]], beginning: str) -> list[int]:
-    """Return the positions of the layers whose name, or whose name within its model, begins like that.
+def _matching(layers: Sequence[_Leaf], beginning: str) -> list[int]:
+    """Return the positions of the layers of which one of the names begins like that.
 
     A number is meant as a whole: "block_1" is not the beginning of "block_16".
     """
-    names = [name for name, _ in layers]
     pattern = re.compile(re.escape(beginning) + (r"(?!\d)" if beginning[-1:].isdigit() else ""))
-    found = [
-        number
-        for number, name in enumerate(names)
-        if beginning and (pattern.match(name) or pattern.match(name.rpartition("/")[2]))
-    ]
-    return found or [look_up({name: number for number, name in enumerate(names)}, beginning, "layer")]
+    found = [number for number, leaf in enumerate(layers) if beginning and any(map(pattern.match, leaf.names))]
+    return found or [look_up({leaf.names[0]: number for number, leaf in enumerate(layers)}, beginning, "layer")]
 
 
 def _set_trainable(model: keras.Model, changes: Mapping[int, bool]) -> None:
@@ -232,7 +238,7 @@ def _set_trainable(model: keras.Model, changes: Mapping[int, bool]) -> None:
     A layer trains only where the models around it do, too, so these are switched on first, which switches on all that
     is within them.
     """
-    wanted = [(layer, changes.get(id(layer), layer.trainable)) for _, layer in _leaves(model)]
+    wanted = [(leaf.layer, changes.get(id(leaf.layer), leaf.layer.trainable)) for leaf in _leaves(model)]
     model.trainable = True
     for layer, trains in wanted:
         layer.trainable = trains

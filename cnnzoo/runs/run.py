@@ -1,7 +1,7 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.ready import compile_classifier, make_exportable
 from cnnzoo._keras.scale import note_scale
+from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
 from cnnzoo.data.picture import prepare_picture
@@ -227,19 +228,27 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
         folder.write(name, draw().savefig)
 
 
+def named_network(name: str | os.PathLike[str], names: Collection[str] = MODEL_CARDS) -> str | None:
+    """Return which of ``names`` a user means by ``name``, in any case; None if it is none, or a path.
+
+    A run folder of that name in the working directory comes first.
+    """
+    found = name.lower() if isinstance(name, str) else None
+    return found if found in names and not Path(name, RECORD).is_file() else None
+
+
 def find_run(path: str | os.PathLike[str]) -> Path:
     """Return where the run at ``path`` lies, which may be the name of a network that ships trained.
 
     Raises:
         FileNotFoundError: There is no such folder, or the run is not finished.
     """
+    if (network := named_network(path)) and (shipped := list_weights(network)):
+        return trained_folder(network, shipped[0])
+    suggestion = did_you_mean(os.fspath(path), [name for name in MODEL_CARDS if list_weights(name)])
     path = Path(path)
-    network = str(path).lower()
-    shipped = list_weights(network) if network in MODEL_CARDS and not path.is_dir() else []
-    if shipped:
-        path = trained_folder(network, shipped[0])
     if not path.is_dir():
-        raise FileNotFoundError(f"There is no run folder '{path}'. Give one that `cnnzoo train` wrote.")
+        raise FileNotFoundError(f"There is no run folder '{path}'.{suggestion} Give one that `cnnzoo train` wrote.")
     folder = RunFolder(path)
     if folder.is_unfinished:
         raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_resume()}")
@@ -250,7 +259,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run folder that ``fit`` or ``train`` wrote.
 
     Args:
-        path: The folder; or the name of a network that ships trained, "lenet5", where there is no folder of that name.
+        path: The folder; or the name of a network that ships trained, "lenet5", where there is no run of that name.
 
     Raises:
         FileNotFoundError: There is no such folder, or it lacks a file.

@@ -96,6 +96,11 @@ def finetune(
     seed = check_seed(seed)
     given, changes = _sorted_options(options)
     dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
+    if not isinstance(recipe, Recipe):
+        raise ValueError(
+            "`recipe` must be a `Recipe`, which says how the head is trained; networks have no recipes of that kind by "
+            f"name. Received: recipe={recipe!r}"
+        )
     recipes = _recipes(recipe, changes)
     name = network_name(backbone)
     network = open_backbone(backbone, weights=weights) if name is None else name
@@ -113,8 +118,9 @@ def finetune(
     command = None
     if named is not None and recipe == HEAD and (image_size is None or size[0] == size[1]):
         side = None if image_size is None else size[0]
-        own = {"weights": weights, "image_size": side, "unfreeze": unfreeze, "limit": limit, "seed": seed}
-        command = _command(named, source, own, options)
+        word = "none" if weights is None else os.fspath(weights)
+        own = {"weights": word if name else None, "image_size": side, "unfreeze": unfreeze, "limit": limit}
+        command = _command(named, source, {**own, "seed": seed}, options)
     folder = new_run_folder(title, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder, seeded(seed):
         dataset = load_dataset(source)
@@ -134,7 +140,7 @@ def finetune(
         record = _record(model, dataset, parts, source=source, size=size, seed=seed)
         finetuned = Finetuning(
             backbone=named,
-            weights=None if weights is None or isinstance(backbone, keras.Model) else os.fspath(weights),
+            weights=None if name is None or weights is None else os.fspath(weights),
             unfrozen_from=unfreeze,
             dropout_rate=dropout_rate,
             recipes=tuple(part.record.recipe for part in parts),
@@ -256,7 +262,7 @@ def _command(named: str, source: DataSource, own: dict[str, Any], options: dict[
     """Return the words of the command line that begin the run; None where it lacks an option."""
     if not options.keys() <= ON_COMMAND_LINE:
         return None
-    given = {**own, **options, "weights": "none" if own["weights"] is None else os.fspath(own["weights"])}
+    given = {**own, **options}
     if "augment" in given:
         given["augment"] = check_augment(given["augment"])
     is_folder = source.name == FOLDER

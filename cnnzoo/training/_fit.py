@@ -24,7 +24,7 @@ from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
 from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Dataset, Split
-from cnnzoo.data.streaming import reraise_read_errors, steps_an_epoch
+from cnnzoo.data.streaming import reraise_read_errors, steps_per_epoch
 from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
 from cnnzoo.recipes.cards import OTHER, recipe_card
 from cnnzoo.recipes.recipe import Recipe
@@ -42,7 +42,7 @@ from cnnzoo.training._state import FolderStore, FollowerStore, MemoryStore, Posi
 from cnnzoo.training._tensorboard import TensorBoard
 from cnnzoo.training._training_copy import move_weights
 
-VALIDATION_SHARE = 0.1  # of the training images, where the recipe chooses the best epoch
+VALIDATION_FRACTION = 0.1  # of the training images, where the recipe chooses the best epoch
 
 
 def fit(
@@ -117,7 +117,7 @@ def fit(
     scale = _scale(model, dataset, scale)
     validation = dataset.test
     if recipe.patience:
-        images, validation = hold_out(dataset.train, VALIDATION_SHARE, seed=seed)
+        images, validation = hold_out(dataset.train, VALIDATION_FRACTION, seed=seed)
         dataset = replace(dataset, train=images)
     tight = check_memory(model, recipe, len(dataset.train.labels))
     folder = _folder(out, resume)
@@ -148,7 +148,7 @@ def fit(
     with folder or nullcontext(), seeded(seed):
         if folder:
             record = _recorded(folder, record, resume)
-        steps = steps_an_epoch(len(dataset.train.labels), recipe.batch_size, team.shard)
+        steps = steps_per_epoch(len(dataset.train.labels), recipe.batch_size, team.shard)
         checkpointing = Checkpointing(_store(folder, out if resume else None), recipe, steps)
         bar = EpochProgress(recipe, steps, checkpointing) if progress and team.leads else None
         if tight and not bar:

@@ -57,7 +57,7 @@ def train(
         data_path: A local file or folder in place of a data set's download.
         image_size: Side, or height and width, in pixels, that the network sees. None takes the size of a data set's
             images where the network can take it, and otherwise, and for a folder, the network's own.
-        fraction: Share of the training and of the test images to use, in (0, 1], stratified.
+        fraction: Fraction of the training and of the test images to use, in (0, 1], stratified.
         skip_broken: Whether files of a folder that are no images are left out instead of raising.
         seed: Seed of the weights, the order of the images, augmentation, dropout, ``fraction`` and ``limit``.
         limit: Train on this many images only, a stratified subset; None trains on all. The test images stay whole.

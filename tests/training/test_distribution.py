@@ -14,7 +14,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.data import Split
-from cnnzoo.data.streaming import Shard, Start, steps_an_epoch, stream
+from cnnzoo.data.streaming import Shard, Start, steps_per_epoch, stream
 from cnnzoo.runs.folder import CHECKPOINT, read_history
 from cnnzoo.training import Team, TensorBoard, fit, join_team
 from cnnzoo.training._distribution import current_team, is_lost_worker
@@ -123,7 +123,7 @@ def test_shards_make_up_every_batch(images):
     whole = list(stream(images, batch_size=8, shuffle=True, shard=Shard(0, 1, 2)))
     parts = [list(stream(images, batch_size=8, shuffle=True, shard=Shard(index, 2, 2))) for index in range(2)]
     assert [len(labels) for _, labels in whole] == [8, 8, 6]
-    assert steps_an_epoch(23, 8, Shard(0, 2, 2)) == 3
+    assert steps_per_epoch(23, 8, Shard(0, 2, 2)) == 3
     for (_, labels), *shares in zip(whole, *parts, strict=True):
         assert np.array_equal(labels, np.concatenate([share[1] for share in shares]))
 

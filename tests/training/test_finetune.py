@@ -62,7 +62,7 @@ def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_
 
 
 @pytest.mark.slow
-def test_cached_features_train_the_top_as_the_frozen_backbone_does(photos, weights, tmp_path):
+def test_cached_features_train_the_head_as_the_frozen_backbone_does(photos, weights, tmp_path):
     recipe = Recipe(epochs=5, batch_size=8, learning_rate=0.01, precision="float32")
     run = quick(photos, weights, out=tmp_path / "run", seed=3, recipe=recipe)
     dataset = cnnzoo.data.load_folder(photos, 32, seed=3)
