@@ -55,7 +55,11 @@ def test_another_magic_number_is_refused(tmp_path, magic):
 
 @pytest.mark.parametrize(
     ("sides", "message"),
-    [((1000, 1000, 1000), "Received: 100"), ((2**32 - 1,) * 3, "must hold at most 1,073,741,824 bytes")],
+    [
+        ((1000, 1000, 1000), "Received: 100"),
+        ((2**32 - 1,) * 3, "must hold at most 1,073,741,824 bytes"),
+        ((2**30 + 1, 1, 1), "must hold at most"),
+    ],
 )
 def test_a_header_that_promises_too_much_reserves_no_memory(tmp_path, sides, message):
     (tmp_path / "liar").write_bytes(bytes((0, 0, 8, 3)) + struct.pack(">3I", *sides) + b"\0" * 100)

@@ -24,6 +24,7 @@ def test_two_classes_in_every_form():
     expected = [0, 1, 1]
     for labels in (expected, np.array(expected)[:, None], np.array(expected, bool), np.eye(2)[expected]):
         assert check_labels(labels, 2, "labels").tolist() == expected
+        assert class_numbers(np.asarray(labels)).tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,12 @@ def test_calibration_agrees_with_counting():
     assert found.error == pytest.approx(gaps / 500)
 
 
+def test_a_probability_that_rounding_made_larger_than_one_lies_in_the_last_bin():
+    probabilities = np.array([[1.0000001, 0.0]], np.float32)
+    found = Evaluation(("cat", "dog"), np.array([0]), probabilities).calibration(10)
+    assert found.counts.tolist() == [0] * 9 + [1]
+
+
 def test_calibration_of_a_network_that_is_right_as_often_as_it_says():
     assert evaluation([0] * 4 + [1], [0] * 5).calibration().error == pytest.approx(0, abs=1e-6)
     assert evaluation([0] * 5, [0] * 5).calibration().error == pytest.approx(0.2)
