@@ -1,5 +1,6 @@
 import gzip
 import os
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -89,7 +90,11 @@ def made_once(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():
-                make(path)
+                try:
+                    make(path)
+                except BaseException:
+                    shutil.rmtree(path, ignore_errors=True)  # else the next that asks would get a half
+                    raise
         return path
 
     return make_once

@@ -37,7 +37,7 @@ def test_the_command_of_a_finetuned_network(tmp_path):
     run = finetuned(tmp_path, epochs=1, augment="flip", image_size=32)
     words = list(run.record.command)
     assert shlex.join(words) == (
-        "cnnzoo finetune mobilenetv2 digits --weights none --image-size 32 --seed 0 --fraction 0.02 --epochs 1 "
+        "cnnzoo finetune lenet5 digits --weights none --image-size 32 --seed 0 --fraction 0.02 --epochs 1 "
         "--augment flip"
     )
     command = typer.main.get_command(app).commands["finetune"]
@@ -56,7 +56,7 @@ def test_the_command_repeats_what_was_finetuned_from_a_run(tmp_path, run):
 
 def finetuned(tmp_path, **options):
     plain = {"weights": None, "fraction": 0.02, "out": tmp_path / "run", "progress": False}
-    return cnnzoo.training.finetune("mobilenetv2", "digits", **plain, **options)
+    return cnnzoo.training.finetune("lenet5", "digits", **plain, **options)
 
 
 @pytest.mark.slow

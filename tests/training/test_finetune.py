@@ -46,9 +46,15 @@ def quick(photos, weights, **options):
     return finetune("vgg16", photos, progress=False, **options)
 
 
+@pytest.fixture(scope="module")
+def frozen(photos, weights, tmp_path_factory):
+    """A run of the head alone."""
+    return quick(photos, weights, out=tmp_path_factory.mktemp("runs") / "frozen")
+
+
 @pytest.mark.slow
-def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, tmp_path):
-    run = quick(photos, weights, out=tmp_path / "run")
+def test_it_learns_and_leaves_a_run_that_names_the_classes(photos, weights, frozen):
+    run = frozen
     assert run.metrics["test_accuracy"] >= 0.9
     assert {path.name for path in run.path.iterdir()} >= {"model.keras", "run.json", "history.csv", "confusion.png"}
     loaded = load_run(run.path)
@@ -77,8 +83,7 @@ def test_cached_features_train_the_head_as_the_frozen_backbone_does(photos, weig
 
 
 @pytest.mark.slow
-def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, tmp_path):
-    frozen = quick(photos, weights, out=tmp_path / "frozen")
+def test_the_last_layers_are_trained_at_their_own_rate(photos, weights, frozen, tmp_path):
     slowly = {"unfrozen_epochs": 2, "unfrozen_learning_rate": 1e-4}
     run = quick(photos, weights, out=tmp_path / "run", unfreeze="block5_conv3", **slowly)
     assert len(run.history["loss"]) == 7

@@ -67,12 +67,13 @@ class SignalAt(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "calls"),
     [
         (signal.SIGINT, 1),
-        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, 4, marks=pytest.mark.slow),
+        (signal.SIGTERM, 2),
+        (signal.SIGINT, 4),
     ],
 )
 def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, capfd, number, calls):
