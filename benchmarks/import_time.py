@@ -1,26 +1,67 @@
-"""How long `import cnnzoo` and `cnnzoo.list_models()` take, beyond starting the interpreter.
+"""How long `import cnnzoo` and the cards of all networks take, beyond starting the interpreter.
 
 python benchmarks/import_time.py
+python benchmarks/import_time.py --copies 8   as if there were eight more papers, each with the networks of ResNet's
 """
 
 import argparse
+import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-TIMED = "import time; t = time.perf_counter(); import cnnzoo; cnnzoo.list_models(); print(time.perf_counter() - t)"
+import cnnzoo
+
+PACKAGE = Path(cnnzoo.__file__).parent
+TIMED = """
+import sys, time
+start = time.perf_counter()
+import cnnzoo
+cards = [cnnzoo.model_card(name) for name in cnnzoo.list_models()]
+print(1000 * (time.perf_counter() - start), len(cards))
+assert "keras" not in sys.modules
+"""
 
 
-def milliseconds() -> float:
-    finished = subprocess.run([sys.executable, "-c", TIMED], check=True, capture_output=True, text=True)
-    return 1000 * float(finished.stdout)
+def with_more_papers(folder: Path, copies: int) -> None:
+    """Copy the package into ``folder``, and there ResNet's file under other names, with networks of other names."""
+    models = shutil.copytree(PACKAGE, folder / "cnnzoo") / "models"
+    paper, catalog = (models / "resnet.py").read_text(), (models / "catalog.py").read_text()
+    for number in range(copies):
+        (models / f"paper{number}.py").write_text(paper.replace("resnet", f"paper{number}net"))
+        catalog = catalog.replace(
+            "import re\n", f"import re\nfrom cnnzoo.models.paper{number} import CARDS as P{number}\n"
+        )
+        catalog = catalog.replace("CARDS_OF_PAPERS = (", f"CARDS_OF_PAPERS = (P{number}, ")
+    (models / "catalog.py").write_text(catalog)
+
+
+def timed(folder: Path) -> tuple[float, int]:
+    """Milliseconds and networks, in an interpreter of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    words = [sys.executable, "-c", TIMED]
+    finished = subprocess.run(words, check=True, capture_output=True, text=True, env=environment, cwd=folder)
+    milliseconds, networks = finished.stdout.split()
+    return float(milliseconds), int(networks)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time the import of cnnzoo.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=21)
-    times = [milliseconds() for _ in range(parser.parse_args().runs)]
-    print(f"median {statistics.median(times):.1f} ms, from {min(times):.1f} to {max(times):.1f}, {len(times)} runs")
+    parser.add_argument("--copies", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        with_more_papers(Path(folder), options.copies)
+        timed(Path(folder))  # compiles
+        results = [timed(Path(folder)) for _ in range(options.runs)]
+    times = [milliseconds for milliseconds, _ in results]
+    print(
+        f"{results[0][1]} networks: median {statistics.median(times):.1f} ms, from {min(times):.1f} to "
+        f"{max(times):.1f}, {len(times)} runs"
+    )
 
 
 if __name__ == "__main__":

@@ -41,6 +41,11 @@ MOST_CLASSES = 40  # in one figure
 LARGEST_FIGURE = 24.0  # inches
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 LONGEST_NAME = 16  # columns of a class name that fit under an image
+# Of ``samples``, in inches: width and height of a cell; left, top, width and height of what is in it
+CELL = (2.2, 3.1)
+IMAGE_BOX = (0.2, 0.55, 1.8, 1.8)
+BARS_BOX = (0.1, 2.42, 2.0, 0.6)
+NOTE_HEIGHT = 0.2
 LONGEST_RUN = 48  # columns of a run's name that fit into a legend
 NOTE_SIZE = 7
 
@@ -219,12 +224,13 @@ def samples(
     class_names = check_strings("class_names", class_names)
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: none")
-    pairs = _cells(len(images)) if axes is None else [_both(pair) for pair in axes]
+    lettered = letter(class_names)
+    space_below = NOTE_HEIGHT if lettered.note else 0
+    pairs = _cells(len(images), space_below) if axes is None else [_both(pair) for pair in axes]
     if len(pairs) != len(images):
         raise ValueError(
             f"`axes` must hold two axes for each of the {len(images)} images. Received: {len(pairs)} pairs"
         )
-    lettered = letter(class_names)
     for (picture, bars), image, label, chances in zip(pairs, images, labels, probabilities, strict=True):
         _draw_image(picture, image, int(label), int(chances.argmax()), lettered)
         _draw_probabilities(bars, label, chances, lettered)
@@ -465,13 +471,22 @@ def _a_colour_each(names: Sequence[str], runs: Sequence[Curves]) -> list[_Line]:
     return lines
 
 
-def _cells(count: int) -> list[tuple[Axes, Axes]]:
-    """Return two axes for each of ``count`` images, of a new figure of at most five columns."""
+def _cells(count: int, space_below: float) -> list[tuple[Axes, Axes]]:
+    """Return two axes for each of ``count`` images, of a new figure of at most five columns.
+
+    All sizes are fixed, in inches: a layout engine would take longer than the training of a small network.
+    """
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(columns * 2.2, rows * 3.1), dpi=DPI, layout="constrained")
-    cells = figure.subfigures(rows, columns, squeeze=False).ravel()[:count]
-    return [_both(cell.subplots(2, 1, height_ratios=(3, 1))) for cell in cells]
+    width, height = columns * CELL[0], rows * CELL[1] + space_below
+    figure = Figure(figsize=(width, height), dpi=DPI)
+
+    def axes_at(number: int, left: float, top: float, wide: float, high: float) -> Axes:
+        row, column = divmod(number, columns)
+        x, y = column * CELL[0] + left, height - row * CELL[1] - top - high
+        return figure.add_axes((x / width, y / height, wide / width, high / height))
+
+    return [(axes_at(number, *IMAGE_BOX), axes_at(number, *BARS_BOX)) for number in range(count)]
 
 
 def _both(axes: Sequence[Axes]) -> tuple[Axes, Axes]:
@@ -526,9 +541,9 @@ def _draw_probabilities(axes: Axes, label: int, chances: np.ndarray, lettered: L
         percentage = axes.text(1.04, position, f"{chances[index]:.1%}", va="center", fontsize=7)
         for text in (name, percentage):
             text.set_in_layout(False)  # otherwise long names would shrink the images above them
-    axes.set(xlim=(-0.15 - 0.11 * longest, 1.5), xticks=[], yticks=[])
+    axes.set_xlim(-0.15 - 0.11 * longest, 1.5)
     axes.invert_yaxis()
-    axes.spines[:].set_visible(False)
+    axes.set_axis_off()
 
 
 def _accuracy_title(counts: np.ndarray) -> str:

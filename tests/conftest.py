@@ -50,6 +50,13 @@ def _other_precision(request, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def _seeded():
+    """Let every test draw the same numbers, whichever ran before it, once Keras is there."""
+    if keras := sys.modules.get("keras"):
+        keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def _no_network(monkeypatch, tmp_path_factory):
     """Point every cache at an empty folder and every proxy at a closed port, so that nothing leaves the machine."""
     empty = tmp_path_factory.mktemp("home")

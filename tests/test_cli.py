@@ -124,7 +124,7 @@ def test_recipes_lists_every_field_with_its_sources(command):
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
+def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(command, tmp_path):
     out = tmp_path / "run"
     words = ["train", "lenet5", "--limit", "200", "--epochs", "500", "--out", str(out)]
     with subprocess.Popen(
@@ -139,7 +139,7 @@ def test_ctrl_c_says_how_to_go_on_and_another_option_is_refused(tmp_path):
     assert told.startswith("\nStopping after the step under way.")
     assert "\nerror: Stopped after " in told
     assert told.endswith(f"which is saved. Resume it with `cnnzoo train --resume {out}`.\n")
-    finished = cnnzoo_command("train", "--resume", out, "--epochs", "3")
+    finished = command("train", "--resume", out, "--epochs", "3")
     assert finished.returncode == 2
     assert finished.stderr.startswith(
         "error: A resumed run keeps its settings: it began with epochs=500. Received: epochs=3."

@@ -56,7 +56,7 @@ def test_lenet5_on_the_digits(example):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["alexnet", "vgg19"])
+@pytest.mark.parametrize("network", ["alexnet", "lenet5"])
 def test_a_network_on_a_tenth_of_cifar10(example, cifar10, monkeypatch, network):
     monkeypatch.setattr(cnnzoo.training, "train", partial(cnnzoo.training.train, epochs=1))
     told = example("cifar10.py", network, cifar10)

@@ -12,9 +12,9 @@ PREPROCESSING = {
 }
 
 
-# How layers of their heads are called
+# Names of layers in their heads: those that compute the class scores, and those before them
 CLASSIFIERS = ("predictions", "logits", "conv_preds", "head_dense")
-HEADS = (*CLASSIFIERS, "conv_2")
+HEADS = (*CLASSIFIERS, "conv_2", "fc1", "fc2")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cnnzoo.cli.shared import DataPath, Force, OtherData, RunPath, app, print_table, quiet_start, tell_missing
+from cnnzoo.cli.shared import DataPath, Force, OtherData, RunArgument, app, print_table, quiet_start, tell_missing
 
 if TYPE_CHECKING:
     from cnnzoo.report.comparison import Comparison, Pair
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def report(
-    run: RunPath,
+    run: RunArgument,
     out: Annotated[
         Path | None, typer.Option(help="The HTML file to write.  [default: report.html in the run folder]")
     ] = None,
@@ -36,7 +36,7 @@ def report(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or lenet5 (ships trained).")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, or lenet5 (ships trained).")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("comparison.html"),
     data: OtherData = None,
     data_path: DataPath = None,

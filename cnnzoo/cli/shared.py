@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or lenet5 (ships trained).")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or lenet5 (ships trained).")]
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnzoo data list`.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder to use instead of a download.")]

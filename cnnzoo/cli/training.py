@@ -18,7 +18,7 @@ from cnnzoo.cli.shared import (
     Augment,
     DataPath,
     OtherData,
-    RunPath,
+    RunArgument,
     app,
     bar,
     print_table,
@@ -146,7 +146,7 @@ def print_run(run: Any) -> None:
 
 @app.command()
 def evaluate(
-    run: RunPath,
+    run: RunArgument,
     data: OtherData = None,
     data_path: DataPath = None,
 ) -> None:
@@ -186,7 +186,7 @@ def _classes(evaluation: Evaluation) -> Table:
 
 @app.command()
 def predict(
-    run: RunPath,
+    run: RunArgument,
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Pictures (PNG, JPEG, of any size), or folders of them.")
     ],

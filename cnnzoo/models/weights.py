@@ -56,7 +56,7 @@ def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | N
         ValueError: The file is damaged or of another kind.
     """
     with open_weights(_find_file(weights)) as layers:
-        found = [layer for layer in layers if _is_called(layer, (*heads, HEAD))]
+        found = [layer for layer in layers if _ends_in(layer.name, (*heads, HEAD))]
         found = found or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
         return found[-1].shapes[-1][-1] if found else None
 
@@ -206,13 +206,12 @@ def _level_of_the_user() -> int:
 
 def _is_of_a_head(layer: StoredLayer, heads: Sequence[str]) -> bool:
     """Tell whether a layer that a model does not have may belong to a head: a dense one, or one of its names."""
-    return len(layer.shapes[0]) == 2 or _is_called(layer, (*heads, HEAD))
+    return len(layer.shapes[0]) == 2 or (layer.name is not None and _plain(layer.name) in (*heads, HEAD))
 
 
-def _is_called(layer: StoredLayer, names: Sequence[str]) -> bool:
+def _ends_in(stored: str | None, names: Sequence[str]) -> bool:
     """Tell whether a layer has one of some names, whether or not that of its model begins it."""
-    own = _plain(layer.name or "")
-    return any(own == name or own.endswith(f"_{name}") for name in names)
+    return stored is not None and any(f"_{_plain(stored)}".endswith(f"_{name}") for name in names)
 
 
 def _pair(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list[_Pair], list[StoredLayer]]:

@@ -121,10 +121,7 @@ def fit(
         dataset = replace(dataset, train=images)
     tight = check_memory(model, recipe, len(dataset.train.labels))
     folder = _folder(out, resume)
-    callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
-    for callback in callbacks:
-        if isinstance(callback, TensorBoard):
-            callback.write_into(folder)
+    callbacks = _prepared(callbacks, folder)
     record = describe(
         model,
         describe_data(dataset, validation, scale),
@@ -138,13 +135,8 @@ def fit(
     targets = with_targets(model, dataset.train), with_targets(model, validation)
     batches = Batches(*targets, recipe, dataset.image_size, seed, scale)
 
-    if folder and (names_of_code := layers_of_code(model)):
-        hold = "holds" if len(names_of_code) == 1 else "hold"
-        warnings.warn(
-            f"The run folder will not give this network back: {', '.join(names_of_code)} {hold} a Python function, "
-            "which `load_run` does not run. Keep `model` itself, or write a registered layer in its place.",
-            stacklevel=2,
-        )
+    if folder:
+        _warn_of_functions(model)
     with folder or nullcontext(), seeded(seed):
         if folder:
             record = _recorded(folder, record, resume)
@@ -224,6 +216,28 @@ def _scale(model: keras.Model, dataset: Dataset, scale: Scale | None) -> Scale:
     for images, name in ((train.images, "train.images"), (test.images, "test.images")):
         check_pixels(images, chosen, name, stacklevel=4)
     return chosen
+
+
+def _prepared(
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback, folder: RunFolder | None
+) -> Sequence[keras.callbacks.Callback]:
+    """Return the callbacks in a list, and tell TensorBoard's where to write."""
+    callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
+    for callback in callbacks:
+        if isinstance(callback, TensorBoard):
+            callback.write_into(folder)
+    return callbacks
+
+
+def _warn_of_functions(model: keras.Model) -> None:
+    """Warn, in the name of the caller of ``fit``, if a run folder of ``model`` could not be read again."""
+    if names := layers_of_code(model):
+        hold = "holds" if len(names) == 1 else "hold"
+        warnings.warn(
+            f"The run folder will not give this network back: {', '.join(names)} {hold} a Python function, which "
+            "`load_run` does not run. Keep `model` itself, or replace it with a registered layer.",
+            stacklevel=3,
+        )
 
 
 def _finished(

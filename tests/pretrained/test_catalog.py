@@ -56,7 +56,8 @@ def test_the_counts_are_those_of_the_networks(name):
     build = getattr(keras.applications, card.title)
     model = build(weights=None)
     assert count_parameters(model) == (card.params, card.buffers)
-    of_head = sum(count_of_layer(layer).params for layer in model.layers if layer.name.endswith(HEADS))
+    names = {layer.name.removeprefix(f"{model.name}_"): layer for layer in model.layers}
+    of_head = sum(count_of_layer(names[name]).params for name in HEADS if name in names)
     assert card.params - of_head == card.params_no_top
     assert sum(bool(layer.weights) for layer in model.layers) == card.depth
     assert model.input_shape[1] in (card.input_size, None)

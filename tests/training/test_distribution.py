@@ -21,7 +21,8 @@ from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._state import read_checkpoint
 
 EPOCHS = 10
-WORDS = ["lenet5", "--limit", "205", "--batch-size", "40"]  # the last batch has 5 images, of which 4 can be shared
+# The last batch has 5 images, of which 4 can be shared
+WORDS = ["lenet5", "--limit", "205", "--batch-size", "40", "--precision", "float32"]
 
 
 def environment():
@@ -48,38 +49,46 @@ def free_port():
         return free.getsockname()[1]
 
 
-WEIGHTS = """
-import sys, numpy, cnnzoo
-from cnnzoo.training import join_team, train
-address, index, out = sys.argv[1:]
-options = dict(limit=200, batch_size=40, epochs=2, augment=(), precision="float32", progress=False)
-with join_team(address, 2, int(index)):
-    run = train("lenet5", out=out, **options)
-numpy.savez(f"{out}-{index}.npz", *run.model.get_weights())
-numpy.save(f"{out}-{index}-losses.npy", run.history["loss"])
+TOGETHER_AND_ALONE = """
+import os, sys
+import keras, numpy
+from cnnzoo.data import load_dataset
+from cnnzoo.data.sampling import subset
+from cnnzoo.training import Recipe, fit, join_team
+
+def trained(name):
+    train, test = (subset(split, size) for split, size in zip(load_dataset("digits"), (200, 100)))
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Conv2D(4, 5, 4), keras.layers.ReLU(), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((32, 32, 1)), *layers, keras.layers.Dense(10, "softmax")])
+    recipe = Recipe(epochs=2, batch_size=40, precision="float32")
+    run = fit(model, train, test, recipe=recipe, out=name, progress=False)
+    numpy.savez(f"{name}-{index}.npz", *run.model.get_weights(), losses=run.history["loss"])
+
+os.chdir(sys.argv[1])
+children = []
+for index in range(2):
+    if child := os.fork():
+        children.append(child)
+        continue
+    with join_team(sys.argv[2], 2, index):
+        trained("together")
+    os._exit(0)
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+trained("alone")
 """
 
 
 @pytest.mark.slow
 def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path):
     pytest.importorskip("jax", reason="the extra cnnzoo[jax]")
-    words = [sys.executable, "-c", WEIGHTS, f"127.0.0.1:{free_port()}"]
-    both = [subprocess.Popen([*words, str(i), str(tmp_path / "run")], env=environment()) for i in range(2)]
-    assert [process.wait(timeout=300) for process in both] == [0, 0]
-    first, second = (np.load(tmp_path / f"run-{index}.npz") for index in range(2))
-    with first, second:
+    words = [sys.executable, "-c", TOGETHER_AND_ALONE, str(tmp_path), f"127.0.0.1:{free_port()}"]
+    subprocess.run(words, env=environment(), check=True, timeout=300)
+    first, second, alone = (np.load(tmp_path / f"{name}.npz") for name in ("together-0", "together-1", "alone-1"))
+    with first, second, alone:
         assert all(np.array_equal(first[name], second[name]) for name in first.files)
-    alone = "import sys; from cnnzoo.training import train; " + (
-        "train('lenet5', limit=200, batch_size=40, epochs=2, augment=(), precision='float32', out=sys.argv[1], "
-        "progress=False)"
-    )
-    subprocess.run([sys.executable, "-c", alone, str(tmp_path / "alone")], env=environment(), check=True)
-    losses = [np.load(tmp_path / f"run-{index}-losses.npy") for index in range(2)]
-    assert losses[0] == pytest.approx(losses[1])
-    text = (tmp_path / "alone" / "history.csv").read_text().splitlines()
-    column = text[0].split(",").index("loss")
-    assert losses[0] == pytest.approx([float(line.split(",")[column]) for line in text[1:]], abs=1e-4)
-    written, expected = ({path.name for path in (tmp_path / name).iterdir()} for name in ("run", "alone"))
+        assert first["losses"] == pytest.approx(alone["losses"], abs=1e-4)
+    written, expected = ({path.name for path in (tmp_path / name).iterdir()} for name in ("together", "alone"))
     assert written == expected
 
 

@@ -46,6 +46,11 @@ def network():
     )
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(small):
+    return fit(network(), *small, recipe=MANY_STEPS, progress=False)
+
+
 def same(first, second):
     assert first.history == second.history
     assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
@@ -76,7 +81,9 @@ class SignalAt(keras.callbacks.Callback):
         (signal.SIGINT, 4),
     ],
 )
-def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_path, capfd, number, calls):
+def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(
+    small, uninterrupted, tmp_path, capfd, number, calls
+):
     out = tmp_path / "run"
     message = rf"which is saved\. Resume it with the same call of `fit` and `resume=True`; the run folder is '{out}'"
     with pytest.raises(KeyboardInterrupt, match=message):
@@ -93,7 +100,7 @@ def test_a_signal_finishes_the_step_saves_it_and_says_how_to_go_on(small, tmp_pa
     said = capfd.readouterr()
     assert f"run folder: {out}\nresuming after {position}\n" in said.out
     assert "Stopping after the step under way" in said.err
-    same(resumed, fit(network(), *small, recipe=MANY_STEPS, progress=False))
+    same(resumed, uninterrupted)
     assert load_run(out).history == resumed.history
     assert not {CHECKPOINT, STOPPED} & {path.name for path in out.iterdir()}
     (taken_up,) = resumed.record.resumed
@@ -137,16 +144,19 @@ def test_a_second_signal_stops_at_once(small, tmp_path):
 
 @pytest.mark.slow
 def test_patience_goes_on_counting(small, tmp_path):
-    recipe = Recipe(epochs=20, batch_size=20, learning_rate=0.05, schedule="constant", patience=3)
+    recipe = Recipe(epochs=14, batch_size=20, learning_rate=0.05, schedule="constant", patience=2)
 
-    class StopAfterThird(keras.callbacks.Callback):
+    class StopAfterWorse(keras.callbacks.Callback):
+        """Stops after the first of two epochs that are worse than the sixth."""
+
         def on_epoch_end(self, epoch, logs=None):
-            if epoch == 2:
+            if epoch == 6:
                 os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        fit(network(), *small, recipe=recipe, out=tmp_path / "run", progress=False, callbacks=[StopAfterThird()])
+        fit(network(), *small, recipe=recipe, out=tmp_path / "run", progress=False, callbacks=[StopAfterWorse()])
     resumed = fit(network(), *small, recipe=recipe, out=tmp_path / "run", resume=True, progress=False)
+    assert len(resumed.history["loss"]) == 8
     same(resumed, fit(network(), *small, recipe=recipe, progress=False))
 
 
