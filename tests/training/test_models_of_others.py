@@ -88,7 +88,7 @@ def test_a_binary_run_is_whole(small, tmp_path):
 
 @pytest.fixture(scope="module")
 def history_of_numbers(small):
-    """What a network of one output learns from class numbers."""
+    """What a network of one output learns from class numbers in a column."""
     return quick(network(width=1), *map(as_ones, small)).history
 
 
@@ -96,7 +96,7 @@ def history_of_numbers(small):
 @pytest.mark.parametrize(
     "form",
     [
-        lambda labels: labels[:, None],
+        lambda labels: labels,
         lambda labels: labels.astype(bool),
         lambda labels: labels[:, None].astype(np.float32),
         lambda labels: np.eye(2)[labels],
