@@ -246,6 +246,30 @@ def test_show_knows_the_networks_of_keras_applications_and_files(command, tmp_pa
     assert "mine, input 32 x 32 x 1" in command("show", "mine.keras").stdout
 
 
+def test_show_takes_either_of_two_networks_of_a_name(command):
+    assert "Deviations from the paper" in (ours := command("show", "resnet50").stdout)
+    theirs = command("show", "ResNet50", "--keras").stdout
+    assert "Deviations" not in theirs
+    assert "23,528,522" in ours
+    assert "25,583,592" in theirs
+    assert "'lenet5' is in `cnnzoo.models`" in command("show", "lenet5", "--keras").stderr
+
+
+def test_a_run_comes_before_a_network_of_its_name(command, run, picture, tmp_path):
+    (tmp_path / "lenet5").mkdir()  # a folder that is no run does not
+    shipped = command("predict", "lenet5", picture).stdout
+    assert "Deviations from the paper" in command("show", "lenet5").stdout
+    shutil.copytree(run.path, tmp_path / "lenet5", dirs_exist_ok=True)
+    own = command("predict", "lenet5", picture).stdout
+    assert own == command("predict", run.path, picture).stdout != shipped
+    assert "Deviations" not in command("show", "lenet5").stdout
+    for name in ("lenet5", "runs"):
+        assert command("embed", name, picture, "--out", f"{name}.npz").returncode == (0 if name == "lenet5" else 2)
+    shutil.rmtree(tmp_path / "lenet5")
+    assert "There is no run folder './lenet5'." in command("predict", "./lenet5", picture).stderr
+    assert "Did you mean 'lenet5'?" in command("predict", "lenet", picture).stderr
+
+
 def test_show_prints_what_programs_read(command, tmp_path):
     written = json.loads(command("show", "lenet5", "--json").stdout)
     assert written["total"]["params"] == 61_706

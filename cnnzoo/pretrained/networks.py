@@ -65,7 +65,7 @@ def open_network(
     if network in PRETRAINED_CARDS:
         size = image_size or own_size(network)
         return load(network, weights=None, include_top=True, input_shape=(*size, 3))
-    return _open_saved(os.fspath(name))
+    return _open_saved(name)
 
 
 def open_backbone(
@@ -109,7 +109,7 @@ def open_backbone(
             f"Received: weights={weights!r}"
         )
     if isinstance(network, str | os.PathLike):
-        model = _open_saved(os.fspath(network))
+        model = _open_saved(network)
     else:
         model = network if isinstance(network, keras.Model) else network.model
     backbone = without_head(model)
@@ -174,7 +174,7 @@ def _open_zoo_backbone(
     return with_channels(backbone, channels or own)
 
 
-def _open_saved(name: str) -> keras.Model:
+def _open_saved(name: str | os.PathLike[str]) -> keras.Model:
     """Return the network of a run folder or of a file."""
     path = Path(name)
     if (path / SAVED_MODEL).is_file():
@@ -186,6 +186,6 @@ def _open_saved(name: str) -> keras.Model:
         return load_run(path).model
     if path.is_file():
         return read_model(path)
-    if path.name != name:
+    if not isinstance(name, str) or path.name != name:
         raise FileNotFoundError(f"There is no run folder or file '{name}'.")
     return look_up(dict.fromkeys([*MODEL_CARDS, *list_pretrained()]), name, "network, run folder or file")

@@ -245,10 +245,11 @@ def find_run(path: str | os.PathLike[str]) -> Path:
     """
     if (network := named_network(path)) and (shipped := list_weights(network)):
         return trained_folder(network, shipped[0])
-    suggestion = did_you_mean(os.fspath(path), [name for name in MODEL_CARDS if list_weights(name)])
-    path = Path(path)
+    given, path = path, Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"There is no run folder '{path}'.{suggestion} Give one that `cnnzoo train` wrote.")
+        names = [name for name in MODEL_CARDS if list_weights(name)]
+        suggestion = did_you_mean(given, names) if isinstance(given, str) and path.name == given else ""
+        raise FileNotFoundError(f"There is no run folder '{given}'.{suggestion} Give one that `cnnzoo train` wrote.")
     folder = RunFolder(path)
     if folder.is_unfinished:
         raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_resume()}")

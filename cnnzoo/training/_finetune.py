@@ -98,8 +98,8 @@ def finetune(
     dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
     if not isinstance(recipe, Recipe):
         raise ValueError(
-            "`recipe` must be a `Recipe`, which says how the head is trained; networks have no recipes of that kind by "
-            f"name. Received: recipe={recipe!r}"
+            "`recipe` must be a `cnnzoo.training.Recipe`: recipes that have a name are for `train`. "
+            f"Received: recipe={recipe!r}"
         )
     recipes = _recipes(recipe, changes)
     name = network_name(backbone)

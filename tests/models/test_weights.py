@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import cnnzoo
 from cnnzoo._keras.weight_files import StoredLayer
-from cnnzoo.models.weights import load_file, load_weights
+from cnnzoo.models.weights import load_exactly, load_file, load_weights
 from tests.weight_files import write_official
 
 
@@ -234,3 +234,14 @@ def test_a_spoiled_file_is_read_or_refused(model, tmp_path, position, cut, suffi
     path.write_bytes(payload)
     with contextlib.suppress(ValueError):
         cnnzoo.models.lenet5(weights=path)
+
+
+def test_a_run_of_grey_images_is_not_filled_with_sums_of_colours(tmp_path):
+    colour = cnnzoo.models.lenet5(input_shape=(32, 32, 3))
+    colour.save_weights(tmp_path / "colour.weights.h5")
+    grey = cnnzoo.models.lenet5(weights=tmp_path / "colour.weights.h5")
+    np.testing.assert_allclose(
+        grey.get_layer("c1").kernel, keras.ops.sum(colour.get_layer("c1").kernel, 2, keepdims=True)
+    )
+    with pytest.raises(ValueError, match="layer 'c1' must have weights of the shapes"):
+        load_exactly(grey, tmp_path / "colour.weights.h5")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -245,3 +247,20 @@ def test_a_backbone_whose_range_of_pixels_nothing_tells_is_refused():
     of_bytes = keras.Model(inputs, keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs)))
     with pytest.raises(ValueError, match=r"must take images in \[0, 1\].*Received one for \[0, 255\]"):
         classifier(of_bytes, num_classes=2)
+
+
+def test_blocks_are_found_in_a_network_with_a_name_of_its_own():
+    model = cnnzoo.models.vgg11(input_shape=(32, 32, 3), include_top=False, name="mine")
+    freeze(model)
+    unfreeze(model, "block5")
+    assert {layer.name for layer in model.layers if layer.trainable_weights} == {
+        "mine_block5_conv1",
+        "mine_block5_conv2",
+    }
+
+
+def test_a_path_is_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cnnzoo.backbone("lenet5").output_shape == (None, 1, 1, 120)
+    with pytest.raises(FileNotFoundError, match="There is no run folder or file 'lenet5'"):
+        cnnzoo.backbone(Path("lenet5"))

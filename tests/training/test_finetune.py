@@ -164,7 +164,7 @@ def test_a_run_is_a_backbone(photos, run, tmp_path, as_run, monkeypatch):
         assert all(map(np.array_equal, inner.get_layer(name).get_weights(), run.model.get_layer(name).get_weights()))
     found = load_run(tuned.path)
     assert found.predict(photos / "red" / "0.png")[0].probabilities.keys() == {"blue", "red"}
-    assert found.record.finetuned.backbone == str(run.path)
+    assert (found.record.finetuned.backbone, found.record.finetuned.weights) == (str(run.path), None)
     again = finetune(tuned.path, photos, limit=20, epochs=1, progress=False)
     assert again.record.data.train_size == 20
     assert again.model.count_params() == tuned.model.count_params()
@@ -230,6 +230,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         ({"image_size": 16}, "smallest that works"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
         ({"seed": -1}, "`seed`"),
+        ({"recipe": "paper"}, "`recipe` must be a `cnnzoo.training.Recipe`.* Received: recipe='paper'"),
         ({"photos": tmp_path / "one"}, "at least two"),
         ({"photos": tmp_path / "empty"}, "at least two"),
     ):
