@@ -1,4 +1,4 @@
-"""Networks, heat maps, seeds and reports on every backend of Keras, one process a backend: see ``on_backend.py``."""
+"""Networks, heat maps, seeds and reports on the other backends of Keras, a process for each: see ``on_backend.py``."""
 
 import importlib.util
 import os
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
+@pytest.fixture(scope="module", params=["jax", "torch"])
 def found(request, run, made_once):
     """The folder that the process of a backend leaves."""
     backend = request.param

@@ -40,8 +40,9 @@ def test_the_command_line_has_the_words_of_python():
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_run(tmp_path):
-    first, second = (train("lenet5", epochs=1, limit=200, out=tmp_path / name, progress=False) for name in "ab")
+def test_the_same_seed_gives_the_same_run(trained_once, tmp_path):
+    first = trained_once("other/lenet5", "lenet5", epochs=1, limit=500)
+    second = train("lenet5", epochs=1, limit=500, out=tmp_path / "run", progress=False)
     assert (first.path / "history.csv").read_bytes() == (second.path / "history.csv").read_bytes()
     assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
 
