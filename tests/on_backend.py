@@ -1,4 +1,4 @@
-"""What must hold on the other backends of Keras, a process each: ``KERAS_BACKEND=jax python -m tests.on_backend RUN OUT``.
+"""What must hold on the other backends of Keras: ``KERAS_BACKEND=jax python -m tests.on_backend RUN OUT``.
 
 Leaves ``heat.npy`` and ``report.html`` in the folder OUT, for the tests to compare.
 """
