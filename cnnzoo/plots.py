@@ -554,7 +554,8 @@ def _accuracy_title(counts: np.ndarray) -> str:
 def _with_note(figure: Figure, lettered: Lettering) -> Figure:
     """Explain below ``figure`` the numbers that replace names, if there are any."""
     if lettered.note:
-        figure.supxlabel(lettered.note, fontsize=NOTE_SIZE)
+        above_edge = 0.03 / figure.get_size_inches()[1]  # of 0.03 inches; a layout engine places it itself
+        figure.supxlabel(lettered.note, y=None if figure.get_layout_engine() else above_edge, fontsize=NOTE_SIZE)
     return figure
 
 

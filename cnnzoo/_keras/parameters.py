@@ -38,6 +38,7 @@ def count_parameters(model: keras.Model) -> Counts:
 
 def count_of_layer(layer: keras.Layer) -> Counts:
     """Count the parameters and buffers of ``layer``, which are the same whether or not it is frozen."""
+    # Private, as the public lists move the weights of a frozen layer to the others
     learned = {id(weight) for part in layer._flatten_layers() for weight in part._trainable_variables}
     params = sum(math.prod(weight.shape) for weight in layer.weights if id(weight) in learned)
     return Counts(params, layer.count_params() - params)

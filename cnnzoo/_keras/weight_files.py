@@ -78,15 +78,16 @@ def _layers_in(file: h5py.File) -> list[StoredLayer]:
 
 
 def _layers_of_group(name: str, group: h5py.Group) -> list[StoredLayer]:
-    """List the layer in a group; several if it is a nested model, whose weights are called after their own layers."""
-    weights = _attribute(group, "weight_names") or []
-    owners = [weight.split("/")[-2] if "/" in weight else name for weight in weights]
-    if len(set(owners)) == 1:
-        owners = [name] * len(weights)
+    """List the layer in a group, or all layers of a nested model, whose weights are named after their own layers."""
+    own = re.compile(rf"(.*/)?{re.escape(name)}(_\d+)?")  # Keras 2 could number the scope of a layer once more
     found: dict[str, list[Any]] = {}
-    for owner, weight in zip(owners, weights, strict=True):
-        found.setdefault(owner, []).append(group[weight])
-    return [StoredLayer(owner, None, tuple(each)) for owner, each in found.items()]
+    for weight in _attribute(group, "weight_names") or []:
+        owner = weight.rpartition("/")[0]
+        found.setdefault(name if not owner or own.fullmatch(owner) else owner, []).append(group[weight])
+    return [
+        StoredLayer(name if owner == name else owner.rpartition("/")[2], None, tuple(weights))
+        for owner, weights in found.items()
+    ]
 
 
 def _layers_of_keras_3(layers: h5py.Group) -> list[StoredLayer]:

@@ -16,7 +16,7 @@ from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerTable
 
-SHARE_WIDTH = 12  # characters, of the bar of all
+BAR_WIDTH = 12  # characters
 
 
 @app.command("list")
@@ -51,7 +51,10 @@ def show(
         Path | None, typer.Option(metavar="FILE", help="Draw the network into this file, .svg, instead.")
     ] = None,
     keras: Annotated[
-        bool, typer.Option("--keras", help="Show the network of Keras Applications where both lists have the name.")
+        bool,
+        typer.Option(
+            "--keras", help="Show the Keras Applications network, also where this zoo has one of the same name."
+        ),
     ] = False,
     force: Force = False,
 ) -> None:
@@ -65,7 +68,8 @@ def show(
         from cnnzoo.inspect import layer_table, write_diagram
         from cnnzoo.pretrained.networks import image_shape, network_name, open_network
 
-        size, name = None if image_size is None else check_image_size(image_size), network_name(network)
+        name = network_name(network)
+        size = None if image_size is None else check_image_size(image_size)
         model = open_network(network, image_size=size, of_keras=keras)
         input_shape = None if size is None else image_shape(model, size)
         if input_shape is None and None in model.inputs[0].shape[1:]:
@@ -112,10 +116,10 @@ def _layers(layers: LayerTable) -> Table:
             row.window,
             format_shape(row.output_shape),
             f"{row.params:,}",
-            bar(row.params / max(layers.params, 1), SHARE_WIDTH),
+            bar(row.params / max(layers.params, 1), BAR_WIDTH),
             *([f"{row.buffers:,}"] if layers.buffers else []),
             f"{row.macs:,}",
-            bar(row.macs / max(layers.macs, 1), SHARE_WIDTH),
+            bar(row.macs / max(layers.macs, 1), BAR_WIDTH),
             memory(row.activation_bytes),
             format_shape(row.receptive_field),
         )

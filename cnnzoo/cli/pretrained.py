@@ -29,7 +29,7 @@ Weights = Annotated[
 ImageSize = Annotated[
     int | None, typer.Option(help="Side of the images that the network sees, in pixels.  [default: its own]")
 ]
-SkipBroken = Annotated[bool | None, typer.Option("--skip-broken", help="Leave out files that are no images.")]
+SkipBroken = Annotated[bool | None, typer.Option("--skip-broken", help="Skip files that are not images.")]
 
 
 @app.command()
@@ -76,22 +76,27 @@ def finetune(
     skip_broken: SkipBroken = None,
     limit: Annotated[int | None, typer.Option(help="Train on this many images only, a stratified subset.")] = None,
     augment: Augment = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images for the head.  [default: 30]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs for the head.  [default: 30]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.  [default: 32]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Its peak for the head.  [default: 0.003]")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate for the head.  [default: 0.003]")
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.  [default: 0]")
     ] = None,
     unfreeze: Annotated[
-        str | None, typer.Option(metavar="LAYER", help="Then train the network from this layer or block on: block5.")
+        str | None,
+        typer.Option(metavar="LAYER", help="Then also train from this layer or block to the end, such as block5."),
     ] = None,
-    unfrozen_epochs: Annotated[int | None, typer.Option(help="Passes for that.  [default: 5]")] = None,
-    unfrozen_learning_rate: Annotated[float | None, typer.Option(help="Its peak for that.  [default: 1e-05]")] = None,
+    unfrozen_epochs: Annotated[int | None, typer.Option(help="Epochs with unfrozen layers.  [default: 5]")] = None,
+    unfrozen_learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate for them.  [default: 1e-05]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
     report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
 ) -> None:
-    """Train a classifier of your own classes on a trained network; leave a run folder."""
+    """Fine-tune a network on your own classes, and write a run folder."""
     options = {key: value for key, value in locals().items() if value is not None and key not in NO_OPTIONS}
     with quiet_start():
         from cnnzoo.training import finetune as finetune_network
@@ -115,7 +120,7 @@ def embed(
     skip_broken: SkipBroken = None,
     force: Force = False,
 ) -> None:
-    """Write a vector for each image: what the network makes of it before it decides."""
+    """Write a feature vector for each image."""
     with quiet_start():
         from cnnzoo.pretrained import embed as embed_images
 

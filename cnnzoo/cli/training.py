@@ -178,9 +178,9 @@ def _classes(evaluation: Evaluation) -> Table:
     for heading in ("images", "precision", "recall", "F1"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    for name, images, *shares in evaluation.by_class():
-        as_flag = ("-" if share is None else f"{share:.2%}" for share in shares)
-        table.add_row(Text(name), f"{images:,}", *as_flag, bar(shares[1] or 0))
+    for name, images, *fractions in evaluation.by_class():
+        values = ("-" if fraction is None else f"{fraction:.2%}" for fraction in fractions)
+        table.add_row(Text(name), f"{images:,}", *values, bar(fractions[1] or 0))
     return table
 
 
@@ -188,15 +188,15 @@ def _classes(evaluation: Evaluation) -> Table:
 def predict(
     run: RunArgument,
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures (PNG, JPEG, of any size), or folders of them.")
+        list[Path], typer.Argument(metavar="IMAGE...", help="Images (PNG, JPEG, of any size), or folders of them.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """Predict the class of pictures, with the probability of every class.
+    """Predict the class of images, with the probability of every class.
 
-    A picture that cannot be read is named on standard error, and the others are predicted; the exit code is then 1, or
-    2 where none could be.
+    Unreadable images are reported on standard error, and the others are predicted. The exit code is then 1, or 2 if
+    none could be read.
     """
     if as_json and as_csv:
         raise ValueError("Give one of `--json` and `--csv`.")

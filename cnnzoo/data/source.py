@@ -13,7 +13,7 @@ class DataSource:
         fraction: Fraction of the training and of the test images, in (0, 1], stratified.
         image_size: Height and width in pixels that the images of a folder are read at; unused for a data set.
         seed: Seed of the draws.
-        skip_broken: Whether files of a folder that are no images are left out instead of raising.
+        skip_broken: Whether to skip files of a folder that are not images instead of raising.
     """
 
     name: str

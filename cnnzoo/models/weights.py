@@ -58,7 +58,8 @@ def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | N
     with open_weights(_find_file(weights)) as layers:
         found = [layer for layer in layers if _ends_in(layer.name, (*heads, HEAD))]
         found = found or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
-        return found[-1].shapes[-1][-1] if found else None
+        classes = [layer.shapes[-1][-1] for layer in found if layer.shapes[-1]]
+        return classes[-1] if classes else None
 
 
 def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> None:
@@ -246,9 +247,14 @@ def _without_prefix(layers: Sequence[StoredLayer], names: Sequence[str]) -> Sequ
     stored = [layer.name for layer in layers if layer.name]
     if not names or names[0] in map(_plain, stored):
         return layers
-    first = next((name for name in stored if _plain(name).endswith(f"_{names[0]}")), "")
-    prefix = first[: -len(names[0])] if first else ""
+    prefix = next(filter(None, (_before(name, names[0]) for name in stored)), "")
     return [replace(layer, name=layer.name and layer.name.removeprefix(prefix)) for layer in layers]
+
+
+def _before(stored: str, name: str) -> str | None:
+    """Return what stands before ``name`` in ``stored``, up to and with an underscore; None if it does not end in it."""
+    starts = (match.end() for match in re.finditer("_", stored))
+    return next((stored[:start] for start in starts if _plain(stored[start:]) == name), None)
 
 
 def _own_name(layer: keras.Layer, model: keras.Model) -> str:
@@ -272,14 +278,14 @@ def _difference(pair: _Pair) -> str | None:
     wanted, stored = _shapes(pair.layer), pair.stored.shapes
     if wanted[1:] == stored[1:] if pair.is_grey else wanted == stored:
         return None
-    return f"layer '{pair.name}' must have weights of the shapes {_listed(wanted)}, and has {_listed(stored)} there"
+    return f"layer '{pair.name}' must have weights of the shapes {_listed(wanted)}, but the file has {_listed(stored)}"
 
 
 def _layers_beyond(extra: Sequence[StoredLayer]) -> str | None:
     if not extra:
         return None
     name = next((layer.name for layer in extra if layer.name), None)
-    return f"it has a layer '{name}' more" if name else f"it has {len(extra)} more layers with weights"
+    return f"it has an unexpected layer '{name}'" if name else f"it has {len(extra)} more layers with weights"
 
 
 def _not_of(model: keras.Model, named: str, difference: str, layers: Sequence[StoredLayer]) -> str:

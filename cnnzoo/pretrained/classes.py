@@ -1,4 +1,4 @@
-"""Predictions in words."""
+"""Class names of predictions."""
 
 import json
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def decode(
     if predictions.ndim != 2:
         raise ValueError(f"`predictions` must be of shape (n, classes). Received: {predictions.shape}")
     if np.isnan(predictions).any():
-        raise ValueError("`predictions` must be numbers. Received some that are none (NaN).")
+        raise ValueError("`predictions` must be numbers. Received: NaN.")
     if class_names is None and predictions.shape[1] != 1000:
         raise ValueError(
             "`predictions` must be of shape (n, 1000) for ImageNet's classes; for others, give `class_names`. "

@@ -1,4 +1,4 @@
-"""Images as vectors: what a network makes of them before it decides."""
+"""Feature vectors of images."""
 
 import os
 import warnings
@@ -57,7 +57,7 @@ def embed(
         out: File to write, ``.npz``, with the arrays ``features`` and, for image files, ``files``: their names,
             relative to the folder. The memory needed does not depend on the number of images. None writes nothing.
         batch_size: Images at a time; None takes what bounds the memory.
-        skip_broken: Whether files that are no readable images are left out instead of raising.
+        skip_broken: Whether to skip files that are not readable images instead of raising.
         scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
             "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
         force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.

@@ -40,7 +40,7 @@ Network: TypeAlias = "str | os.PathLike[str] | keras.Model | TrainedRun"
 def open_network(
     name: str | os.PathLike[str], *, image_size: tuple[int, int] | None = None, of_keras: bool = False
 ) -> keras.Model:
-    """Return the network called ``name``, to be looked at: its weights are of no account, unless it is trained.
+    """Return the network called ``name``, for inspection: only runs and files keep their weights.
 
     Args:
         name: A name of ``list_models`` or of ``list_pretrained``, in any case, a run folder, or a ``.keras`` or ``.h5``
@@ -120,7 +120,7 @@ def network_name(network: Network) -> str | None:
     """Return the name of a network that is given by its name, as the lists have it; None of anything else.
 
     Raises:
-        ValueError: ``network`` is none of what ``open_backbone`` takes.
+        ValueError: ``network`` is not something that ``open_backbone`` accepts.
     """
     if isinstance(network, str | os.PathLike):
         return named_network(network, {*PRETRAINED_CARDS, *MODEL_CARDS})
@@ -151,7 +151,7 @@ def published_weights(name: str, weights: Any) -> Any:
     if not names:
         raise ValueError(
             f"There are no published weights of {name}. Give `weights`: a file, a run folder, or None (--weights none) "
-            f"to initialise; or give a run of it, as runs/{name}, in its place."
+            f"to initialise; or pass a run folder such as runs/{name} instead of the name."
         )
     return names[0]
 

@@ -1,4 +1,4 @@
-"""Backbones and heads: a classifier of your own classes on a network that has learned others."""
+"""Backbones and heads: classifiers on pretrained backbones."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from cnnzoo.recipes.finetuning import DROPOUT_RATE
 def backbone(network: Network) -> keras.Model:
     """Return a network without its head: the layers up to its last maps.
 
-    Where the head begins is told by the graph: at the pooling or flattening that makes vectors of maps, or at a
-    convolution that gives the classes themselves. A dropout before it belongs to the head.
+    Where the head begins is read from the graph: at the pooling or flattening that turns maps into vectors, or at a
+    convolution that computes the class scores. A dropout before it belongs to the head.
 
     Args:
         network: A Keras model; a run, or the path of its folder; a ``.keras`` or ``.h5`` file; or the name of a network

@@ -46,13 +46,13 @@ def _templates() -> jinja2.Environment:
     return templates
 
 
-def percent(share: float | None, digits: int = 1) -> str:
+def percent(fraction: float | None, digits: int = 1) -> str:
     """Format a fraction as a percentage.
 
     >>> percent(0.983), percent(None)
     ('98.3 %', 'unknown')
     """
-    return NOT_KNOWN if share is None or share != share else f"{100 * share:.{digits}f} %"
+    return NOT_KNOWN if fraction is None or fraction != fraction else f"{100 * fraction:.{digits}f} %"
 
 
 def count(number: int) -> str:

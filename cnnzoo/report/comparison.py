@@ -127,7 +127,7 @@ def write_comparison(
     """
     if isinstance(runs, str | os.PathLike):
         raise ValueError(f"`runs` must be a list of run folders, at least two. Received one: '{runs}'")
-    paths = [Path(run).resolve() for run in runs]
+    paths = [find_run(run).resolve() for run in runs]
     if len(paths) < 2 or len(set(paths)) < len(paths):
         raise ValueError(
             f"`runs` must name at least two different runs. Received: {', '.join(map(str, runs)) or 'none'}"

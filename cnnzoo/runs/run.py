@@ -247,13 +247,21 @@ def find_run(path: str | os.PathLike[str]) -> Path:
         return trained_folder(network, shipped[0])
     given, path = path, Path(path)
     if not path.is_dir():
-        names = [name for name in MODEL_CARDS if list_weights(name)]
-        suggestion = did_you_mean(given, names) if isinstance(given, str) and path.name == given else ""
-        raise FileNotFoundError(f"There is no run folder '{given}'.{suggestion} Give one that `cnnzoo train` wrote.")
+        raise FileNotFoundError(
+            f"There is no run folder '{given}'.{_advice(given)} Give one that `cnnzoo train` wrote."
+        )
     folder = RunFolder(path)
     if folder.is_unfinished:
         raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_resume()}")
     return path
+
+
+def _advice(given: str | os.PathLike[str]) -> str:
+    """Say what a user who named no run may have meant."""
+    if network := named_network(given):
+        return f" {network} does not ship trained: train it by `cnnzoo train {network}`."
+    is_word = isinstance(given, str) and Path(given).name == given
+    return did_you_mean(str(given), [name for name in MODEL_CARDS if list_weights(name)]) if is_word else ""
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

@@ -98,7 +98,7 @@ def finetune(
     dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
     if not isinstance(recipe, Recipe):
         raise ValueError(
-            "`recipe` must be a `cnnzoo.training.Recipe`: recipes that have a name are for `train`. "
+            "`recipe` must be a `cnnzoo.training.Recipe`: named recipes work with `train` only. "
             f"Received: recipe={recipe!r}"
         )
     recipes = _recipes(recipe, changes)
@@ -195,7 +195,7 @@ def _image_size(network: str | keras.Model, image_size: int | tuple[int, int] | 
             )
         return size
     if height is None or width is None:
-        raise ValueError("Give `image_size`: the backbone takes any.")
+        raise ValueError("Pass `image_size`: the backbone accepts any size.")
     return height, width
 
 

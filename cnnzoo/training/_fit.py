@@ -204,15 +204,15 @@ def _checked(model: keras.Model, dataset: Dataset) -> Dataset:
 def _scale(model: keras.Model, dataset: Dataset, scale: Scale | None) -> Scale:
     """Return the range of pixels that ``model`` is to be trained on, and check the images against it."""
     train, test = dataset
-    told = scale_of(model) if scale is None else check_scale(scale)
-    if scale is None and told != "byte" and train.images.dtype != np.uint8:
+    known = scale_of(model) if scale is None else check_scale(scale)
+    if scale is None and known != "byte" and train.images.dtype != np.uint8:
         least, largest = value_range(train.images, "train.images")
         if not lies_in_unit(least, largest):
-            if told == "unit" or least >= 0:  # else they are standardized, for a network that takes whatever comes
+            if known == "unit" or least >= 0:  # else they are standardized, for a network that takes whatever comes
                 check_pixels(train.images, "unit", "train.images", stacklevel=4)
             check_pixels(test.images, "raw", "test.images", stacklevel=4)
             return "raw"
-    chosen = told or "unit"
+    chosen = known or "unit"
     for images, name in ((train.images, "train.images"), (test.images, "test.images")):
         check_pixels(images, chosen, name, stacklevel=4)
     return chosen

@@ -58,7 +58,7 @@ def train(
         image_size: Side, or height and width, in pixels, that the network sees. None takes the size of a data set's
             images where the network can take it, and otherwise, and for a folder, the network's own.
         fraction: Fraction of the training and of the test images to use, in (0, 1], stratified.
-        skip_broken: Whether files of a folder that are no images are left out instead of raising.
+        skip_broken: Whether to skip files of a folder that are not images instead of raising.
         seed: Seed of the weights, the order of the images, augmentation, dropout, ``fraction`` and ``limit``.
         limit: Train on this many images only, a stratified subset; None trains on all. The test images stay whole.
         out: Run folder to write; it must not exist yet. None takes the first of ``runs/<name>``, ``runs/<name>-2`` ...

@@ -4,20 +4,25 @@ import pytest
 
 from cnnzoo._keras.weight_files import open_weights
 
-
-def nested():
-    """A model with a model within, whose weights an .h5 file keeps in one group."""
-    layers = keras.layers
-    inner = keras.Sequential(
-        [keras.Input((8, 8, 3)), layers.Conv2D(2, 3, name="c"), layers.BatchNormalization(name="b")], name="inner"
-    )
-    inner.add(layers.Conv2D(4, 3, use_bias=False, name="d"))
-    return keras.Sequential([keras.Input((8, 8, 3)), inner, layers.Flatten(), layers.Dense(2, name="end")])
+INNER = {
+    "several": lambda: [
+        keras.layers.Conv2D(2, 3, name="c"),
+        keras.layers.BatchNormalization(name="b"),
+        keras.layers.Conv2D(4, 3, use_bias=False, name="d"),
+    ],
+    "one": lambda: [keras.layers.Conv2D(2, 3, name="c")],
+    "one of the same name": lambda: [keras.layers.Conv2D(2, 3, name="inner")],
+    "one of Keras' name": lambda: [keras.layers.Conv2D(2, 3)],
+}
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
-def test_each_layer_is_listed_with_its_weights(tmp_path, suffix):
-    model = nested()
+@pytest.mark.parametrize("kind", INNER)
+def test_each_layer_is_listed_with_its_weights(tmp_path, suffix, kind):
+    """Also those of a model within the model, whose weights an .h5 file keeps in one group."""
+    inner = keras.Sequential([keras.Input((8, 8, 3)), *INNER[kind]()], name="inner")
+    end = keras.layers.Dense(2, name="end")
+    model = keras.Sequential([keras.Input((8, 8, 3)), inner, keras.layers.Flatten(), end])
     path = tmp_path / f"model{suffix}"
     (model.save_weights if suffix == ".weights.h5" else model.save)(path)
     own = [layer for layer in (*model.layers[0].layers, *model.layers[1:]) if layer.weights]

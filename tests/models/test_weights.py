@@ -68,7 +68,7 @@ def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
     (model.save if suffix == ".keras" else model.save_weights)(path)
     message = (
         r"does not hold the weights of this lenet5 \(62,006 parameters\): layer 'c1' must have weights of the "
-        r"shapes \(5, 5, 3, 6\) and \(6,\), and has \(5, 5, 1, 6\) and \(6,\) there\. "
+        r"shapes \(5, 5, 3, 6\) and \(6,\), but the file has \(5, 5, 1, 6\) and \(6,\)\. "
         r"By its 61,706 values it looks like the LeNet-5 of this zoo\."
     )
     with pytest.raises(ValueError, match=message):
@@ -102,7 +102,7 @@ def test_without_head_it_takes_the_backbone_of_whatever_is_given(trained, model,
 def test_the_head_is_loaded_where_it_fits_and_one_warning_names_the_rest(trained):
     message = (
         r"Not all of the head of 'mnist' fits this lenet5: layer 'output' must have weights of the shapes "
-        r"\(84, 5\) and \(5,\), and has \(84, 10\) and \(10,\) there\. Left as initialised: output\.$"
+        r"\(84, 5\) and \(5,\), but the file has \(84, 10\) and \(10,\)\. Left as initialised: output\.$"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         model = cnnzoo.models.lenet5(weights="mnist", num_classes=5)
@@ -151,7 +151,7 @@ def test_a_deeper_network_is_not_taken_for_this_one(tmp_path, include_top):
     for layer in model.layers[4:]:
         deeper = layer(deeper)
     keras.Model(model.inputs[0], deeper).save_weights(tmp_path / "deeper.weights.h5")
-    with pytest.raises(ValueError, match="it has a layer 'c4' more"):
+    with pytest.raises(ValueError, match="it has an unexpected layer 'c4'"):
         cnnzoo.models.lenet5(weights=tmp_path / "deeper.weights.h5", include_top=include_top)
 
 

@@ -166,9 +166,9 @@ def damaged(tmp_path, kind):
         ),
         (
             "with another shape",
-            r"layer 'block1_conv1' must have .* shapes \(3, 3, 3, 64\) and \(64,\), and has \(3, 3, 1, 64\)",
+            r"layer 'block1_conv1' must have .* shapes \(3, 3, 3, 64\) and \(64,\), but the file has \(3, 3, 1, 64\)",
         ),
-        ("with a layer more", "it has a layer 'block5_conv5' more"),
+        ("with a layer more", "it has an unexpected layer 'block5_conv5'"),
         ("cut short", "cannot be read as Keras weights: it is damaged, truncated or another kind of file"),
         ("empty", "cannot be read as Keras weights"),
     ],

@@ -65,6 +65,15 @@ def test_the_counts_are_those_of_the_networks(name):
     gc.collect()
 
 
+@pytest.mark.parametrize("name", [*SMALL, pytest.param("nasnetmobile", marks=pytest.mark.slow)])
+def test_the_counts_without_the_head_are_those_of_the_networks(name):
+    card = pretrained_card(name)
+    model = getattr(keras.applications, card.title)(
+        weights=None, include_top=False, input_shape=(card.input_size, card.input_size, 3)
+    )
+    assert count_parameters(model) == (card.params_no_top, card.buffers)
+
+
 def test_a_card_is_found_in_any_case():
     assert pretrained_card("EfficientNetB0") is pretrained_card("efficientnetb0")
     with pytest.raises(ValueError, match=r"Unknown pretrained network 'resnet51'\. Did you mean 'resnet5"):

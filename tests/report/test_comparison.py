@@ -89,7 +89,7 @@ def test_a_run_that_is_broken_is_listed_all_the_same(run, run_folder, tmp_path):
     assert comparison.rows[1].params == 61_706
 
 
-@pytest.mark.parametrize("runs", [[], ["lenet5"], ["lenet5", "lenet5"], ["lenet5", "./lenet5"]])
+@pytest.mark.parametrize("runs", [[], ["lenet5"], ["lenet5", "lenet5"], ["lenet5", "LeNet5"]])
 def test_two_different_runs_are_needed(tmp_path, runs):
     with pytest.raises(ValueError, match="at least two different runs"):
         write_comparison(runs, tmp_path / "both.html")

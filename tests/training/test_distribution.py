@@ -56,14 +56,14 @@ from cnnzoo.data import load_dataset
 from cnnzoo.data.sampling import subset
 from cnnzoo.training import Recipe, fit, join_team
 
-def trained(name):
+def trained(name, file):
     train, test = (subset(split, size) for split, size in zip(load_dataset("digits"), (200, 100)))
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Conv2D(4, 5, 4), keras.layers.ReLU(), keras.layers.Flatten()]
     model = keras.Sequential([keras.Input((32, 32, 1)), *layers, keras.layers.Dense(10, "softmax")])
     recipe = Recipe(epochs=2, batch_size=40, precision="float32")
     run = fit(model, train, test, recipe=recipe, out=name, progress=False)
-    numpy.savez(f"{name}-{index}.npz", *run.model.get_weights(), losses=run.history["loss"])
+    numpy.savez(f"{file}.npz", *run.model.get_weights(), losses=run.history["loss"])
 
 os.chdir(sys.argv[1])
 children = []
@@ -72,10 +72,10 @@ for index in range(2):
         children.append(child)
         continue
     with join_team(sys.argv[2], 2, index):
-        trained("together")
+        trained("together", f"together-{index}")
     os._exit(0)
 assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
-trained("alone")
+trained("alone", "alone")
 """
 
 
@@ -83,8 +83,13 @@ trained("alone")
 def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path):
     pytest.importorskip("jax", reason="the extra cnnzoo[jax]")
     words = [sys.executable, "-c", TOGETHER_AND_ALONE, str(tmp_path), f"127.0.0.1:{free_port()}"]
-    subprocess.run(words, env=environment(), check=True, timeout=300)
-    first, second, alone = (np.load(tmp_path / f"{name}.npz") for name in ("together-0", "together-1", "alone-1"))
+    with subprocess.Popen(words, env=environment(), start_new_session=True) as process:
+        try:
+            assert process.wait(timeout=300) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its children, too
+    first, second, alone = (np.load(tmp_path / f"{name}.npz") for name in ("together-0", "together-1", "alone"))
     with first, second, alone:
         assert all(np.array_equal(first[name], second[name]) for name in first.files)
         assert first["losses"] == pytest.approx(alone["losses"], abs=1e-4)
