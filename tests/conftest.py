@@ -32,6 +32,18 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that are slow are left out
+def pytest_collection_modifyitems(items):
+    """Make the examples of a paper's larger networks slow: the smallest shows that its docstring is true."""
+    smallest = {}
+    for card in map(cnnzoo.model_card, cnnzoo.list_models()):
+        smallest.setdefault(card.family, card.name)
+    larger = set(cnnzoo.list_models()) - set(smallest.values())
+    for item in items:
+        if item.name.startswith("cnnzoo.models.") and item.name.rpartition(".")[2] in larger:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _other_precision(request, tmp_path_factory):
     """Train in this process as on a CPU of the other kind, where that is asked for."""

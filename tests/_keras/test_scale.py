@@ -12,6 +12,8 @@ from cnnzoo.evaluation import evaluate
 from cnnzoo.inspect import features, gradcam, occlusion
 from cnnzoo.pretrained import embed, load
 
+SLOW = pytest.mark.slow
+
 SIDE = 12
 AS_BYTES = np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE, 3), dtype=np.uint8)
 LABELS = np.arange(5) % 3
@@ -121,7 +123,7 @@ def test_what_is_noted_does_not_contradict_the_graph():
     assert scale_of(model) == "byte"
 
 
-@pytest.mark.parametrize("name", BYTE)
+@pytest.mark.parametrize("name", [name if name == "rescaled" else pytest.param(name, marks=SLOW) for name in BYTE])
 def test_whole_numbers_go_in_as_the_network_takes_them(name):
     model = network(*BYTE[name])
     model.compile(

@@ -137,6 +137,7 @@ def test_classes_of_one_size_hold_out_different_positions(tmp_path):
     assert len({tuple(names) for names in drawn.values()}) == 4
 
 
+@pytest.mark.slow
 def test_a_file_damaged_since_ends_training_by_its_name(photos, tmp_path):
     train, test = load_folder(photos, 32)
     for path in photos.glob("*/*"):

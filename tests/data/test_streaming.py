@@ -93,6 +93,7 @@ def test_the_number_of_batches_is_known():
     assert stream(random_split(12), batch_size=5).cardinality() == 3
 
 
+@pytest.mark.slow
 def test_keras_trains_on_it(digits):
     train, _ = digits
     part = Split(train.images[:60], train.labels[:60])

@@ -257,6 +257,7 @@ def test_lenet5_builds_for_any_legal_shape(height, width, channels, classes):
     assert model(np.zeros((1, height, width, channels), "float32")).shape == (1, classes)
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(name=st.sampled_from(["alexnet", "vgg11", "resnet18"]), more=st.tuples(st.integers(0, 60), st.integers(0, 60)))
 def test_the_deep_networks_build_for_any_legal_shape(name, more):

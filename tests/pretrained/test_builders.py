@@ -259,7 +259,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     "network",
     [
-        "mobilenet",  # whose classifier is a convolution
+        pytest.param("mobilenet", marks=pytest.mark.slow),  # whose classifier is a convolution
         pytest.param("mobilenetv3small", marks=pytest.mark.slow),  # whose head has two
         pytest.param("convnexttiny", marks=pytest.mark.slow),  # whose layers are called after the model
     ],

@@ -58,6 +58,7 @@ def test_a_name_a_run_and_its_folder_stand_for_the_backbone(folder, run):
     np.testing.assert_allclose(embed("lenet5", folder, weights=run.path), embed(run, folder), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_array_is_resized_batch_by_batch(network, images):
     small = images[:, ::2, ::2]
     resized = stream(Split(small, np.zeros(5, np.int64)), batch_size=5, image_size=32)
@@ -77,6 +78,7 @@ def test_images_that_were_preprocessed_are_not_warned_of(images):
         embed(plain, images.astype(np.float32) - 120)
 
 
+@pytest.mark.slow
 def test_plain_images_are_refused_where_the_preprocessing_is_missing(images):
     raw = load("mobilenet", weights=None, input_shape=(32, 32, 3), pooling="avg")
     for network in (raw, features(raw, "conv1_relu")):

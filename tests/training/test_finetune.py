@@ -193,6 +193,7 @@ def test_options_change_both_parts_but_epochs_and_rate(photos, tmp_path):
     assert (unfrozen.epochs, unfrozen.learning_rate, unfrozen.batch_size) == (1, 1e-5, 7)
 
 
+@pytest.mark.slow
 def test_a_random_backbone_that_stays_frozen_is_warned_of(photos, tmp_path, capsys):
     finetune("lenet5", photos, weights=None, epochs=1, out=tmp_path / "run")
     assert "Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.\n" in capsys.readouterr().out

@@ -50,6 +50,7 @@ def test_dropout_obeys_the_seed_too(small):
     assert fit_with_dropout() == fit_with_dropout()
 
 
+@pytest.mark.slow
 def test_history_has_a_number_an_epoch(small):
     history = quick_fit(small).history
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
@@ -116,6 +117,7 @@ def test_a_picture_that_fails_leaves_the_trained_model(small, tmp_path, monkeypa
     ]
 
 
+@pytest.mark.slow
 def test_record_says_what_was_done(small, tmp_path):
     digits = replace(cnnzoo.data.load_dataset("digits"), train=small[0], test=small[1])
     run = quick_fit((digits,), out=tmp_path / "run")

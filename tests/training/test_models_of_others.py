@@ -132,6 +132,7 @@ def test_images_that_are_not_finite_are_refused_by_number(small, part, value, tm
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_weight_that_is_no_number_ends_the_training(small):
     """A ReLU makes 0 of NaN on some machines: the loss stays finite, the network is spoilt."""
 
@@ -175,6 +176,7 @@ def test_the_networks_own_scale_is_trained_and_asked(small, tmp_path):
     assert not any("Grad-CAM" in sentence for sentence in found.missing)
 
 
+@pytest.mark.slow
 def test_a_network_that_was_trained_is_known_to_take_what_it_was_trained_on(small):
     model = network()
     images = (small[1].images * 255).round().astype(np.uint8)

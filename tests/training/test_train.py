@@ -20,6 +20,7 @@ def test_the_main_job_reaches_its_bar(tmp_path):
     assert run.metrics["test_accuracy"] >= 0.97
 
 
+@pytest.mark.slow
 def test_options_reach_the_recipe_and_the_data(tmp_path):
     run = train(
         "lenet5", epochs=1, batch_size=30, learning_rate=1e-3, seed=3, limit=60, out=tmp_path / "run", progress=False
