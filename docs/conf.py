@@ -47,12 +47,13 @@ add_module_names = False
 
 
 def _models_page() -> str:
-    rows = ["| name | network | year | input | parameters | buffers | MACs |", "|---|---|---|---|---:|---:|---:|"]
+    headings = ("name", "network", "year", "input", "smallest image", "parameters", "buffers", "MACs")
+    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---|---:|---:|---:|---:|"]
     shown, parts = set(), []
     for name in cnnzoo.list_models():
         card = cnnzoo.model_card(name)
         size = " x ".join(map(str, card.input_shape))
-        figures = f"{card.params:,} | {card.buffers:,} | {card.macs:,}"
+        figures = f"{card.smallest_size} x {card.smallest_size} | {card.params:,} | {card.buffers:,} | {card.macs:,}"
         rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {figures} |")
         if card.family in shown:
             continue

@@ -83,6 +83,15 @@ def _no_network(monkeypatch, tmp_path_factory):
         monkeypatch.setenv(exempt, "")
 
 
+@pytest.fixture
+def weightless():
+    """Build networks whose weights have shapes but no values: large ones in no time."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+
+
 @pytest.fixture(scope="session")
 def datasets() -> Path:
     """The folder with all of MNIST, named by an environment variable."""

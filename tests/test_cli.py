@@ -246,13 +246,15 @@ def test_show_knows_the_networks_of_keras_applications_and_files(command, tmp_pa
     assert "mine, input 32 x 32 x 1" in command("show", "mine.keras").stdout
 
 
-def test_show_takes_either_of_two_networks_of_a_name(command):
+def test_show_takes_either_of_two_networks_of_a_name(command, run):
     assert "Deviations from the paper" in (ours := command("show", "resnet50").stdout)
     theirs = command("show", "ResNet50", "--keras").stdout
     assert "Deviations" not in theirs
     assert "23,528,522" in ours
     assert "25,583,592" in theirs
-    assert "'lenet5' is in `cnnzoo.models`" in command("show", "lenet5", "--keras").stderr
+    refused = "is not a network of Keras Applications, which `--keras` (`of_keras=True`) asks for."
+    for name in ("lenet5", str(run.path)):
+        assert refused in command("show", name, "--keras").stderr
 
 
 def test_a_run_comes_before_a_network_of_its_name(command, run, picture, tmp_path):
@@ -260,13 +262,14 @@ def test_a_run_comes_before_a_network_of_its_name(command, run, picture, tmp_pat
     shipped = command("predict", "lenet5", picture).stdout
     assert "Deviations from the paper" in command("show", "lenet5").stdout
     shutil.copytree(run.path, tmp_path / "lenet5", dirs_exist_ok=True)
-    own = command("predict", "lenet5", picture).stdout
-    assert own == command("predict", run.path, picture).stdout != shipped
+    predicted = command("predict", "lenet5", picture)
+    assert predicted.stdout == command("predict", run.path, picture).stdout != shipped
+    assert predicted.stderr == "note: 'lenet5' is the run folder of that name here, not the network.\n"
     assert "Deviations" not in command("show", "lenet5").stdout
     for name in ("lenet5", "runs"):
         assert command("embed", name, picture, "--out", f"{name}.npz").returncode == (0 if name == "lenet5" else 2)
     shutil.rmtree(tmp_path / "lenet5")
-    assert "There is no run folder './lenet5'." in command("predict", "./lenet5", picture).stderr
+    assert "no run folder './lenet5'. Did you mean 'lenet5'?" in command("predict", "./lenet5", picture).stderr
     assert "Did you mean 'lenet5'?" in command("predict", "lenet", picture).stderr
 
 

@@ -88,14 +88,19 @@ def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: boo
             found = operation.name == classifier if classifier else has_kernel(operation)
             if found and len(taken.shape) == 4 and not _is_single(taken):
                 return _before_dropout(made_by, taken)
-        elif len(taken.shape) == 4 and _makes_vectors(taken, node.outputs[0]):
+        elif len(taken.shape) == 4 and _makes_vectors(operation, taken, node.outputs[0]):
             return _before_dropout(made_by, taken)
         symbol = taken
     return None
 
 
-def _makes_vectors(taken: Any, given: Any) -> bool:
-    """Tell whether feature maps become a vector, or 1 x 1 maps, which some networks use in place of a vector."""
+def _makes_vectors(operation: Any, taken: Any, given: Any) -> bool:
+    """Tell whether feature maps become a vector, or 1 x 1 maps, which some networks use in place of a vector.
+
+    Of small images, the last maps may be 1 x 1 before they are averaged.
+    """
+    if is_kind(operation, "global") or (is_kind(operation, "reduction") and given.shape == taken.shape):
+        return True
     return len(given.shape) == 2 or (_is_single(given) and not _is_single(taken))
 
 

@@ -30,6 +30,22 @@ class Description:
     config: dict[str, Any]
     version: str | None
 
+    @property
+    def name(self) -> str | None:
+        """The model's name."""
+        name: str | None = self.config.get("config", {}).get("name")
+        return name
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """Height, width and channels of the images that the model takes; None where it does not say."""
+        for layer in self.config.get("config", {}).get("layers", ()):
+            options = layer.get("config", {})
+            shape = options.get("batch_shape") or options.get("batch_input_shape")  # the latter before Keras 3
+            if shape:
+                return tuple(shape[1:])
+        return None
+
 
 def read_model(path: Path) -> keras.Model:
     """Read a model that Keras saved, without its optimiser. Code in the file is not run.
@@ -53,6 +69,14 @@ def read_model(path: Path) -> keras.Model:
         raise ValueError(
             f"'{path}' cannot be read as a Keras model: {_cause(error)}{_versions(description.version)}"
         ) from error
+
+
+def describe_saved(path: Path) -> Description | None:
+    """Read the description of a model in a file; None where the file has weights only, or cannot be read."""
+    try:
+        return read_description(path)
+    except ValueError:
+        return None
 
 
 def read_description(path: Path) -> Description:

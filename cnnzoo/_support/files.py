@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cnnzoo._support.lookup import did_you_mean
+
 
 def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Return ``path``, or raise an error if no file can be written there. Called before the work starts.
@@ -27,6 +29,15 @@ def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"The folder '{path.parent}' is not writable. Choose another folder for '{path.name}'.")
     return path
+
+
+def suggest_path(path: Path) -> str:
+    """Return a question that suggests the path beside ``path`` whose name is nearest; nothing where none is near."""
+    try:
+        names = {other.name: f"'{other}'" for other in path.parent.iterdir()}
+    except OSError:
+        return ""
+    return did_you_mean(path.name, names, names, cutoff=0.7)
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

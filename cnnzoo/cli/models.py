@@ -11,7 +11,7 @@ from rich.table import Table
 import cnnzoo
 from cnnzoo._support.files import check_target
 from cnnzoo._support.wording import format_shape, memory
-from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start
+from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start, tell_of_folder
 
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerTable
@@ -39,6 +39,7 @@ def show(
         typer.Argument(
             metavar="NETWORK",
             help="A network of `cnnzoo list` or `cnnzoo pretrained`, a run folder, or a .keras or .h5 file.",
+            callback=tell_of_folder,
         ),
     ],
     image_size: Annotated[
@@ -87,7 +88,9 @@ def show(
         shapes = [input_shape or tuple(each.shape[1:]) for each in model.inputs]
         print(f"{model.name}, input {' and '.join(map(format_shape, shapes))}\n")
     else:
-        print(f"{card.title}, input {format_shape(model.input_shape[1:])}, {card.num_classes} classes")
+        smallest = format_shape((card.smallest_size, card.smallest_size))
+        print(f"{card.title}, input {format_shape(model.input_shape[1:])}, at least {smallest}, ", end="")
+        print(f"{card.num_classes} classes")
         print(f"{', '.join(card.authors)}, {card.year}: {card.paper}\n{card.reference}\n")
     print_table(_layers(layers), cut=False)
     if layers.not_counted:

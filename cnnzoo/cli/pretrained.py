@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cnnzoo.cli.shared import Augment, DataPath, Force, app, print_table, quiet_start, stoppable, tell_missing
+from cnnzoo.cli.shared import (
+    Augment,
+    DataPath,
+    Force,
+    app,
+    print_table,
+    quiet_start,
+    stoppable,
+    tell_missing,
+    tell_of_folder,
+)
 from cnnzoo.cli.training import print_run
 
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
@@ -16,7 +26,9 @@ NO_OPTIONS = ("name", "data", "weights", "report")  # of `finetune`: passed on b
 Network = Annotated[
     str,
     typer.Argument(
-        metavar="NETWORK", help="A network of `cnnzoo pretrained` or `cnnzoo list`, a run folder, or a .keras file."
+        metavar="NETWORK",
+        help="A network of `cnnzoo pretrained` or `cnnzoo list`, a run folder, or a .keras file.",
+        callback=tell_of_folder,
     ),
 ]
 Weights = Annotated[
@@ -78,6 +90,9 @@ def finetune(
     augment: Augment = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs for the head.  [default: 30]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.  [default: 32]")] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="unit: a file takes images in [0, 1], where its graph does not tell.")
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate for the head.  [default: 0.003]")
     ] = None,

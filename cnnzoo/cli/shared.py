@@ -12,7 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+import cnnzoo
+from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo.cli.failures import wants_traceback
+from cnnzoo.models.published import RECORD
 
 FAILURE = 2
 SOME_FAILED = 1  # some of the images; the others were predicted
@@ -30,7 +33,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or lenet5 (ships trained).")]
+
+def tell_of_folder(name: str) -> str:
+    """Return ``name``; print a note where a run folder is meant by it, and not the network of the same name."""
+    if name.lower() in {*cnnzoo.list_models(), *PRETRAINED_CARDS} and Path(name, RECORD).is_file():
+        tell([f"note: '{name}' is the run folder of that name here, not the network."])
+    return name
+
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run folder, or lenet5 (ships trained).", callback=tell_of_folder)
+]
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnzoo data list`.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder to use instead of a download.")]

@@ -124,7 +124,8 @@ def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> 
     names = tuple(map(str, range(num_classes))) if class_names is None else check_strings("class_names", class_names)
     if len(names) != num_classes:
         raise ValueError(
-            f"`class_names` must hold a name for each of the {num_classes} classes. Received: {len(names)} names"
+            f"The network has {num_classes} classes, but there are {len(names)} class names (`class_names`). Give data "
+            f"of {num_classes} classes, or build the network with `num_classes={len(names)}`."
         )
     return names
 

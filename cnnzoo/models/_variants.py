@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models.cards import ModelCard
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def variant(
         try:
             signature.bind(*args, **options)
         except TypeError as error:  # of this variant, where Python would speak of the paper's builder
-            raise TypeError(f"{card.name}() {error}") from None
+            unknown = next((option for option in options if option not in signature.parameters), None)
+            suggestion = f".{did_you_mean(unknown, signature.parameters)}" if unknown else ""
+            raise TypeError(f"{card.name}() {error}{suggestion}") from None
         for argument, default in defaults.items():
             options.setdefault(argument, default)
         return build(card, *args, **options)

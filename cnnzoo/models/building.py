@@ -44,14 +44,20 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool)
         )
     if any(side is not None and side < smallest for side in size):
         raise ValueError(
-            f"`input_shape` is too small for the strides and pools of this network: the smallest that works is "
-            f"({smallest}, {smallest}, {channels}). Received: input_shape={input_shape!r}"
+            f"Images of {' x '.join(map(str, size))} pixels are too small for the strides and pools of this network: "
+            f"they must have at least {smallest} x {smallest}. Received: input_shape={input_shape!r}"
         )
     return size[0], size[1], channels
 
 
 def layer_names(card: ModelCard, name: str) -> Callable[[str], str]:
-    """Return what turns the name of a layer in the paper into that in the model: prefixed by a name of the user's."""
+    """Return what turns the name of a layer in the paper into that in the model: prefixed by a name of the user's.
+
+    Raises:
+        ValueError: Keras takes no such name for a model.
+    """
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ValueError(f"`name` must be a string that is not empty and has no '/'. Received: name={name!r}")
     prefix = "" if name == card.name else f"{name}_"
     return lambda layer: f"{prefix}{layer}"
 

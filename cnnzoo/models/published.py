@@ -15,6 +15,7 @@ IMAGENET = "imagenet"  # the name of all weights that were trained on it
 TRAINED = Path(__file__).with_name("trained")
 
 MODEL = "model.keras"  # the network in a run folder
+RECORD = "run.json"  # what it is, and how it came about
 WEIGHTS = "model.weights.h5"  # in its place in a run that ships: they do not depend on the release of Keras
 
 

@@ -13,6 +13,7 @@ from cnnzoo._keras.heads import without_head
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import Scale
+from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, model_card
 from cnnzoo.models.keras_applications import IMAGENET
@@ -57,7 +58,7 @@ def open_network(
     >>> open_network("lenet5").count_params()
     61706
     """
-    network = pretrained_card(os.fspath(name)).name if of_keras else network_name(name)
+    network = _of_keras(name) if of_keras else network_name(name)
     if network in MODEL_CARDS and not of_keras:
         card = model_card(network)
         size = image_size or card.input_shape[:2]
@@ -116,6 +117,16 @@ def open_backbone(
     return backbone if channels is None else with_channels(backbone, channels)
 
 
+def _of_keras(name: str | os.PathLike[str]) -> str:
+    """Return the name of a network of Keras Applications, as the list has it."""
+    if Path(name).exists() or network_name(name) in MODEL_CARDS.keys() - PRETRAINED_CARDS:
+        raise ValueError(
+            f"'{name}' is not a network of Keras Applications, which `--keras` (`of_keras=True`) asks for. Leave that "
+            "out, or name one that `cnnzoo pretrained` lists."
+        )
+    return pretrained_card(os.fspath(name)).name
+
+
 def network_name(network: Network) -> str | None:
     """Return the name of a network that is given by its name, as the lists have it; None of anything else.
 
@@ -130,6 +141,14 @@ def network_name(network: Network) -> str | None:
             f"Received: {type(network).__name__}"
         )
     return None
+
+
+def place_of(network: Network) -> str | None:
+    """Return the path of a file, or of the folder of a run; None of a model, and of a run without a folder."""
+    if isinstance(network, keras.Model):  # its layers have a path, too, of another kind
+        return None
+    place = network if isinstance(network, str | os.PathLike) else getattr(network, "path", None)
+    return None if place is None else os.fspath(place)
 
 
 def own_size(name: str) -> tuple[int, int]:
@@ -150,8 +169,8 @@ def published_weights(name: str, weights: Any) -> Any:
     names = [IMAGENET] if name in PRETRAINED_CARDS else list(MODEL_CARDS[name].weights)
     if not names:
         raise ValueError(
-            f"There are no published weights of {name}. Give `weights`: a file, a run folder, or None (--weights none) "
-            f"to initialise; or pass a run folder such as runs/{name} instead of the name."
+            f"There are no published weights of {name}. Give `weights`: a file, a run folder, or None (on the command "
+            f"line, none) to initialise; or pass a run folder such as runs/{name} instead of the name."
         )
     return names[0]
 
@@ -187,5 +206,5 @@ def _open_saved(name: str | os.PathLike[str]) -> keras.Model:
     if path.is_file():
         return read_model(path)
     if not isinstance(name, str) or path.name != name:
-        raise FileNotFoundError(f"There is no run folder or file '{name}'.")
+        raise FileNotFoundError(f"There is no run folder or file '{name}'.{suggest_path(path)}")
     return look_up(dict.fromkeys([*MODEL_CARDS, *list_pretrained()]), name, "network, run folder or file")

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import keras
 
+from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import with_new_head
+from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._support.arguments import check_integer, check_number, check_strings
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.cards import InputShape
-from cnnzoo.pretrained.networks import DEFAULT, Network, network_name, open_backbone
+from cnnzoo.pretrained.networks import DEFAULT, Network, network_name, open_backbone, place_of
 from cnnzoo.recipes.finetuning import DROPOUT_RATE
 
 
@@ -125,7 +127,7 @@ def classifier(
         )
     size, channels = (None, None) if input_shape is None else (input_shape[:2], input_shape[2])
     network = open_backbone(backbone, weights=weights, image_size=size, channels=channels)
-    _check_scale(network, scale)
+    _check_scale(network, scale, backbone)
     freeze(network)
     model = _with_head(network, count, dropout_rate)
     note_scale(model, "unit")
@@ -136,13 +138,13 @@ def _with_head(backbone: keras.Model, num_classes: int, dropout_rate: float) -> 
     return with_new_head(backbone, num_classes, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
 
 
-def _check_scale(backbone: keras.Model, scale: Scale | None) -> None:
-    """Raise ``ValueError`` unless ``backbone`` takes images in [0, 1], as its graph or the user says."""
+def _check_scale(backbone: keras.Model, scale: Scale | None, given: Network) -> None:
+    """Raise ``ValueError`` unless ``backbone``, made of ``given``, takes images in [0, 1]."""
     scale = scale_of(backbone) if scale is None else check_scale(scale)
     if scale is None:
         raise ValueError(
-            "The pixel range of `backbone` is unknown: its graph does not rescale its input. If it takes images in "
-            "[0, 1], pass `scale='unit'`."
+            "The pixel range of the backbone is unknown: its graph does not rescale its input."
+            f"{_by_its_name(backbone, given)} If it takes images in [0, 1], pass `scale='unit'` (--scale unit)."
         )
     if scale != "unit":
         received = "for [0, 255]" if scale == "byte" else "without preprocessing"
@@ -150,6 +152,19 @@ def _check_scale(backbone: keras.Model, scale: Scale | None) -> None:
             "`backbone` must take images in [0, 1]: load it with `preprocess=True, scale='unit'`. "
             f"Received one {received}."
         )
+
+
+def _by_its_name(backbone: keras.Model, given: Network) -> str:
+    """Say how to name a network that has as many parameters as one of Keras Applications, and pass its weights."""
+    counts = count_parameters(backbone)
+    for card in PRETRAINED_CARDS.values():
+        if (card.params_no_top, card.buffers) == counts:
+            place = place_of(given)
+            weights = "its weights" if place is None else f"`weights='{place}'`"
+            return (
+                f" If it is {card.title}, pass '{card.name}' with {weights}, to get its preprocessing into the graph."
+            )
+    return ""
 
 
 def freeze(model: keras.Model, last_layer: str | None = None) -> None:
@@ -168,28 +183,30 @@ def freeze(model: keras.Model, last_layer: str | None = None) -> None:
     _set_trainable(model, {id(leaf.layer): False for leaf in layers[:end]})
 
 
-def unfreeze(model: keras.Model, first_layer: str) -> None:
-    """Let the layers from ``first_layer`` on train; batch normalisation stays as it is. Compile the model afterwards.
+def unfreeze(model: keras.Model, first_layer: str | None = None) -> None:
+    """Let layers train: all of ``model``, or those from ``first_layer`` on. Compile the model afterwards.
 
-    A frozen batch normalisation works with the mean and deviation that it has learned, which a few photographs would
-    spoil. Where all of these layers were trainable already, nothing changes, which a warning says.
+    Batch normalisation stays as it is: a frozen one works with the mean and deviation that it has learned, which a few
+    photographs would spoil. Where all of these layers were trainable already, nothing changes, which a warning says.
 
     Args:
         model: A model that is frozen, as ``classifier`` returns it and ``freeze`` makes it; the layers of models within
             it are meant by their own names.
-        first_layer: The name of a layer, or how the names of a block begin: "block5".
+        first_layer: The name of a layer, or how the names of a block begin: "block5". None unfreezes all.
 
     Raises:
         ValueError: No layer's name begins like that; the message suggests the nearest.
     """
-    layers = [leaf.layer for leaf in _leaves(model)[find_layer(model, first_layer) :]]
+    start = 0 if first_layer is None else find_layer(model, first_layer)
+    layers = [leaf.layer for leaf in _leaves(model)[start:]]
     chosen = [layer for layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
     before = len(model.trainable_weights)
     _set_trainable(model, {id(layer): True for layer in chosen})
     if len(model.trainable_weights) == before:
+        chosen_by = "" if first_layer is None else f" from '{first_layer}' on"
         warnings.warn(
-            f"Nothing was unfrozen: the layers from '{first_layer}' on were trainable already, or have no weights. "
-            "To train these layers only, call `freeze` first.",
+            f"Nothing was unfrozen: the layers{chosen_by} were trainable already, or have no weights. To train these "
+            "layers only, call `freeze` first.",
             stacklevel=2,
         )
 

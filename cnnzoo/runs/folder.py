@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from cnnzoo._support.files import write_whole
 from cnnzoo.models.published import MODEL as MODEL
+from cnnzoo.models.published import RECORD as RECORD
 from cnnzoo.runs.record import NewerFormatError, Record
 
 HISTORY = "history.csv"
-RECORD = "run.json"
 CURVES = "curves.png"
 CONFUSION = "confusion.png"
 SAMPLES = "samples.png"

@@ -15,6 +15,7 @@ from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.ready import compile_classifier, make_exportable
 from cnnzoo._keras.scale import note_scale
+from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
@@ -260,8 +261,10 @@ def _advice(given: str | os.PathLike[str]) -> str:
     """Say what a user who named no run may have meant."""
     if network := named_network(given):
         return f" {network} does not ship trained: train it by `cnnzoo train {network}`."
-    is_word = isinstance(given, str) and Path(given).name == given
-    return did_you_mean(str(given), [name for name in MODEL_CARDS if list_weights(name)]) if is_word else ""
+    shipped = [name for name in MODEL_CARDS if list_weights(name)]
+    if isinstance(given, str) and Path(given).name == os.path.normpath(given):  # a word, or ./word
+        return did_you_mean(Path(given).name, shipped)
+    return suggest_path(Path(given))
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

@@ -12,6 +12,7 @@ from cnnzoo._keras.heads import HEAD as LAST
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.ready import compile_classifier
+from cnnzoo._keras.scale import Scale
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import check_number, check_seed, shape_fits
 from cnnzoo._support.lookup import look_up
@@ -23,7 +24,15 @@ from cnnzoo.data.sampling import subset
 from cnnzoo.data.split import Dataset, Split
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.pretrained.embeddings import embed
-from cnnzoo.pretrained.networks import DEFAULT, Network, network_name, open_backbone, own_size, published_weights
+from cnnzoo.pretrained.networks import (
+    DEFAULT,
+    Network,
+    network_name,
+    open_backbone,
+    own_size,
+    place_of,
+    published_weights,
+)
 from cnnzoo.pretrained.transfer import classifier, find_layer
 from cnnzoo.pretrained.transfer import unfreeze as unfreeze_layers
 from cnnzoo.recipes.finetuning import DROPOUT_RATE, HEAD, UNFROZEN
@@ -38,8 +47,18 @@ from cnnzoo.training._progress import print_notes
 
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
-OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate")  # options that are no fields of a recipe
-ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, "batch_size", "patience", "augment", "data_path", "fraction", "skip_broken"}
+OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate", "scale")  # options that are no fields of a recipe
+ON_COMMAND_LINE = {
+    *OF_HEAD,
+    *OF_UNFROZEN,
+    "batch_size",
+    "patience",
+    "augment",
+    "data_path",
+    "fraction",
+    "skip_broken",
+    "scale",
+}
 KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
 OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
 
@@ -81,7 +100,8 @@ def finetune(
         progress: Whether to print a progress bar and a line for each epoch.
         **options: ``epochs`` and ``learning_rate`` of the head, ``unfrozen_epochs`` and ``unfrozen_learning_rate`` of
             the layers that ``unfreeze`` names, any other field of ``Recipe`` for both; ``dropout_rate`` of the head;
-            and ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them.
+            ``scale="unit"`` where the graph of a model or a file does not tell that it takes images in [0, 1]; and
+            ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them.
 
     Returns:
         The run, with the epochs of both parts in its history; ``run.predict`` gives the names of the classes.
@@ -114,7 +134,7 @@ def finetune(
     )
     check_number("fraction", source.fraction, "(0, 1]")
     title = network if isinstance(network, str) else network.name
-    named = _named(backbone, name)
+    named = name or place_of(backbone)
     command = None
     if named is not None and recipe == HEAD and (image_size is None or size[0] == size[1]):
         side = None if image_size is None else size[0]
@@ -128,7 +148,7 @@ def finetune(
             dataset = replace(dataset, train=subset(dataset.train, limit, seed=seed, name="limit"))
         if progress:
             print_notes(dataset)
-        model = _classifier(network, weights, size, dataset, dropout_rate)
+        model = _classifier(network, weights, size, dataset, dropout_rate, given.get("scale"))
         if unfreeze is not None:
             find_layer(model, unfreeze)  # before anything is trained
         if progress and name and weights is None and unfreeze is None:
@@ -174,14 +194,6 @@ def _recipes(head: Recipe, changes: dict[str, Any]) -> tuple[Recipe, Recipe]:
     return changed(head, {**shared, **of_head}), changed(UNFROZEN, {**shared, **unfrozen})
 
 
-def _named(backbone: Network, name: str | None) -> str | None:
-    """Return what a command would call the backbone; None of a model, which has no name there."""
-    if name is not None:
-        return name
-    place = backbone if isinstance(backbone, str | os.PathLike) else getattr(backbone, "path", None)
-    return None if place is None else os.fspath(place)
-
-
 def _image_size(network: str | keras.Model, image_size: int | tuple[int, int] | None) -> tuple[int, int]:
     """Return the height and width that the network sees."""
     if isinstance(network, str):
@@ -205,9 +217,10 @@ def _classifier(
     size: tuple[int, int],
     dataset: Dataset,
     dropout_rate: float,
+    scale: Scale | None,
 ) -> keras.Model:
     """Return the network with a new head, for the images of ``dataset``."""
-    options: dict[str, Any] = {"class_names": dataset.class_names, "dropout_rate": dropout_rate}
+    options: dict[str, Any] = {"class_names": dataset.class_names, "dropout_rate": dropout_rate, "scale": scale}
     channels = dataset.train.images.shape[3]
     if isinstance(network, str):
         return classifier(network, weights=weights, input_shape=(*size, channels), **options)

@@ -99,6 +99,31 @@ def test_networks_of_the_zoo(name, shape):
         assert [layer.name for layer in backbone.layers] == [layer.name for layer in own.layers]
 
 
+@pytest.mark.parametrize(
+    "pool",
+    [
+        layers.GlobalAveragePooling2D(keepdims=True),
+        lambda maps: keras.ops.mean(maps, axis=(1, 2), keepdims=True),
+    ],
+    ids=["layer", "operation"],
+)
+def test_maps_of_small_images_may_be_1_x_1_before_they_are_averaged(pool):
+    """As in MobileNet of 32 x 32 pixels, where the last convolutions but one stride to a single pixel."""
+    tail = (layers.Conv2D(8, 3, 8, name="single"), layers.Conv2D(5, 1, name="last"), pool, layers.Conv2D(4, 1))
+    backbone = without_head(network(*tail, layers.Flatten(), layers.Softmax()))
+    assert backbone.output_shape == (None, 1, 1, 5)
+
+
+@pytest.mark.usefixtures("weightless")
+def test_the_networks_of_keras_end_at_any_size_where_keras_ends_them():
+    for name in ("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "DenseNet121"):
+        build = getattr(keras.applications, name)
+        for side in (32, 64):
+            model = build(weights=None, input_shape=(side, side, 3))
+            own = build(weights=None, input_shape=(side, side, 3), include_top=False)
+            assert without_head(model).output_shape == own.output_shape, name
+
+
 def test_a_graph_that_branches_in_its_head_is_refused():
     inputs = keras.Input((12, 12, 3))
     maps = layers.Conv2D(4, 3)(inputs)

@@ -75,6 +75,7 @@ def test_without_activation_the_output_is_logits(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.usefixtures("weightless")
 def test_without_top_the_output_is_maps(name):
     model = build(name, include_top=False)
     assert len(model.output_shape) == 4
@@ -82,6 +83,7 @@ def test_without_top_the_output_is_maps(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.usefixtures("weightless")
 def test_without_top_the_size_may_be_open(name):
     assert build(name, include_top=False, input_shape=(None, None, 3)).input_shape == (None, None, None, 3)
 
@@ -103,14 +105,20 @@ def test_gradient_reaches_every_weight(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_a_few_steps_on_one_batch_lower_the_loss(name):
-    keras.utils.set_random_seed(0)
+    side = max(SMALLEST[name], 64)  # of smaller images, too few values are normalised for short steps to be downhill
     options = {"dropout_rate": 0.0} if name in ("alexnet", "vgg11") else {}
-    model = build(name, **options)
-    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True)
-    images, labels = batch(name), LABELS
-    before = model.evaluate(images, labels, verbose=0)
-    model.fit(images, labels, epochs=6, verbose=0)
-    assert model.evaluate(images, labels, verbose=0) < before
+    model = build(name, input_shape=(side, side, 3), **options)
+    images = np.random.default_rng(0).random((4, side, side, 3), dtype="float32")
+    losses = []
+    for _ in range(4):
+        with tf.GradientTape() as tape:
+            found = model(images, training=True)
+            losses.append(tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(LABELS, found)))
+        values = [variable.value for variable in model.trainable_variables]
+        steps, _ = tf.clip_by_global_norm(tape.gradient(losses[-1], values), 0.01)
+        for value, step in zip(values, steps, strict=True):
+            value.assign_sub(step)
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -122,6 +130,7 @@ def test_model_survives_saving(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.usefixtures("weightless")
 def test_under_mixed_precision_the_classifier_stays_float32(name):
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -156,6 +165,7 @@ def test_a_seed_gives_the_weights_that_it_has_always_given():
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.usefixtures("weightless")
 def test_initializer_is_he_normal_or_the_users(name):
     for initializer, kind in (("he_normal", keras.initializers.HeNormal), ("zeros", keras.initializers.Zeros)):
         layers = [layer for layer in build(name, kernel_initializer=initializer).layers if hasattr(layer, "kernel")]
@@ -163,11 +173,12 @@ def test_initializer_is_he_normal_or_the_users(name):
 
 
 @pytest.mark.parametrize("name", FIXED)
+@pytest.mark.usefixtures("weightless")
 def test_smallest_size_is_named_and_works(name):
     side = SMALLEST[name]
     assert build(name).output_shape == (None, 3)
     for shape in ((side - 1, side, 3), (side, side - 1, 3)):
-        with pytest.raises(ValueError, match=rf"smallest that works is \({side}, {side}, 3\)"):
+        with pytest.raises(ValueError, match=rf"must have at least {side} x {side}\. Received: input_shape"):
             build(name, input_shape=shape)
 
 
@@ -182,6 +193,9 @@ def test_smallest_size_is_named_and_works(name):
         ({"input_shape": (224, 224, 0)}, "`input_shape` must be an integer of at least 1"),
         ({"input_shape": (224, 224, None)}, "`input_shape` must end with a number of channels"),
         ({"input_shape": (224, -1, 3)}, "`input_shape` must be an integer of at least 1"),
+        ({"name": ""}, r"`name` must be a string that is not empty and has no '/'\. Received: name=''"),
+        ({"name": "a/b"}, "`name` must be a string that is not empty"),
+        ({"name": 5}, "`name` must be a string that is not empty"),
     ],
 )
 def test_bad_arguments_are_refused(name, options, message):
@@ -201,6 +215,7 @@ def test_a_network_that_pools_over_all_places_takes_any_size():
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.usefixtures("weightless")
 def test_two_networks_of_a_kind_can_be_joined(name):
     left, right = (build(name, name=side, include_top=False) for side in ("left", "right"))
     assert all(layer.name.startswith("left_") for layer in left.layers)

@@ -30,7 +30,10 @@ def test_weights_come_back_from_a_file(model, tmp_path, suffix):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"No such file: .*absent\.weights\.h5"):
+    with pytest.raises(FileNotFoundError, match=r"No such file: '[^']*absent\.weights\.h5'\.$"):
+        cnnzoo.models.lenet5(weights=tmp_path / "absent.weights.h5")
+    (tmp_path / "absence.weights.h5").touch()
+    with pytest.raises(FileNotFoundError, match=r"Did you mean '[^']*absence\.weights\.h5'\?"):
         cnnzoo.models.lenet5(weights=tmp_path / "absent.weights.h5")
 
 
@@ -39,6 +42,8 @@ def test_a_word_that_names_no_weights_is_refused():
         cnnzoo.models.lenet5(weights="imagenet")
     with pytest.raises(ValueError, match=r"There are no published weights of alexnet\..*weights='imagenet'"):
         cnnzoo.models.alexnet(weights="imagenet")
+    with pytest.raises(ValueError, match=r"of resnet50 here; `cnnzoo\.pretrained\.load\('resnet50'\)` has ImageNet's"):
+        cnnzoo.models.resnet50(weights="imagenet")
     with pytest.raises(ValueError, match=r"a file, a run folder or None\. Received: 3"):
         cnnzoo.models.lenet5(weights=3)
 
@@ -69,10 +74,43 @@ def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
     message = (
         r"does not hold the weights of this lenet5 \(62,006 parameters\): layer 'c1' must have weights of the "
         r"shapes \(5, 5, 3, 6\) and \(6,\), but the file has \(5, 5, 1, 6\) and \(6,\)\. "
-        r"By its 61,706 values it looks like the LeNet-5 of this zoo\."
+        + (
+            r"By the name in it, it is a lenet5\."
+            if suffix == ".keras"
+            else r"By its 61,706 values .* the LeNet-5 of this"
+        )
     )
     with pytest.raises(ValueError, match=message):
         cnnzoo.models.lenet5(input_shape=(32, 32, 3), weights=path)
+
+
+@pytest.mark.parametrize("classes", [10, 5])
+def test_a_file_is_known_by_its_values_whatever_its_classes_are(tmp_path, classes):
+    cnnzoo.models.lenet5(num_classes=classes).save_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(ValueError, match=r"values it looks like the LeNet-5 of this zoo\."):
+        cnnzoo.models.vgg11(input_shape=(32, 32, 3), weights=tmp_path / "a.weights.h5")
+    cnnzoo.models.lenet5(num_classes=classes, input_shape=(36, 32, 1)).save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match=r"By the name in it, it is a lenet5\."):
+        cnnzoo.models.vgg11(input_shape=(32, 32, 3), weights=tmp_path / "a.keras")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
+def test_weights_of_another_size_of_images_are_refused_unless_the_head_is_new(tmp_path, suffix):
+    path, model = tmp_path / f"small{suffix}", cnnzoo.models.lenet5(input_shape=(36, 36, 1))
+    (model.save_weights if suffix == ".weights.h5" else model.save)(path)
+    advice = (
+        r"If it was saved for images of another size, pass their `input_shape`\."
+        if suffix == ".weights.h5"
+        else r"It was saved for images of 36 x 36 x 1: pass `input_shape=\(36, 36, 1\)`\."
+    )
+    with pytest.raises(
+        ValueError, match=rf"Not all of the head .*'f6'.* {advice} For the backbone alone: `include_top=F"
+    ):
+        cnnzoo.models.lenet5(weights=path)
+    assert equal(cnnzoo.models.lenet5(weights=path, input_shape=(36, 36, 1)), model, "c1", "f6", "output")
+    assert equal(cnnzoo.models.lenet5(weights=path, include_top=False), model, "c1", "c5")
+    with pytest.warns(UserWarning, match=r"Left as initialised: f6, output\."):
+        assert equal(cnnzoo.models.lenet5(weights=path, num_classes=5), model, "c1", "c5")
 
 
 def values(model, *names):

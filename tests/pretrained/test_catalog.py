@@ -1,4 +1,3 @@
-import gc
 import inspect
 
 import keras
@@ -51,6 +50,7 @@ def test_the_published_figures(name):
     "name",
     [name if name in SMALL else pytest.param(name, marks=pytest.mark.slow) for name in sorted(PRETRAINED_CARDS)],
 )
+@pytest.mark.usefixtures("weightless")
 def test_the_counts_are_those_of_the_networks(name):
     card = pretrained_card(name)
     build = getattr(keras.applications, card.title)
@@ -61,11 +61,10 @@ def test_the_counts_are_those_of_the_networks(name):
     assert card.params - of_head == card.params_no_top
     assert sum(bool(layer.weights) for layer in model.layers) == card.depth
     assert model.input_shape[1] in (card.input_size, None)
-    del model
-    gc.collect()
 
 
 @pytest.mark.parametrize("name", [*SMALL, pytest.param("nasnetmobile", marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("weightless")
 def test_the_counts_without_the_head_are_those_of_the_networks(name):
     card = pretrained_card(name)
     model = getattr(keras.applications, card.title)(

@@ -223,7 +223,7 @@ def test_unfreezing_an_unknown_layer_is_refused(name):
         ({"num_classes": None, "class_names": ["cat", "cat"]}, "`class_names` must be different names"),
         ({"class_names": ["cat", "dog", "owl"]}, "Give one of `num_classes` and `class_names`"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
-        ({"input_shape": (16, 16, 3)}, "smallest that works"),
+        ({"input_shape": (16, 16, 3)}, "too small for the strides and pools"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):
@@ -240,13 +240,31 @@ def test_a_backbone_must_give_maps_or_vectors():
 def test_a_backbone_whose_range_of_pixels_nothing_tells_is_refused():
     inputs = keras.Input((32, 32, 3))
     backbone = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
-    with pytest.raises(ValueError, match=r"The pixel range of `backbone` is unknown.*pass `scale='unit'`"):
+    with pytest.raises(ValueError, match=r"The pixel range of the backbone is unknown.*pass `scale='unit'`"):
         classifier(backbone, num_classes=2)
     model = classifier(backbone, num_classes=2, scale="unit")
     assert scale_of(model) == "unit"
     of_bytes = keras.Model(inputs, keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs)))
     with pytest.raises(ValueError, match=r"must take images in \[0, 1\].*Received one for \[0, 255\]"):
         classifier(of_bytes, num_classes=2)
+
+
+def test_a_file_of_keras_applications_is_led_to_its_name(tmp_path):
+    model = keras.applications.MobileNetV2((32, 32, 3), weights=None)
+    model.save(tmp_path / "mine.keras")
+    with pytest.raises(
+        ValueError, match=r"is MobileNetV2, pass 'mobilenetv2' with `weights='[^']*mine\.keras'`, to get"
+    ):
+        classifier(tmp_path / "mine.keras", num_classes=2)
+    given = classifier("mobilenetv2", num_classes=2, weights=tmp_path / "mine.keras", input_shape=(32, 32, 3))
+    assert scale_of(given) == "unit"
+
+
+def test_all_is_unfrozen_but_batch_normalisation():
+    model = mobilenet()
+    unfreeze(model)
+    kinds = {type(layer).__name__ for layer in model.layers if layer.weights and not layer.trainable}
+    assert kinds == {"BatchNormalization"}
 
 
 def test_blocks_are_found_in_a_network_with_a_name_of_its_own():

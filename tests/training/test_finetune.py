@@ -130,9 +130,22 @@ def test_a_backbone_of_your_own(photos, tmp_path):
     backbone = cnnzoo.models.vgg19(include_top=False, input_shape=(32, 32, 3))
     before = backbone.get_weights()
     run = finetune(backbone, photos, out=tmp_path / "run", recipe=Recipe(epochs=1, batch_size=8), progress=False)
-    assert (run.model.name, run.record.finetuned.weights) == ("vgg19", None)
+    assert (run.model.name, run.record.finetuned.backbone, run.record.finetuned.weights) == ("vgg19", None, None)
     assert all(map(np.array_equal, before, run.model.get_weights()))
     assert np.any(run.model.get_layer("top").bias)
+
+
+@pytest.mark.slow
+def test_a_file_whose_range_of_pixels_nothing_tells(photos, tmp_path):
+    path, inputs = tmp_path / "mine.keras", keras.Input((32, 32, 3))
+    keras.Model(inputs, keras.layers.Conv2D(4, 3, 2, activation="relu")(inputs)).save(path)
+    options = {"out": tmp_path / "run", "recipe": Recipe(epochs=1, batch_size=8), "progress": False}
+    with pytest.raises(
+        ValueError, match=r"pixel range of the backbone is unknown.*pass `scale='unit'` \(--scale unit\)"
+    ):
+        finetune(path, photos, **options)
+    run = finetune(path, photos, scale="unit", **options)
+    assert load_run(run.path).record.data.scale == "unit"
 
 
 @pytest.mark.slow
@@ -228,7 +241,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         ({"limit": 1}, "`limit`"),
         ({"epochs": 0}, "`epochs` must be"),
         ({"augment": "flop"}, "Unknown augmentation 'flop'"),
-        ({"image_size": 16}, "smallest that works"),
+        ({"image_size": 16}, "Images of 16 x 16 pixels are too small.* at least 32 x 32"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
         ({"seed": -1}, "`seed`"),
         ({"recipe": "paper"}, "`recipe` must be a `cnnzoo.training.Recipe`.* Received: recipe='paper'"),
@@ -249,5 +262,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         finetune(cnnzoo.models.lenet5(), photos, weights="mnist")
     with pytest.raises(ValueError, match=r"`image_size` must be that of the backbone, \(32, 32\)"):
         finetune(cnnzoo.models.lenet5(), photos, image_size=48)
+    with pytest.raises(ValueError, match=r"If it is MobileNet, pass 'mobilenet' with its weights, to get"):
+        finetune(keras.applications.MobileNet(weights=None, input_shape=(32, 32, 3)), photos)
     with pytest.raises(FileNotFoundError, match=r"No such file: 'absent\.h5'"):
         quick(photos, "absent.h5", out=tmp_path / "run")
