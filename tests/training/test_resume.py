@@ -160,7 +160,7 @@ def test_patience_goes_on_counting(small, tmp_path):
     same(resumed, fit(network(), *small, recipe=recipe, progress=False))
 
 
-EPOCHS = 40
+EPOCHS = 24
 OPTIONS = {"epochs": EPOCHS, "limit": 200, "batch_size": 50, "augment": "shift"}
 
 
