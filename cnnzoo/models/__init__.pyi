@@ -4,8 +4,11 @@ from .lenet import lenet5 as lenet5
 from .resnet import resnet18 as resnet18
 from .resnet import resnet34 as resnet34
 from .resnet import resnet50 as resnet50
+from .resnet import resnet50_v1_5 as resnet50_v1_5
 from .resnet import resnet101 as resnet101
+from .resnet import resnet101_v1_5 as resnet101_v1_5
 from .resnet import resnet152 as resnet152
+from .resnet import resnet152_v1_5 as resnet152_v1_5
 from .vgg import vgg11 as vgg11
 from .vgg import vgg13 as vgg13
 from .vgg import vgg16 as vgg16

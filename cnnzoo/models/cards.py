@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cnnzoo.models.published import PublishedWeights
@@ -10,6 +10,19 @@ from cnnzoo.models.published import PublishedWeights
 InputShape = tuple[int | None, int | None, int]
 
 CLASSES = 10  # of a network for which neither the user nor the weights tell
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """The same network in torchvision.
+
+    Attributes:
+        network: Its name there.
+        module: What turns the name of a layer into that of the module there.
+    """
+
+    network: str
+    module: Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class ModelCard:
         buffers: Values that the network keeps beside its parameters: means and variances of batch normalisation.
         weights: Its trained weights, by the names that its builder's ``weights`` takes, and where they are from.
         head: The layer that gives the classes.
+        torchvision: The same network there; None where torchvision has none.
     """
 
     name: str
@@ -53,6 +67,7 @@ class ModelCard:
     buffers: int = 0
     weights: Mapping[str, PublishedWeights] = field(default_factory=dict, hash=False)
     head: str = "predictions"
+    torchvision: Counterpart | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +95,11 @@ class Paper:
         buffers: int = 0,
         deviations: tuple[str, ...] = (),
         weights: Mapping[str, PublishedWeights] | None = None,
+        torchvision: Counterpart | None = None,
+        input_shape: tuple[int, int, int] | None = None,
+        smallest_size: int | None = None,
     ) -> ModelCard:
-        """Return the card of a variant; ``deviations`` are its own, beside those of the paper."""
+        """Return the card of a variant; ``deviations`` are its own, beside those of the paper, as is what is given."""
         return ModelCard(
             name=name,
             title=title,
@@ -90,8 +108,8 @@ class Paper:
             authors=self.authors,
             year=self.year,
             reference=self.reference,
-            input_shape=self.input_shape,
-            smallest_size=self.smallest_size,
+            input_shape=input_shape or self.input_shape,
+            smallest_size=smallest_size or self.smallest_size,
             num_classes=CLASSES,
             params=params,
             macs=macs,
@@ -100,4 +118,5 @@ class Paper:
             buffers=buffers,
             weights=weights or {},
             head=self.head,
+            torchvision=torchvision,
         )

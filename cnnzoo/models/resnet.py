@@ -1,7 +1,8 @@
 """K. He, X. Zhang, S. Ren, J. Sun, 2016: Deep residual learning for image recognition.
 
 The layers follow table 1 and figure 5. Where a stage halves the maps, it is the first convolution of its first block
-that strides, and the shortcut is a projection (option B).
+that strides, and the shortcut is a projection (option B). Batch normalisation has the epsilon and momentum of the
+authors and of torchvision. The networks "v1.5" are torchvision's: the same weights fit both, but give other classes.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras
+from cnnzoo.models._residual import Trunk, residual_maps, torchvision_module
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="resnet",
@@ -25,10 +28,6 @@ PAPER = Paper(
     datasets=("ILSVRC-2012", "CIFAR-10", "PASCAL VOC 2007", "PASCAL VOC 2012", "COCO"),
 )
 
-FILTERS = (64, 128, 256, 512)  # Table 1: conv2_x to conv5_x
-EXPANSION = 4  # Table 1: the last convolution of a bottleneck has four times as many filters
-EPSILON, MOMENTUM = 1e-5, 0.9  # as in the authors' models and in torchvision's, where the momentum is written 0.1
-
 
 class Row(NamedTuple):
     """A column of table 1: the kernels of a block, and how many blocks make each stage; counted for 10 classes."""
@@ -39,15 +38,21 @@ class Row(NamedTuple):
     buffers: int
     macs: int
     deviations: tuple[str, ...] = ()
+    strided: int = 0
+    torchvision: str | None = None
 
 
 OPTION_B = ("projections where a stage begins (option B), where the paper's table 2 pads with zeros (option A)",)
+V1_5 = ("the 3 x 3 convolution of a bottleneck strides, where the paper's first 1 x 1 does: torchvision's \"v1.5\"",)
 TABLE = {
-    "resnet18": Row((3, 3), (2, 2, 2, 2), 11_181_642, 9_600, 1_813_566_464, OPTION_B),
-    "resnet34": Row((3, 3), (3, 4, 6, 3), 21_289_802, 17_024, 3_663_254_528, OPTION_B),
+    "resnet18": Row((3, 3), (2, 2, 2, 2), 11_181_642, 9_600, 1_813_566_464, OPTION_B, torchvision="resnet18"),
+    "resnet34": Row((3, 3), (3, 4, 6, 3), 21_289_802, 17_024, 3_663_254_528, OPTION_B, torchvision="resnet34"),
     "resnet50": Row((1, 3, 1), (3, 4, 6, 3), 23_528_522, 53_120, 3_855_945_728),
     "resnet101": Row((1, 3, 1), (3, 4, 23, 3), 42_520_650, 105_344, 7_568_166_912),
     "resnet152": Row((1, 3, 1), (3, 8, 36, 3), 58_164_298, 151_424, 11_280_388_096),
+    "resnet50_v1_5": Row((1, 3, 1), (3, 4, 6, 3), 23_528_522, 53_120, 4_087_156_736, V1_5, 1, "resnet50"),
+    "resnet101_v1_5": Row((1, 3, 1), (3, 4, 23, 3), 42_520_650, 105_344, 7_799_377_920, V1_5, 1, "resnet101"),
+    "resnet152_v1_5": Row((1, 3, 1), (3, 8, 36, 3), 58_164_298, 151_424, 11_511_599_104, V1_5, 1, "resnet152"),
 }
 
 
@@ -68,34 +73,10 @@ def _resnet(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     row = TABLE[card.name]
 
-    def normalized(x: keras.KerasTensor, filters: int, size: int, strides: int, name: str) -> keras.KerasTensor:
-        """Convolve, padded by the same on all sides, and normalise."""
-        if size > 1:
-            x = keras.layers.ZeroPadding2D(size // 2, name=layer(f"{name}_pad"))(x)
-        x = keras.layers.Conv2D(
-            filters, size, strides, use_bias=False, kernel_initializer=kernel(), name=layer(f"{name}_conv")
-        )(x)
-        return keras.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=layer(f"{name}_bn"))(x)
-
-    def relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        return keras.layers.ReLU(name=layer(f"{name}_relu"))(x)
-
     inputs = keras.Input(input_shape, name=layer("input"))
-    x = relu(normalized(inputs, 64, 7, 2, "conv1"), "conv1")  # (112, 112, 64)
-    x = keras.layers.ZeroPadding2D(1, name=layer("pool1_pad"))(x)  # zeros are no more than what a ReLU gives
-    x = keras.layers.MaxPooling2D(3, 2, name=layer("pool1"))(x)  # (56, 56, 64)
-    for stage, (blocks, filters) in enumerate(zip(row.blocks, FILTERS, strict=True), start=2):
-        widths = [filters] * (len(row.kernels) - 1) + [filters * (EXPANSION if len(row.kernels) == 3 else 1)]
-        for block in range(1, blocks + 1):
-            strides, name_of_block = (2 if stage > 2 and block == 1 else 1), f"conv{stage}_{block}"
-            shortcut = x
-            for number, (width, size) in enumerate(zip(widths, row.kernels, strict=True), start=1):
-                x = normalized(x, width, size, strides if number == 1 else 1, f"{name_of_block}_{number}")
-                x = x if number == len(widths) else relu(x, f"{name_of_block}_{number}")
-            if shortcut.shape[-1] != widths[-1] or strides > 1:
-                shortcut = normalized(shortcut, widths[-1], 1, strides, f"{name_of_block}_shortcut")
-            x = relu(keras.layers.Add(name=layer(f"{name_of_block}_add"))([shortcut, x]), name_of_block)
-        # (56 ... 7, 56 ... 7, 64 ... 512, of bottlenecks 256 ... 2,048)
+    x = residual_maps(
+        inputs, Blocks(layer, kernel), Trunk(row.kernels, row.blocks, row.strided)
+    )  # (7, 7, 512 or 2,048)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name=layer("pool5"))(x)
         x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))
@@ -105,11 +86,12 @@ def _resnet(
 CARDS = {
     name: PAPER.card(
         name,
-        f"ResNet-{name[6:]}",
+        f"ResNet-{name[6:].replace('_v1_5', ' v1.5')}",
         params=row.params,
         macs=row.macs,
         buffers=row.buffers,
         deviations=row.deviations,
+        torchvision=Counterpart(row.torchvision, torchvision_module) if row.torchvision else None,
     )
     for name, row in TABLE.items()
 }
@@ -121,3 +103,6 @@ resnet34 = variant(_resnet, CARDS["resnet34"], SUMMARIES["resnet34"])
 resnet50 = variant(_resnet, CARDS["resnet50"], SUMMARIES["resnet50"])
 resnet101 = variant(_resnet, CARDS["resnet101"], SUMMARIES["resnet101"])
 resnet152 = variant(_resnet, CARDS["resnet152"], SUMMARIES["resnet152"])
+resnet50_v1_5 = variant(_resnet, CARDS["resnet50_v1_5"], SUMMARIES["resnet50_v1_5"])
+resnet101_v1_5 = variant(_resnet, CARDS["resnet101_v1_5"], SUMMARIES["resnet101_v1_5"])
+resnet152_v1_5 = variant(_resnet, CARDS["resnet152_v1_5"], SUMMARIES["resnet152_v1_5"])

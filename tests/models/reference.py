@@ -1,0 +1,85 @@
+"""torchvision's networks, with weights and running statistics drawn at random, and how far ours are from them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import torch
+
+import cnnzoo
+from cnnzoo._keras.parameters import flat_layers
+from cnnzoo.models._torch_layout import load_torch
+
+
+def _import_torchvision():
+    """Import torchvision, also where its compiled operators, which no classifier needs, don't suit this PyTorch."""
+    try:
+        import torchvision
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        import torchvision
+    return torchvision
+
+
+torchvision = _import_torchvision()
+
+
+def reference(name: str, num_classes: int = 7) -> torch.nn.Module:
+    """Build the counterpart of ``name`` with scales and statistics of normalisation that are not trivial."""
+    torch.manual_seed(0)
+    counterpart = cnnzoo.model_card(name).torchvision
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of changes in initialisation
+        options = {"aux_logits": False, "init_weights": True} if counterpart.network in WITH_HEADS_BESIDE else {}
+        model = getattr(torchvision.models, counterpart.network)(weights=None, num_classes=num_classes, **options)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.weight, 1, 0.1)
+            torch.nn.init.normal_(module.bias, 0, 0.1)
+            torch.nn.init.normal_(module.running_mean, 0, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+        elif isinstance(module, torch.nn.Conv2d | torch.nn.Linear) and module.bias is not None:
+            torch.nn.init.normal_(module.bias, 0, 0.1)
+    return model.eval()
+
+
+WITH_HEADS_BESIDE = ("googlenet", "inception_v3")
+
+
+def state_of(model: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+def pictures(size: tuple[int, int], channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).random((2, *size, channels), dtype="float32")
+
+
+def differences(name: str, size: tuple[int, int], model: torch.nn.Module) -> Iterator[tuple[str, float]]:
+    """Yield the largest difference of each layer with weights, in order, relative to its largest value."""
+    card = cnnzoo.model_card(name)
+    ours = cnnzoo.create_model(name, num_classes=7, input_shape=(*size, 3), classifier_activation=None)
+    load_torch(ours, state_of(model), card.torchvision.module)
+    modules, found = dict(model.named_modules()), {}
+    names = {layer.name: card.torchvision.module(layer.name) for layer in flat_layers(ours) if layer.weights}
+    for own, theirs in names.items():
+        modules[theirs].register_forward_hook(
+            lambda _, __, maps, own=own: found.__setitem__(own, maps.detach().numpy().copy())
+        )
+    images = pictures(size)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+    probe = keras.Model(ours.inputs[0], [ours.get_layer(own).output for own in names] + [ours.output])
+    *maps, own_logits = (keras.ops.convert_to_numpy(each) for each in probe(images, training=False))
+    for own, values in zip(names, maps, strict=True):
+        wanted = found[own].transpose(0, 2, 3, 1) if found[own].ndim == 4 else found[own]
+        yield own, _relative(values, wanted) if values.shape == wanted.shape else np.inf
+    yield "logits", _relative(own_logits, logits)
+
+
+def _relative(values: np.ndarray, wanted: np.ndarray) -> float:
+    return float(np.abs(values - wanted).max() / np.abs(wanted).max())

@@ -1,0 +1,67 @@
+"""The networks that torchvision has, too: with its weights they give what it gives, layer by layer.
+
+Here the smallest network of each paper; ``benchmarks/torchvision_equality.py`` compares all, on every backend.
+"""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.models._torch_layout import load_torch, torch_state
+
+if not importlib.util.find_spec("torchvision"):
+    pytest.skip("torchvision is not installed", allow_module_level=True)
+
+from tests.models import reference
+
+TOLERANCE = 1e-4  # of the largest value
+
+COUNTERPARTS = [card for card in map(cnnzoo.model_card, cnnzoo.list_models()) if card.torchvision]
+SMALLEST = {card.family: card.name for card in sorted(COUNTERPARTS, key=lambda card: -card.params)}
+
+
+def sizes(card):
+    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look."""
+    side, small = card.input_shape[0], max(card.smallest_size, 64)
+    return (side, side), (side + 7, side + 16), (small, small + 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SMALLEST.values()))
+def test_every_layer_gives_what_it_gives_in_torchvision(name):
+    theirs = reference.reference(name)
+    for size in sizes(cnnzoo.model_card(name)):
+        found = reference.differences(name, size, theirs)
+        first = next((each for each in found if each[1] > TOLERANCE), None)
+        assert first is None, f"{size}: the first layer that differs, and by how much"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SMALLEST.values()))
+def test_weights_go_to_keras_and_back_unchanged(name):
+    module = cnnzoo.model_card(name).torchvision.module
+    state = reference.state_of(reference.reference(name))
+    ours = cnnzoo.create_model(name, num_classes=7)
+    load_torch(ours, state, module)
+    back = torch_state(ours, module)
+    assert back.keys() == state.keys()
+    for key, values in state.items():
+        assert (values.shape, values.dtype, values.tobytes()) == (back[key].shape, back[key].dtype, back[key].tobytes())
+
+
+def test_weights_of_another_network_are_refused_before_any_is_loaded():
+    ours = cnnzoo.models.resnet18(input_shape=(32, 32, 3), num_classes=7)
+    before = ours.get_weights()
+    module = cnnzoo.model_card("resnet18").torchvision.module
+    state = dict(reference.state_of(reference.reference("resnet18")))
+    kernel = state.pop("conv1.weight")
+    for changed, message in (
+        (state, r"PyTorch's state has no 'conv1\.weight'"),
+        ({**state, "conv1.weight": kernel, "extra.weight": kernel}, r"has an unexpected 'extra\.weight'"),
+        ({**state, "conv1.weight": kernel[:, :1]}, r"'conv1\.weight' must be of the shape \(7, 7, 3, 64\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_torch(ours, changed, module)
+    assert all(map(np.array_equal, before, ours.get_weights()))
