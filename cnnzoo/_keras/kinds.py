@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+OWN = ("keras.", "cnnzoo.")  # other packages' layers may do anything, whatever they are called
+
 _SPATIAL = frozenset(f"{kind}{axes}D" for kind in ("SpatialDropout", "ZeroPadding", "Cropping") for axes in (1, 2, 3))
 
 KINDS: dict[str, frozenset[str]] = {
@@ -22,7 +24,7 @@ KINDS: dict[str, frozenset[str]] = {
             *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "Identity", "Dropout", "LayerScale"),
             *("AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth", "ActivityRegularization"),
             *_SPATIAL,
-            *("BatchNormalization", "Normalization", "Rescaling"),
+            *("BatchNormalization", "Normalization", "Rescaling", "LocalResponseNormalization", "ChannelShuffle"),
             *("Divide", "TrueDivide", "Repeat", "Flip", "GetItem", "Cast", "Relu", "Sigmoid", "Tanh", "Clip"),
         }
     ),
@@ -34,7 +36,7 @@ KINDS: dict[str, frozenset[str]] = {
     # No multiply-accumulates, and a receptive field that depends on more than their kind
     "costless": frozenset(
         {
-            *("Resizing", "CenterCrop", "RandomCrop", "RandomFlip"),
+            *("Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "AdaptiveAveragePooling"),
             *("RandomBrightness", "RandomContrast", "RandomRotation", "RandomTranslation", "RandomZoom"),
         }
     ),
@@ -42,13 +44,13 @@ KINDS: dict[str, frozenset[str]] = {
 
 
 def is_kind(layer: Any, *kinds: str) -> bool:
-    """Tell whether ``layer`` is a Keras layer of one of ``kinds``; other packages' layers do not count."""
+    """Tell whether ``layer`` is a layer of Keras, or of this package, of one of ``kinds``."""
     return any(is_named(layer, KINDS[kind]) for kind in kinds)
 
 
 def is_named(layer: Any, names: Collection[str]) -> bool:
-    """Tell whether ``layer`` is a Keras layer with one of these class names."""
-    return type(layer).__module__.startswith("keras.") and type(layer).__name__ in names
+    """Tell whether ``layer`` is of Keras, or of this package, with one of these class names."""
+    return type(layer).__module__.startswith(OWN) and type(layer).__name__ in names
 
 
 def window(layer: Any, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

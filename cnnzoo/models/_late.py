@@ -7,5 +7,7 @@ from cnnzoo._keras.late import keras as keras
 
 if TYPE_CHECKING:
     from cnnzoo.models import building as building
+    from cnnzoo.models import layers as layers
 else:
     building = Late("cnnzoo.models.building")
+    layers = Late("cnnzoo.models.layers")

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+import cnnzoo.models.layers  # noqa: F401  # so that Keras knows them
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import with_new_head
 from cnnzoo._keras.preprocessing import with_channels

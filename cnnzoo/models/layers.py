@@ -1,0 +1,103 @@
+"""Layers that papers have and Keras lacks. Files with them load once this module is imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+PACKAGE = "cnnzoo"
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Divide each value by the energy of its neighbours in other maps: b = a / (k + alpha sum a ** 2) ** beta.
+
+    As Krizhevsky et al., 2012, section 3.3, write it; PyTorch and Caffe divide alpha by the number of neighbours.
+
+    Args:
+        size: How many maps count, the own one in the middle.
+        k: What is added to the sum.
+        alpha: Factor of the sum.
+        beta: The exponent.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(self, size: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.size, self.k, self.alpha, self.beta = size, k, alpha, beta
+
+    def call(self, inputs: Any) -> Any:
+        """Return maps of the same shape."""
+        channels, side = inputs.shape[-1], self.size // 2
+        squares = keras.ops.pad(keras.ops.square(inputs), [[0, 0]] * (len(inputs.shape) - 1) + [[side, side]])
+        energy = sum(squares[..., start : start + channels] for start in range(self.size))
+        return inputs / (self.k + self.alpha * energy) ** self.beta
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        own = {"size": self.size, "k": self.k, "alpha": self.alpha, "beta": self.beta}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ChannelShuffle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Reorder maps so that those of each group are spread over all: 1 2 3 4 5 6 of two groups become 1 4 2 5 3 6.
+
+    Args:
+        groups: How many groups there are.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(self, groups: int = 2, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.groups = groups
+
+    def call(self, inputs: Any) -> Any:
+        """Return maps of the same shape."""
+        shape, channels = keras.ops.shape(inputs), inputs.shape[-1]
+        maps = keras.ops.reshape(inputs, (*shape[:-1], self.groups, channels // self.groups))
+        return keras.ops.reshape(keras.ops.swapaxes(maps, -1, -2), shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Average maps of any fixed size to a given one; windows overlap where the sizes are no multiples, as in PyTorch.
+
+    Args:
+        size: Height and width of the result.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(self, size: int, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.size = size
+
+    def call(self, inputs: Any) -> Any:
+        """Return maps of shape (n, size, size, channels)."""
+        for axis in (1, 2):
+            length = inputs.shape[axis]
+            if length == self.size:
+                continue
+            windows = [(i * length // self.size, -(-(i + 1) * length // self.size)) for i in range(self.size)]
+            means = [
+                keras.ops.mean(inputs[:, a:b] if axis == 1 else inputs[:, :, a:b], axis, keepdims=True)
+                for a, b in windows
+            ]
+            inputs = keras.ops.concatenate(means, axis)
+        return inputs
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the result."""
+        return (input_shape[0], self.size, self.size, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "size": self.size}
