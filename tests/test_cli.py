@@ -246,12 +246,16 @@ def test_show_knows_the_networks_of_keras_applications_and_files(command, tmp_pa
     assert "mine, input 32 x 32 x 1" in command("show", "mine.keras").stdout
 
 
-def test_show_takes_either_of_two_networks_of_a_name(command, run):
+def test_show_takes_either_of_two_networks_of_a_name(command, run, tmp_path):
     assert "Deviations from the paper" in (ours := command("show", "resnet50").stdout)
     theirs = command("show", "ResNet50", "--keras").stdout
     assert "Deviations" not in theirs
     assert "23,528,522" in ours
     assert "25,583,592" in theirs
+    (tmp_path / "vgg16").mkdir()
+    shutil.copytree(run.path, tmp_path / "vgg19")
+    assert command("show", "vgg16", "--keras").stdout.startswith("vgg16")
+    assert (command("show", "vgg19", "--keras").returncode, command("show", "vgg19", "--keras").stderr) == (0, "")
     refused = "is not a network of Keras Applications, which `--keras` (`of_keras=True`) asks for."
     for name in ("lenet5", str(run.path)):
         assert refused in command("show", name, "--keras").stderr
@@ -400,7 +404,10 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
             ["recipes", "densenet12"],
             "error: Unknown model 'densenet12'. Did you mean 'densenet121' in `cnnzoo.pretrained`?",
         ),
-        (["finetune", "alexnet", "taken"], "error: There are no published weights of alexnet. Give `weights`: a file"),
+        (
+            ["finetune", "alexnet", "taken"],
+            "error: There are no published weights of alexnet. Instead of the name, give",
+        ),
         (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: There is no run folder or file 'runs/absent'."),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),
         (["data", "fetch", "minst"], "error: Unknown data set 'minst'. Did you mean 'mnist'?"),
@@ -412,6 +419,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (["report", "RUN", "--out", "taken", "--force"], "error: 'taken' already exists and was not overwritten."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
+        (["predict", "text.png", "RUN"], "error: 'text.png' is a file. Give the folder of a run."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
         (["report", "taken"], "error: 'taken' is not a run folder: it contains none of run.json"),

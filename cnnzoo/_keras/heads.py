@@ -99,8 +99,10 @@ def _makes_vectors(operation: Any, taken: Any, given: Any) -> bool:
 
     Of small images, the last maps may be 1 x 1 before they are averaged.
     """
-    if is_kind(operation, "global") or (is_kind(operation, "reduction") and given.shape == taken.shape):
+    if is_kind(operation, "global"):
         return True
+    if given.shape == taken.shape and is_kind(operation, "reduction", "pooling", "adaptive"):
+        return _is_single(taken)
     return len(given.shape) == 2 or (_is_single(given) and not _is_single(taken))
 
 

@@ -15,6 +15,12 @@ KINDS: dict[str, frozenset[str]] = {
     "dense": frozenset({"Dense"}),
     "pooling": frozenset(f"{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)),
     "global": frozenset(f"Global{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)),
+    "adaptive": frozenset(
+        {
+            "AdaptiveAveragePooling",
+            *(f"Adaptive{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)),
+        }
+    ),
     "upsampling": frozenset(f"UpSampling{axes}D" for axes in (1, 2, 3)),
     "flatten": frozenset({"Flatten"}),
     "merge": frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"}),
@@ -36,7 +42,7 @@ KINDS: dict[str, frozenset[str]] = {
     # No multiply-accumulates, and a receptive field that depends on more than their kind
     "costless": frozenset(
         {
-            *("Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "AdaptiveAveragePooling"),
+            *("Resizing", "CenterCrop", "RandomCrop", "RandomFlip"),
             *("RandomBrightness", "RandomContrast", "RandomRotation", "RandomTranslation", "RandomZoom"),
         }
     ),

@@ -30,21 +30,18 @@ class Description:
     config: dict[str, Any]
     version: str | None
 
-    @property
-    def name(self) -> str | None:
-        """The model's name."""
-        name: str | None = self.config.get("config", {}).get("name")
-        return name
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...] | None:
-        """Height, width and channels of the images that the model takes; None where it does not say."""
-        for layer in self.config.get("config", {}).get("layers", ()):
-            options = layer.get("config", {})
-            shape = options.get("batch_shape") or options.get("batch_input_shape")  # the latter before Keras 3
-            if shape:
-                return tuple(shape[1:])
-        return None
+@dataclass(frozen=True)
+class Saved:
+    """What a file says of its model.
+
+    Attributes:
+        name: The model's name; None where the file does not say.
+        image_shape: Height, width and channels of its images; None where the file does not say, or for any size.
+    """
+
+    name: str | None = None
+    image_shape: tuple[int, int, int] | None = None
 
 
 def read_model(path: Path) -> keras.Model:
@@ -71,12 +68,27 @@ def read_model(path: Path) -> keras.Model:
         ) from error
 
 
-def describe_saved(path: Path) -> Description | None:
-    """Read the description of a model in a file; None where the file has weights only, or cannot be read."""
+def describe_saved(path: Path) -> Saved:
+    """Read what a file says of its model, whatever the file is."""
     try:
-        return read_description(path)
+        config = read_description(path).config.get("config")
     except ValueError:
+        return Saved()
+    name, layers = (config.get("name"), config.get("layers")) if isinstance(config, dict) else (None, config)
+    shapes = map(_image_shape, layers if isinstance(layers, list) else ())
+    return Saved(name if isinstance(name, str) else None, next(filter(None, shapes), None))
+
+
+def _image_shape(layer: Any) -> tuple[int, int, int] | None:
+    """Return the shape of an image from the description of an input layer; None where there is none."""
+    options = layer.get("config") if isinstance(layer, dict) else None
+    if not isinstance(options, dict):
         return None
+    shape = options.get("batch_shape", options.get("batch_input_shape"))  # the latter before Keras 3
+    if not isinstance(shape, list) or len(shape) != 4 or not all(isinstance(side, int) for side in shape[1:]):
+        return None
+    _, height, width, channels = shape
+    return height, width, channels
 
 
 def read_description(path: Path) -> Description:

@@ -34,7 +34,7 @@ def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
 def suggest_path(path: Path) -> str:
     """Return a question that suggests the path beside ``path`` whose name is nearest; nothing where none is near."""
     try:
-        names = {other.name: f"'{other}'" for other in path.parent.iterdir()}
+        names = {other.name.lower(): f"'{other}'" for other in path.parent.iterdir() if other != path}
     except OSError:
         return ""
     return did_you_mean(path.name, names, names, cutoff=0.7)

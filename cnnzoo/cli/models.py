@@ -39,7 +39,6 @@ def show(
         typer.Argument(
             metavar="NETWORK",
             help="A network of `cnnzoo list` or `cnnzoo pretrained`, a run folder, or a .keras or .h5 file.",
-            callback=tell_of_folder,
         ),
     ],
     image_size: Annotated[
@@ -69,7 +68,7 @@ def show(
         from cnnzoo.inspect import layer_table, write_diagram
         from cnnzoo.pretrained.networks import image_shape, network_name, open_network
 
-        name = network_name(network)
+        name = network_name(network if keras else tell_of_folder(network))
         size = None if image_size is None else check_image_size(image_size)
         model = open_network(network, image_size=size, of_keras=keras)
         input_shape = None if size is None else image_shape(model, size)

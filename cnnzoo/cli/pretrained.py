@@ -132,11 +132,15 @@ def embed(
     out: Annotated[Path, typer.Option(help="The .npz file to write, with `features` and `files`.")],
     weights: Weights = "default",
     image_size: ImageSize = None,
+    scale: Annotated[
+        str | None, typer.Option(help="The pixels that a file takes, where its graph does not tell: unit or byte.")
+    ] = None,
     skip_broken: SkipBroken = None,
     force: Force = False,
 ) -> None:
     """Write a feature vector for each image."""
     with quiet_start():
+        from cnnzoo._keras.scale import check_scale
         from cnnzoo.pretrained import embed as embed_images
 
     written = embed_images(
@@ -145,6 +149,7 @@ def embed(
         weights=_weights(weights),
         image_size=image_size,
         out=out,
+        scale=None if scale is None else check_scale(scale),
         skip_broken=bool(skip_broken),
         force=force,
     )

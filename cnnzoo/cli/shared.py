@@ -15,7 +15,7 @@ from rich.table import Table
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo.cli.failures import wants_traceback
-from cnnzoo.models.published import RECORD
+from cnnzoo.models.catalog import named_network
 
 FAILURE = 2
 SOME_FAILED = 1  # some of the images; the others were predicted
@@ -36,7 +36,8 @@ app = typer.Typer(
 
 def tell_of_folder(name: str) -> str:
     """Return ``name``; print a note where a run folder is meant by it, and not the network of the same name."""
-    if name.lower() in {*cnnzoo.list_models(), *PRETRAINED_CARDS} and Path(name, RECORD).is_file():
+    names = {*cnnzoo.list_models(), *PRETRAINED_CARDS}
+    if name.lower() in names and named_network(name, names) is None:
         tell([f"note: '{name}' is the run folder of that name here, not the network."])
     return name
 

@@ -36,7 +36,7 @@ def pair_layers(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list
     Layers are known by their names, as far as older releases of Keras wrote the same. Those that Keras named itself,
     with a number that another session may have counted otherwise, and those without a name are taken in order.
     """
-    own = [(layer, own_name(layer, model)) for layer in flat_layers(model) if _shapes(layer)]
+    own = [(layer, own_name(layer, model)) for layer in flat_layers(model) if shapes_of(layer)]
     names = {_plain(name): None for layer, name in own if not _is_named_by_keras(layer)}
     layers = _without_prefix(layers, list(names))
     named = {_plain(layer.name): layer for layer in layers if layer.name and _plain(layer.name) in names}
@@ -90,7 +90,7 @@ def difference_of(pair: Pair) -> str | None:
     """Say in what the weights that are stored of a layer differ from those that it has; None where they fit."""
     if pair.stored is None:
         return f"it has no layer '{pair.name}'"
-    wanted, stored = _shapes(pair.layer), pair.stored.shapes
+    wanted, stored = shapes_of(pair.layer), pair.stored.shapes
     if wanted[1:] == stored[1:] if pair.is_grey else wanted == stored:
         return None
     return f"layer '{pair.name}' must have weights of the shapes {_listed(wanted)}, but the file has {_listed(stored)}"
@@ -131,7 +131,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("/", "_").replace("batchnorm", "bn")
 
 
-def _shapes(layer: keras.Layer) -> Shapes:
+def shapes_of(layer: keras.Layer) -> Shapes:
     own = [weight for weight in layer.weights if "seed" not in weight.name]
     return tuple(tuple(weight.shape) for weight in own)
 

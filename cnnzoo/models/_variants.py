@@ -84,8 +84,9 @@ def variant(
             signature.bind(*args, **options)
         except TypeError as error:  # of this variant, where Python would speak of the paper's builder
             unknown = next((option for option in options if option not in signature.parameters), None)
-            suggestion = f".{did_you_mean(unknown, signature.parameters)}" if unknown else ""
-            raise TypeError(f"{card.name}() {error}{suggestion}") from None
+            is_told = unknown is not None and repr(unknown) in str(error)
+            suggestion = did_you_mean(str(unknown), signature.parameters, cutoff=0.7) if is_told else ""
+            raise TypeError(f"{card.name}() {error}{suggestion and f'.{suggestion}'}") from None
         for argument, default in defaults.items():
             options.setdefault(argument, default)
         return build(card, *args, **options)

@@ -44,8 +44,8 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool)
         )
     if any(side is not None and side < smallest for side in size):
         raise ValueError(
-            f"Images of {' x '.join(map(str, size))} pixels are too small for the strides and pools of this network: "
-            f"they must have at least {smallest} x {smallest}. Received: input_shape={input_shape!r}"
+            "The images are too small for the strides and pools of this network: they must have at least "
+            f"{smallest} x {smallest} pixels. Received: input_shape={input_shape!r}"
         )
     return size[0], size[1], channels
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.lenet import CARDS as LENET
-from cnnzoo.models.published import ShippedRun
+from cnnzoo.models.published import RECORD, ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
 from cnnzoo.models.vgg import CARDS as VGG
 
@@ -75,6 +77,15 @@ def _unknown(name: str) -> ModelCard:
         )
     elsewhere = {other: "in `cnnzoo.pretrained`" for other in PRETRAINED_CARDS if other not in MODEL_CARDS}
     return look_up(MODEL_CARDS, name, "model", elsewhere)
+
+
+def named_network(name: str | os.PathLike[str], names: Collection[str] = MODEL_CARDS) -> str | None:
+    """Return which of ``names`` a user means by ``name``, in any case; None if it is none, or a path.
+
+    A run folder of that name in the working directory comes first.
+    """
+    found = name.lower() if isinstance(name, str) else None
+    return found if found in names and not Path(name, RECORD).is_file() else None
 
 
 def list_weights(name: str) -> list[str]:

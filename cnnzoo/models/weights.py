@@ -24,11 +24,22 @@ from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import format_shape
-from cnnzoo.models._matching import assign, difference_of, ends_in, is_of_a_head, layers_beyond, own_name, pair_layers
+from cnnzoo.models._matching import (
+    Pair,
+    assign,
+    difference_of,
+    ends_in,
+    is_of_a_head,
+    layers_beyond,
+    own_name,
+    pair_layers,
+    shapes_of,
+)
 from cnnzoo.models.cards import CLASSES
 from cnnzoo.models.keras_applications import published
 from cnnzoo.models.published import IMAGENET, KerasBackbone, PublishedWeights, TrainedNetwork, network_file
 
+AS_SAVED = " For the network as it was saved, use `cnnzoo.training.load_run` or `keras.saving.load_model`."
 WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
 
 
@@ -186,22 +197,30 @@ def _fill(
     has_head = extra or any(id(pair.layer) not in backbone and pair.stored for pair in pairs)
     if left and has_head:
         message = f"Not all of the head of '{weights}' fits this {model.name}: {differences[left[0]]}."
-        if differences[pairs[-1].name] is None:  # the classes are the same, so a new head is not what is wanted
-            raise ValueError(f"{message}{_of_another_size(model, path)} For the backbone alone: `include_top=False`.")
-        message += f" Left as initialised: {', '.join(left)}."
+        is_complete = _has_its_classes(pairs[-1], extra)  # so that a new head is not what is wanted
+        sized = _of_another_size(model, path) if is_complete or left[0] != pairs[-1].name else ""
+        if is_complete:
+            raise ValueError(f"{message}{sized or AS_SAVED} For the backbone alone: `include_top=False`.")
+        message += f"{sized} Left as initialised: {', '.join(left)}."
         warnings.warn(message, stacklevel=_level_of_the_user())
     assign([pair for pair in pairs if differences[pair.name] is None], weights)
 
 
+def _has_its_classes(pair: Pair, extra: Sequence[StoredLayer]) -> bool:
+    """Tell whether as many classes are stored as the layer that gives them has; also of a head of other layers."""
+    last = [pair.stored] if pair.stored else extra[-1:]
+    return any(stored.shapes[-1][-1:] == shapes_of(pair.layer)[-1][-1:] for stored in last)
+
+
 def _of_another_size(model: keras.Model, path: Path | None) -> str:
     """Say what images a file is for, if that is why its dense layers do not fit."""
-    saved = None if path is None else describe_saved(path)
-    shape = None if saved is None else saved.input_shape
-    if shape is None:
-        return " If it was saved for images of another size, pass their `input_shape`."
-    if shape == model.input_shape[1:]:
+    saved = None if path is None else describe_saved(path).image_shape
+    if saved is None:
+        return " If its images had another size, pass their `input_shape`."
+    if saved[:2] == model.input_shape[1:3]:
         return ""
-    return f" It was saved for images of {format_shape(shape)}: pass `input_shape={shape}`."
+    shape = (*saved[:2], model.input_shape[3])
+    return f" It was saved for images of {format_shape(saved[:2])} pixels: pass `input_shape={shape}`."
 
 
 def _level_of_the_user() -> int:
@@ -222,25 +241,28 @@ def _not_of(
 ) -> str:
     return (
         f"'{weights}' does not hold the weights of this {model.name} ({count_parameters(model).params:,} parameters): "
-        f"{difference}.{_looks_like(layers, path)} Give another file, or build the network with the options that the "
-        "file was saved with."
+        f"{difference}.{_looks_like(model, layers, path)} Give another file, or build the network with the options "
+        "that the file was saved with."
     )
 
 
-def _looks_like(layers: Sequence[StoredLayer], path: Path | None) -> str:
-    """Say which network a file is of: by the name in it, or by the number of its values, whatever its classes are."""
-    saved = None if path is None else describe_saved(path)
-    if saved is not None and saved.name in {*PRETRAINED_CARDS, *cnnzoo.list_models()}:
-        return f" By the name in it, it is a {saved.name}."
+def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | None) -> str:
+    """Say which network a file is of, by the number of its values, whatever its classes are, or by the name in it."""
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
     dense = [layer.shapes[0] for layer in layers if len(layer.shapes[0]) == 2]
     inputs, classes = dense[-1] if dense else (-1, 0)
     of_a_class = inputs + 1
-    known = {}  # by the values before the layer that gives the classes
+    whole, without_classes = {}, {}
     for card in PRETRAINED_CARDS.values():
-        known[card.params_no_top + card.buffers] = f"{card.title} without its head"
-        known[card.params + card.buffers - of_a_class * 1000] = f"{card.title} of Keras Applications with its head"
+        name = f"{card.title} of Keras Applications"
+        whole[card.params_no_top + card.buffers] = f"{card.title} without its head"
+        whole[card.params + card.buffers] = f"{name} with its head"
+        without_classes[card.params_no_top + card.buffers] = f"{name} with another head"
+        without_classes[card.params + card.buffers - of_a_class * 1000] = f"{name} of other classes"
     for own in map(cnnzoo.model_card, cnnzoo.list_models()):
-        known[own.params + own.buffers - of_a_class * own.num_classes] = f"the {own.title} of this zoo"
-    found = known.get(total - of_a_class * classes)
-    return f" By its {total:,} values it looks like {found}." if found else ""
+        whole[own.params + own.buffers] = f"the {own.title} of this zoo"
+        without_classes[own.params + own.buffers - of_a_class * own.num_classes] = f"the {own.title} of this zoo"
+    if found := whole.get(total) or without_classes.get(total - of_a_class * classes):
+        return f" By its {total:,} values it looks like {found}."
+    saved = None if path is None else describe_saved(path).name
+    return f" The model in it is called '{saved}'." if saved not in (None, model.name) else ""

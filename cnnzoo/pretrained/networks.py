@@ -15,11 +15,11 @@ from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
-from cnnzoo.models.catalog import MODEL_CARDS, create_model, model_card
+from cnnzoo.models.catalog import MODEL_CARDS, create_model, model_card, named_network
 from cnnzoo.models.keras_applications import IMAGENET
 from cnnzoo.pretrained.builders import load
 from cnnzoo.pretrained.catalog import list_pretrained, pretrained_card
-from cnnzoo.runs.run import load_run, named_network
+from cnnzoo.runs.run import load_run
 
 DEFAULT = "default"  # weights: those that are published for a network, or a run's own
 SAVED_MODEL = "saved_model.pb"
@@ -119,7 +119,9 @@ def open_backbone(
 
 def _of_keras(name: str | os.PathLike[str]) -> str:
     """Return the name of a network of Keras Applications, as the list has it."""
-    if Path(name).exists() or network_name(name) in MODEL_CARDS.keys() - PRETRAINED_CARDS:
+    if isinstance(name, str) and name.lower() in PRETRAINED_CARDS:
+        return name.lower()
+    if Path(name).exists() or network_name(name) is not None:
         raise ValueError(
             f"'{name}' is not a network of Keras Applications, which `--keras` (`of_keras=True`) asks for. Leave that "
             "out, or name one that `cnnzoo pretrained` lists."
@@ -144,7 +146,7 @@ def network_name(network: Network) -> str | None:
 
 
 def place_of(network: Network) -> str | None:
-    """Return the path of a file, or of the folder of a run; None of a model, and of a run without a folder."""
+    """Return the path of a file or of the folder of a run, or a name as it is; None of a model without a folder."""
     if isinstance(network, keras.Model):  # its layers have a path, too, of another kind
         return None
     place = network if isinstance(network, str | os.PathLike) else getattr(network, "path", None)
@@ -169,8 +171,9 @@ def published_weights(name: str, weights: Any) -> Any:
     names = [IMAGENET] if name in PRETRAINED_CARDS else list(MODEL_CARDS[name].weights)
     if not names:
         raise ValueError(
-            f"There are no published weights of {name}. Give `weights`: a file, a run folder, or None (on the command "
-            f"line, none) to initialise; or pass a run folder such as runs/{name} instead of the name."
+            f"There are no published weights of {name}. Instead of the name, give a run folder such as runs/{name} or a "
+            "model; `finetune`, `classifier` and `embed` also take `weights`: a file, a run folder, or None (on the "
+            "command line, none) to initialise."
         )
     return names[0]
 
@@ -205,6 +208,7 @@ def _open_saved(name: str | os.PathLike[str]) -> keras.Model:
         return load_run(path).model
     if path.is_file():
         return read_model(path)
-    if not isinstance(name, str) or path.name != name:
-        raise FileNotFoundError(f"There is no run folder or file '{name}'.{suggest_path(path)}")
+    suggestion = suggest_path(path)
+    if suggestion or not isinstance(name, str) or path.name != name:
+        raise FileNotFoundError(f"There is no run folder or file '{name}'.{suggestion}")
     return look_up(dict.fromkeys([*MODEL_CARDS, *list_pretrained()]), name, "network, run folder or file")

@@ -14,7 +14,7 @@ import keras
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import with_new_head
 from cnnzoo._keras.parameters import count_parameters
-from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
+from cnnzoo._keras.scale import Scale, note_scale, scale_of
 from cnnzoo._support.arguments import check_integer, check_number, check_strings
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.cards import InputShape
@@ -127,7 +127,7 @@ def classifier(
         )
     size, channels = (None, None) if input_shape is None else (input_shape[:2], input_shape[2])
     network = open_backbone(backbone, weights=weights, image_size=size, channels=channels)
-    _check_scale(network, scale, backbone)
+    check_takes_unit(network, scale, backbone)
     freeze(network)
     model = _with_head(network, count, dropout_rate)
     note_scale(model, "unit")
@@ -138,9 +138,17 @@ def _with_head(backbone: keras.Model, num_classes: int, dropout_rate: float) -> 
     return with_new_head(backbone, num_classes, dropout_rate, dropout_seed=random.randint(0, 2**31 - 1))
 
 
-def _check_scale(backbone: keras.Model, scale: Scale | None, given: Network) -> None:
-    """Raise ``ValueError`` unless ``backbone``, made of ``given``, takes images in [0, 1]."""
-    scale = scale_of(backbone) if scale is None else check_scale(scale)
+def check_takes_unit(backbone: keras.Model, scale: Scale | None, given: Network) -> None:
+    """Raise ``ValueError`` unless ``backbone``, made of ``given``, takes images in [0, 1].
+
+    Args:
+        backbone: Whose graph may tell.
+        scale: What the user says of it; None leaves it to the graph.
+        given: What the user called it.
+    """
+    if scale not in (None, "unit"):
+        raise ValueError(f"`scale` must be 'unit': only such images are passed to the network. Received: {scale!r}")
+    scale = scale or scale_of(backbone)
     if scale is None:
         raise ValueError(
             "The pixel range of the backbone is unknown: its graph does not rescale its input."
@@ -149,8 +157,8 @@ def _check_scale(backbone: keras.Model, scale: Scale | None, given: Network) -> 
     if scale != "unit":
         received = "for [0, 255]" if scale == "byte" else "without preprocessing"
         raise ValueError(
-            "`backbone` must take images in [0, 1]: load it with `preprocess=True, scale='unit'`. "
-            f"Received one {received}."
+            "The backbone must take images in [0, 1]: load it with `preprocess=True, scale='unit'`. "
+            f"Received one {received}.{_by_its_name(backbone, given)}"
         )
 
 
@@ -178,7 +186,7 @@ def freeze(model: keras.Model, last_layer: str | None = None) -> None:
     Raises:
         ValueError: No layer's name begins like that; the message suggests the nearest.
     """
-    layers = _leaves(model)
+    layers = _leaves(_checked(model))
     end = len(layers) if last_layer is None else _matching(layers, last_layer)[-1] + 1
     _set_trainable(model, {id(leaf.layer): False for leaf in layers[:end]})
 
@@ -197,8 +205,8 @@ def unfreeze(model: keras.Model, first_layer: str | None = None) -> None:
     Raises:
         ValueError: No layer's name begins like that; the message suggests the nearest.
     """
-    start = 0 if first_layer is None else find_layer(model, first_layer)
-    layers = [leaf.layer for leaf in _leaves(model)[start:]]
+    start = 0 if first_layer is None else find_layer(_checked(model), first_layer)
+    layers = [leaf.layer for leaf in _leaves(_checked(model))[start:]]
     chosen = [layer for layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
     before = len(model.trainable_weights)
     _set_trainable(model, {id(layer): True for layer in chosen})
@@ -209,6 +217,13 @@ def unfreeze(model: keras.Model, first_layer: str | None = None) -> None:
             "layers only, call `freeze` first.",
             stacklevel=2,
         )
+
+
+def _checked(model: keras.Model) -> keras.Model:
+    """Return ``model``, or raise ``ValueError`` where it is something else."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` must be a Keras model, such as `cnnzoo.backbone` gives. Received: {model!r}")
+    return model
 
 
 def find_layer(model: keras.Model, beginning: str) -> int:
@@ -244,6 +259,8 @@ def _matching(layers: Sequence[_Leaf], beginning: str) -> list[int]:
 
     A number is meant as a whole: "block_1" is not the beginning of "block_16".
     """
+    if not isinstance(beginning, str):
+        raise ValueError(f"A layer must be given by its name. Received: {beginning!r}")
     pattern = re.compile(re.escape(beginning) + (r"(?!\d)" if beginning[-1:].isdigit() else ""))
     found = [number for number, leaf in enumerate(layers) if beginning and any(map(pattern.match, leaf.names))]
     return found or [look_up({leaf.names[0]: number for number, leaf in enumerate(layers)}, beginning, "layer")]

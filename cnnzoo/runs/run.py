@@ -1,7 +1,7 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
-from cnnzoo.models.catalog import MODEL_CARDS, list_weights, trained_folder
+from cnnzoo.models.catalog import MODEL_CARDS, list_weights, named_network, trained_folder
 from cnnzoo.models.published import network_file
 from cnnzoo.runs.folder import (
     CONFUSION,
@@ -229,15 +229,6 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
         folder.write(name, draw().savefig)
 
 
-def named_network(name: str | os.PathLike[str], names: Collection[str] = MODEL_CARDS) -> str | None:
-    """Return which of ``names`` a user means by ``name``, in any case; None if it is none, or a path.
-
-    A run folder of that name in the working directory comes first.
-    """
-    found = name.lower() if isinstance(name, str) else None
-    return found if found in names and not Path(name, RECORD).is_file() else None
-
-
 def find_run(path: str | os.PathLike[str]) -> Path:
     """Return where the run at ``path`` lies, which may be the name of a network that ships trained.
 
@@ -247,6 +238,9 @@ def find_run(path: str | os.PathLike[str]) -> Path:
     if (network := named_network(path)) and (shipped := list_weights(network)):
         return trained_folder(network, shipped[0])
     given, path = path, Path(path)
+    if path.is_file():
+        folder_of = f", {path.parent}" if path.name in (MODEL, RECORD) else ""
+        raise FileNotFoundError(f"'{given}' is a file. Give the folder of a run{folder_of}.")
     if not path.is_dir():
         raise FileNotFoundError(
             f"There is no run folder '{given}'.{_advice(given)} Give one that `cnnzoo train` wrote."
@@ -262,9 +256,8 @@ def _advice(given: str | os.PathLike[str]) -> str:
     if network := named_network(given):
         return f" {network} does not ship trained: train it by `cnnzoo train {network}`."
     shipped = [name for name in MODEL_CARDS if list_weights(name)]
-    if isinstance(given, str) and Path(given).name == os.path.normpath(given):  # a word, or ./word
-        return did_you_mean(Path(given).name, shipped)
-    return suggest_path(Path(given))
+    is_word = isinstance(given, str) and Path(given).name == os.path.normpath(given)  # "word" or "./word"
+    return (did_you_mean(Path(given).name, shipped) if is_word else "") or suggest_path(Path(given))
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

@@ -33,7 +33,7 @@ from cnnzoo.pretrained.networks import (
     place_of,
     published_weights,
 )
-from cnnzoo.pretrained.transfer import classifier, find_layer
+from cnnzoo.pretrained.transfer import check_takes_unit, classifier, find_layer
 from cnnzoo.pretrained.transfer import unfreeze as unfreeze_layers
 from cnnzoo.recipes.finetuning import DROPOUT_RATE, HEAD, UNFROZEN
 from cnnzoo.recipes.recipe import FIELDS, Recipe, changed
@@ -122,8 +122,14 @@ def finetune(
             f"Received: recipe={recipe!r}"
         )
     recipes = _recipes(recipe, changes)
+    if unfreeze is None and (unused := OF_UNFROZEN.keys() & options.keys()):
+        raise ValueError(f"`{min(unused)}` is for the layers that `unfreeze` names. Give `unfreeze`, too.")
     name = network_name(backbone)
+    if name is not None and "scale" in given:
+        raise ValueError("`scale` is for a model or a file: of a network given by its name the range is known.")
     network = open_backbone(backbone, weights=weights) if name is None else name
+    if isinstance(network, keras.Model):
+        check_takes_unit(network, given.get("scale"), backbone)
     weights = weights if name is None else published_weights(name, weights)
     size = _image_size(network, image_size)
     source = replace(

@@ -1,13 +1,15 @@
 """Whole models from files: what can be read is, and the true cause is told of the others."""
 
+import json
 import shutil
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from cnnzoo._keras.saved import read_model
+from cnnzoo._keras.saved import Saved, describe_saved, read_model
 from tests.model_files import rewrite, with_unknown_option
 
 
@@ -127,3 +129,27 @@ def test_a_file_cut_short_is_refused(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"truncated|damaged"):
         read_model(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"name": "net", "layers": [{"config": {"batch_shape": [None, 8, 9, 3]}}]}, Saved("net", (8, 9, 3))),
+        ({"name": "net", "layers": [{"config": {"batch_input_shape": [None, 8, 9, 3]}}]}, Saved("net", (8, 9, 3))),
+        ([{"config": {"batch_input_shape": [None, 8, 9, 3]}}], Saved(None, (8, 9, 3))),
+        ({"name": "net", "layers": [{"config": {"batch_shape": [None, None, None, 3]}}]}, Saved("net")),
+        ({"name": "net", "layers": [{"config": {"batch_shape": [None, "a", None]}}]}, Saved("net")),
+        ({"name": ["net"], "layers": [1, {"config": None}, {"config": {"batch_shape": 7}}]}, Saved()),
+        ({"layers": None}, Saved()),
+        (None, Saved()),
+    ],
+)
+def test_what_a_file_says_of_its_model_is_read_whatever_it_is(tmp_path, config, expected):
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": config})
+    assert describe_saved(tmp_path / "model.h5") == expected
+
+
+def test_a_file_of_weights_says_nothing_of_its_model(tmp_path):
+    (tmp_path / "junk.keras").write_bytes(b"PK")
+    assert describe_saved(tmp_path / "junk.keras") == Saved()

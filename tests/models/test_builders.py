@@ -178,7 +178,7 @@ def test_smallest_size_is_named_and_works(name):
     side = SMALLEST[name]
     assert build(name).output_shape == (None, 3)
     for shape in ((side - 1, side, 3), (side, side - 1, 3)):
-        with pytest.raises(ValueError, match=rf"must have at least {side} x {side}\. Received: input_shape"):
+        with pytest.raises(ValueError, match=rf"must have at least {side} x {side} pixels\. Received: input_shape"):
             build(name, input_shape=shape)
 
 

@@ -74,11 +74,7 @@ def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
     message = (
         r"does not hold the weights of this lenet5 \(62,006 parameters\): layer 'c1' must have weights of the "
         r"shapes \(5, 5, 3, 6\) and \(6,\), but the file has \(5, 5, 1, 6\) and \(6,\)\. "
-        + (
-            r"By the name in it, it is a lenet5\."
-            if suffix == ".keras"
-            else r"By its 61,706 values .* the LeNet-5 of this"
-        )
+        r"By its 61,706 values it looks like the LeNet-5 of this zoo\."
     )
     with pytest.raises(ValueError, match=message):
         cnnzoo.models.lenet5(input_shape=(32, 32, 3), weights=path)
@@ -90,7 +86,7 @@ def test_a_file_is_known_by_its_values_whatever_its_classes_are(tmp_path, classe
     with pytest.raises(ValueError, match=r"values it looks like the LeNet-5 of this zoo\."):
         cnnzoo.models.vgg11(input_shape=(32, 32, 3), weights=tmp_path / "a.weights.h5")
     cnnzoo.models.lenet5(num_classes=classes, input_shape=(36, 32, 1)).save(tmp_path / "a.keras")
-    with pytest.raises(ValueError, match=r"By the name in it, it is a lenet5\."):
+    with pytest.raises(ValueError, match=r"The model in it is called 'lenet5'\."):
         cnnzoo.models.vgg11(input_shape=(32, 32, 3), weights=tmp_path / "a.keras")
 
 
@@ -99,9 +95,9 @@ def test_weights_of_another_size_of_images_are_refused_unless_the_head_is_new(tm
     path, model = tmp_path / f"small{suffix}", cnnzoo.models.lenet5(input_shape=(36, 36, 1))
     (model.save_weights if suffix == ".weights.h5" else model.save)(path)
     advice = (
-        r"If it was saved for images of another size, pass their `input_shape`\."
+        r"If its images had another size, pass their `input_shape`\."
         if suffix == ".weights.h5"
-        else r"It was saved for images of 36 x 36 x 1: pass `input_shape=\(36, 36, 1\)`\."
+        else r"It was saved for images of 36 x 36 pixels: pass `input_shape=\(36, 36, 1\)`\."
     )
     with pytest.raises(
         ValueError, match=rf"Not all of the head .*'f6'.* {advice} For the backbone alone: `include_top=F"
@@ -109,7 +105,7 @@ def test_weights_of_another_size_of_images_are_refused_unless_the_head_is_new(tm
         cnnzoo.models.lenet5(weights=path)
     assert equal(cnnzoo.models.lenet5(weights=path, input_shape=(36, 36, 1)), model, "c1", "f6", "output")
     assert equal(cnnzoo.models.lenet5(weights=path, include_top=False), model, "c1", "c5")
-    with pytest.warns(UserWarning, match=r"Left as initialised: f6, output\."):
+    with pytest.warns(UserWarning, match=rf"{advice} Left as initialised: f6, output\."):
         assert equal(cnnzoo.models.lenet5(weights=path, num_classes=5), model, "c1", "c5")
 
 
@@ -283,3 +279,43 @@ def test_a_run_of_grey_images_is_not_filled_with_sums_of_colours(tmp_path):
     )
     with pytest.raises(ValueError, match="layer 'c1' must have weights of the shapes"):
         load_exactly(grey, tmp_path / "colour.weights.h5")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_advice_on_a_size_keeps_the_channels(tmp_path, channels):
+    cnnzoo.models.lenet5(input_shape=(36, 40, 3)).save(tmp_path / "rgb.keras")
+    advice = rf"pass `input_shape=\(36, 40, {channels}\)`"
+    with pytest.raises(ValueError, match=advice):
+        cnnzoo.models.lenet5(weights=tmp_path / "rgb.keras", input_shape=(32, 32, channels))
+    cnnzoo.models.lenet5(weights=tmp_path / "rgb.keras", input_shape=(36, 40, channels))
+
+
+def test_a_single_dense_layer_of_another_size_is_no_new_head(tmp_path):
+    def flat(side, classes):
+        inputs = keras.Input((side, side, 1))
+        maps = keras.layers.Conv2D(2, 3, name="maps")(inputs)
+        outputs = keras.layers.Dense(classes, "softmax", name="top")(keras.layers.Flatten()(maps))
+        return keras.Model(inputs, outputs, name="flat")
+
+    flat(8, 4).save(tmp_path / "flat.keras")
+    with pytest.raises(ValueError, match=r"pass `input_shape=\(8, 8, 1\)`"):
+        load_file(flat(9, 4), tmp_path / "flat.keras")
+    with pytest.warns(UserWarning, match="Left as initialised: top"):
+        load_file(flat(9, 5), tmp_path / "flat.keras")
+
+
+@pytest.mark.parametrize(("classes", "top"), [(1000, "with its head"), (5, "of other classes")])
+def test_a_network_of_keras_is_known_by_its_values(tmp_path, classes, top):
+    keras.applications.MobileNetV2((32, 32, 3), weights=None, classes=classes).save_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(ValueError, match=f"looks like MobileNetV2 of Keras Applications {top}"):
+        cnnzoo.models.lenet5(weights=tmp_path / "a.weights.h5")
+
+
+def test_a_head_of_other_layers_and_as_many_classes_is_refused(tmp_path, trained):
+    cnnzoo.with_head(trained, 3).save(tmp_path / "finetuned.keras")
+    with pytest.raises(
+        ValueError, match=r"has no layer 'f6'\. For the network as it was saved, use `cnnzoo.training.load"
+    ):
+        cnnzoo.models.lenet5(weights=tmp_path / "finetuned.keras")
+    with pytest.warns(UserWarning, match=r"Left as initialised: f6, output\."):
+        assert equal(cnnzoo.models.lenet5(weights=tmp_path / "finetuned.keras", num_classes=4), trained, "c1", "c5")

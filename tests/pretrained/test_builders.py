@@ -227,7 +227,7 @@ def test_grey_images_are_taken_with_preprocessing():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"input_shape": (31, 32, 3)}, "Images of 31 x 32 pixels are too small.* at least 32 x 32"),
+        ({"input_shape": (31, 32, 3)}, "images are too small.* at least 32 x 32"),
         ({"num_classes": 0}, "`num_classes`"),
         ({"scale": "unit"}, "give `preprocess=True`, too. Received: scale='unit'"),
         (

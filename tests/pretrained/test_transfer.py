@@ -206,6 +206,14 @@ def test_a_block_is_meant_by_its_whole_number(act):
         act(plain(), "block3")
 
 
+@pytest.mark.parametrize("act", [freeze, unfreeze])
+def test_only_layers_of_a_model_are_frozen(act):
+    with pytest.raises(ValueError, match=r"`model` must be a Keras model.* Received: 'runs/lenet5'"):
+        act("runs/lenet5")
+    with pytest.raises(ValueError, match=r"A layer must be given by its name\. Received: 3"):
+        act(plain(), 3)
+
+
 @pytest.mark.parametrize("name", ["block99_expand", ""])
 def test_unfreezing_an_unknown_layer_is_refused(name):
     with pytest.raises(ValueError, match=f"Unknown layer '{name}'"):
@@ -223,7 +231,7 @@ def test_unfreezing_an_unknown_layer_is_refused(name):
         ({"num_classes": None, "class_names": ["cat", "cat"]}, "`class_names` must be different names"),
         ({"class_names": ["cat", "dog", "owl"]}, "Give one of `num_classes` and `class_names`"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
-        ({"input_shape": (16, 16, 3)}, "too small for the strides and pools"),
+        ({"input_shape": (16, 16, 3)}, "images are too small.* at least 32 x 32"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):

@@ -241,10 +241,12 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         ({"limit": 1}, "`limit`"),
         ({"epochs": 0}, "`epochs` must be"),
         ({"augment": "flop"}, "Unknown augmentation 'flop'"),
-        ({"image_size": 16}, "Images of 16 x 16 pixels are too small.* at least 32 x 32"),
+        ({"image_size": 16}, "images are too small.* at least 32 x 32"),
         ({"dropout_rate": 1}, "`dropout_rate`"),
         ({"seed": -1}, "`seed`"),
         ({"recipe": "paper"}, "`recipe` must be a `cnnzoo.training.Recipe`.* Received: recipe='paper'"),
+        ({"unfrozen_epochs": 3}, "`unfrozen_epochs` is for the layers that `unfreeze` names"),
+        ({"scale": "unit"}, "`scale` is for a model or a file"),
         ({"photos": tmp_path / "one"}, "at least two"),
         ({"photos": tmp_path / "empty"}, "at least two"),
     ):
@@ -252,11 +254,18 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         with pytest.raises(ValueError, match=message):
             quick(**given, out=tmp_path / "run")
         assert not (tmp_path / "run").exists()
+    keras.applications.MobileNet(weights=None, input_shape=(32, 32, 3)).save(tmp_path / "mine.keras")
+    with pytest.raises(ValueError, match=r"If it is MobileNet, pass 'mobilenet' with `weights='[^']*mine\.keras'`"):
+        finetune(tmp_path / "mine.keras", photos)
+    with pytest.raises(ValueError, match=r"`scale` must be 'unit'.* Received: 'byte'"):
+        finetune(tmp_path / "mine.keras", photos, scale="byte")
     with pytest.raises(ValueError, match=r"Unknown network, run folder or file 'vgg20'\. Did you mean 'vgg"):
         finetune("vgg20", photos)
     with pytest.raises(FileNotFoundError, match=r"There is no run folder or file 'runs/vgg20'\."):
         finetune("runs/vgg20", photos)
-    with pytest.raises(ValueError, match=r"There are no published weights of alexnet\. Give `weights`: a file, a run"):
+    with pytest.raises(
+        ValueError, match=r"There are no published weights of alexnet\. Instead of the name, give a run folder"
+    ):
         finetune("alexnet", photos)
     with pytest.raises(ValueError, match=r"`weights` are for a network that is given by its name"):
         finetune(cnnzoo.models.lenet5(), photos, weights="mnist")
