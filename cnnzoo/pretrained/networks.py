@@ -171,8 +171,8 @@ def published_weights(name: str, weights: Any) -> Any:
     names = [IMAGENET] if name in PRETRAINED_CARDS else list(MODEL_CARDS[name].weights)
     if not names:
         raise ValueError(
-            f"There are no published weights of {name}. Instead of the name, give a run folder such as runs/{name} or a "
-            "model; `finetune`, `classifier` and `embed` also take `weights`: a file, a run folder, or None (on the "
+            f"There are no published weights of {name}. Instead of the name, give a run folder such as runs/{name} or "
+            "a model; `finetune`, `classifier` and `embed` also take `weights`: a file, a run folder, or None (on the "
             "command line, none) to initialise."
         )
     return names[0]
