@@ -383,6 +383,8 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["train", "lenet5", "--recipe", "papers"], "error: Unknown recipe 'papers'. Did you mean 'paper'?"),
         (["train", "--resume", "RUN"], "error: The run"),
         (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
+        (["list", "--family", "vgf"], "error: Unknown family 'vgf'. Did you mean 'vgg'?"),
+        (["list", "--max-params", "5"], "error: `max_params` must be at least"),
         (["pretrained", "--max-params", "ten"], "error: `--max-params` must be a number like 10M or 500K."),
         (["pretrained", "--sort", "top2"], "error: Unknown order 'top2'. Did you mean 'top5'?"),
         (["finetune", "vgg20", "photos"], "error: Unknown network, run folder or file 'vgg20'. Did you mean 'v"),

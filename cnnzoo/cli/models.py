@@ -11,7 +11,7 @@ from rich.table import Table
 import cnnzoo
 from cnnzoo._support.files import check_target
 from cnnzoo._support.wording import format_shape, memory
-from cnnzoo.cli.shared import Force, app, bar, print_table, quiet_start, tell_of_folder
+from cnnzoo.cli.shared import Force, MaxParams, app, bar, count, print_table, quiet_start, tell_of_folder
 
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerTable
@@ -20,16 +20,26 @@ BAR_WIDTH = 12  # characters
 
 
 @app.command("list")
-def list_networks() -> None:
-    """List the networks."""
-    cards = [cnnzoo.model_card(name) for name in cnnzoo.list_models()]
-    table = Table("name", "network", "year", "input", box=None, pad_edge=False)
-    for figure in ("parameters", "buffers", "MACs"):
+def list_networks(
+    family: Annotated[str | None, typer.Option(help="Only the networks of one paper, such as vgg.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Only those with such weights: imagenet or mnist.")] = None,
+    max_params: MaxParams = None,
+    sort: Annotated[str, typer.Option(help="family, name, year, params, macs or top1.")] = "family",
+) -> None:
+    """List the networks of this zoo."""
+    limit = None if max_params is None else count(max_params)
+    table = Table("name", "network", "family", "year", "input", box=None, pad_edge=False)
+    for figure in ("parameters", "buffers", "MACs", "top-1 %"):
         table.add_column(figure, justify="right")
-    for card in cards:
+    table.add_column("weights")
+    for name in cnnzoo.list_models(family=family, weights=weights, max_params=limit, sort=sort):
+        card = cnnzoo.model_card(name)
         figures = (f"{figure:,}" for figure in (card.params, card.buffers, card.macs))
-        table.add_row(card.name, card.title, str(card.year), format_shape(card.input_shape), *figures)
+        top1 = f"{card.torchvision.top1:.1f}" if card.torchvision else "-"
+        words = (name, card.title, card.family, str(card.year), format_shape(card.input_shape))
+        table.add_row(*words, *figures, top1, ", ".join(card.weights))
     print_table(table)
+    print("\nParameters and MACs for 10 classes; top-1 on ImageNet of torchvision's weights for the same network.")
 
 
 @app.command()

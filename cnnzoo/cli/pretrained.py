@@ -10,7 +10,9 @@ from cnnzoo.cli.shared import (
     Augment,
     DataPath,
     Force,
+    MaxParams,
     app,
+    count,
     print_table,
     quiet_start,
     stoppable,
@@ -18,8 +20,6 @@ from cnnzoo.cli.shared import (
     tell_of_folder,
 )
 from cnnzoo.cli.training import print_run
-
-UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
 
 NO_OPTIONS = ("name", "data", "weights", "report")  # of `finetune`: passed on by themselves, or for the page
 
@@ -47,14 +47,12 @@ SkipBroken = Annotated[bool | None, typer.Option("--skip-broken", help="Skip fil
 @app.command()
 def pretrained(
     sort: Annotated[str, typer.Option(help="name, params, top1, top5, depth, size, cpu or gpu.")] = "name",
-    max_params: Annotated[
-        str | None, typer.Option(help="Only networks with at most so many parameters, with their heads: 10M.")
-    ] = None,
+    max_params: MaxParams = None,
 ) -> None:
     """List the networks of Keras Applications, which have weights from ImageNet."""
     from cnnzoo.pretrained.catalog import select_pretrained
 
-    cards = select_pretrained(sort=sort, max_params=None if max_params is None else _count(max_params))
+    cards = select_pretrained(sort=sort, max_params=None if max_params is None else count(max_params))
     table = Table("name", box=None, pad_edge=False)
     counts, measures = ("parameters", "without head", "buffers", "depth"), ("top-1 %", "top-5 %", "MB")
     for heading in ("input", *counts, *measures, "CPU ms", "GPU ms"):
@@ -66,15 +64,6 @@ def pretrained(
         values = ("-" if value is None else f"{value}" for value in published)
         table.add_row(card.name, str(card.input_size), *counted, *values, card.family.preprocessing)
     print_table(table, cut=False)
-
-
-def _count(text: str) -> int:
-    """Understand "10M" and "4_000_000" as counts."""
-    number, factor = (text[:-1], UNITS[text[-1].upper()]) if text[-1:].upper() in UNITS else (text, 1.0)
-    try:
-        return int(float(number) * factor)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"`--max-params` must be a number like 10M or 500K. Received: '{text}'") from error
 
 
 @app.command()

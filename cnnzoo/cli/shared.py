@@ -22,6 +22,8 @@ SOME_FAILED = 1  # some of the images; the others were predicted
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130  # the shell convention for Ctrl-C
 
+UNITS = {"K": 1e3, "M": 1e6, "G": 1e9}
+
 BAR_WIDTH = 30
 WIDTH = 120  # characters, the largest width of a table without a terminal
 UNLIMITED = 10_000
@@ -49,6 +51,9 @@ Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnz
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder to use instead of a download.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+MaxParams = Annotated[
+    str | None, typer.Option(help="Only networks with at most so many parameters, with their heads: 10M.")
+]
 Augment = Annotated[
     str | None, typer.Option(help="Augmentations, comma-separated: flip,crop,color,shift,rotate,distort; or none.")
 ]
@@ -92,6 +97,15 @@ def tell(lines: Sequence[str]) -> None:
     """Print notes to standard error, so that programs can read the result from standard output."""
     for line in lines:
         print(line, file=sys.stderr)
+
+
+def count(text: str) -> int:
+    """Understand "10M" and "4_000_000" as counts."""
+    number, factor = (text[:-1], UNITS[text[-1].upper()]) if text[-1:].upper() in UNITS else (text, 1.0)
+    try:
+        return int(float(number) * factor)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"`--max-params` must be a number like 10M or 500K. Received: '{text}'") from error
 
 
 def bar(fraction: float, width: int = BAR_WIDTH) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from cnnzoo.models._torchvision import ACCURACIES
 from cnnzoo.models.published import PublishedWeights
 
 InputShape = tuple[int | None, int | None, int]
@@ -23,6 +24,11 @@ class Counterpart:
 
     network: str
     module: Callable[[str], str]
+
+    @property
+    def top1(self) -> float:
+        """Right answers of its weights on ImageNet's validation images, in percent."""
+        return ACCURACIES[self.network][0]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
+from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
@@ -27,19 +28,36 @@ CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, VGG)
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 
 
-def list_models(*, family: str | None = None, weights: str | None = None) -> list[str]:
-    """Return the names of the networks, sorted.
+# What networks are sorted by, and whether the largest comes first
+ORDERS: dict[str, tuple[Callable[[ModelCard], Any], bool]] = {
+    "name": (lambda card: _by_number(card.name), False),
+    "family": (lambda card: (card.family, _by_number(card.name)), False),
+    "year": (lambda card: card.year, False),
+    "params": (lambda card: card.params, False),
+    "macs": (lambda card: card.macs, False),
+    "top1": (lambda card: card.torchvision.top1 if card.torchvision else 0, True),
+}
+
+
+def list_models(
+    *, family: str | None = None, weights: str | None = None, max_params: int | None = None, sort: str = "name"
+) -> list[str]:
+    """Return the names of the networks.
 
     Args:
         family: Only those of this paper: "vgg"; None lists all.
         weights: Only those with trained weights of this name: "imagenet"; None lists all.
+        max_params: Only those with at most so many parameters; None lists all.
+        sort: One of ``ORDERS``: "name", "family", "year", "params", "macs", or "top1", the best on ImageNet first.
 
     Raises:
-        ValueError: There is no such family, or no network has such weights; the message suggests the nearest name.
+        ValueError: There is no such family or order, no network has such weights or is that small; the message
+            suggests the nearest name.
 
-    >>> list_models(family="resnet")
-    ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152']
+    >>> list_models(family="resnet", max_params=30_000_000)
+    ['resnet18', 'resnet34', 'resnet50', 'resnet50_v1_5']
     """
+    order, best_first = look_up(ORDERS, sort, "order")
     cards = list(MODEL_CARDS.values())
     if family is not None:
         look_up(dict.fromkeys(card.family for card in cards), family, "family")
@@ -47,7 +65,13 @@ def list_models(*, family: str | None = None, weights: str | None = None) -> lis
     if weights is not None:
         look_up(dict.fromkeys(name for card in cards for name in card.weights), weights, "weights")
         cards = [card for card in cards if weights in card.weights]
-    return sorted((card.name for card in cards), key=_by_number)
+    if max_params is not None:
+        least = min((card.params for card in cards), default=0)
+        if check_integer("max_params", max_params, least=1) < least:
+            raise ValueError(f"`max_params` must be at least {least:,}. Received: {max_params:,}")
+        cards = [card for card in cards if card.params <= max_params]
+    cards.sort(key=lambda card: _by_number(card.name))
+    return [card.name for card in sorted(cards, key=order, reverse=best_first)]
 
 
 def _by_number(name: str) -> tuple[str | int, ...]:

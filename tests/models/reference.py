@@ -55,6 +55,12 @@ def state_of(model: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
 
 
+def sizes(card):
+    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look."""
+    side, small = card.input_shape[0], max(card.smallest_size, 64)
+    return (side, side), (side + 7, side + 16), (small, small + 6)
+
+
 def pictures(size: tuple[int, int], channels: int = 3) -> np.ndarray:
     return np.random.default_rng(0).random((2, *size, channels), dtype="float32")
 

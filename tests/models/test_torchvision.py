@@ -22,17 +22,11 @@ COUNTERPARTS = [card for card in map(cnnzoo.model_card, cnnzoo.list_models()) if
 SMALLEST = {card.family: card.name for card in sorted(COUNTERPARTS, key=lambda card: -card.params)}
 
 
-def sizes(card):
-    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look."""
-    side, small = card.input_shape[0], max(card.smallest_size, 64)
-    return (side, side), (side + 7, side + 16), (small, small + 6)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMALLEST.values()))
 def test_every_layer_gives_what_it_gives_in_torchvision(name):
     theirs = reference.reference(name)
-    for size in sizes(cnnzoo.model_card(name)):
+    for size in reference.sizes(cnnzoo.model_card(name)):
         found = reference.differences(name, size, theirs)
         first = next((each for each in found if each[1] > TOLERANCE), None)
         assert first is None, f"{size}: the first layer that differs, and by how much"

@@ -1,0 +1,56 @@
+"""How far the networks that torchvision has, too, are from it, on each backend of Keras.
+
+    python benchmarks/torchvision_equality.py docs/equality.csv [NETWORK ...]
+
+Weights and running statistics are drawn at random, and go from torchvision into ours by the names in each paper's file.
+For three sizes of images, every layer with weights is compared; the largest difference, relative to the layer's largest
+value, is written. Needs torch, torchvision and jax. A process for each backend and network, for memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cnnzoo
+
+BACKENDS = ("tensorflow", "jax", "torch")
+MEASURE = """
+import sys
+from tests.models.reference import differences, reference, sizes
+import cnnzoo
+name = sys.argv[1]
+theirs = reference(name)
+print(max(difference for size in sizes(cnnzoo.model_card(name)) for _, difference in differences(name, size, theirs)))
+"""
+
+
+def measure(name: str, backend: str) -> float:
+    """Return the largest difference of ``name`` on ``backend``."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    words = [sys.executable, "-c", MEASURE, name]
+    root = Path(__file__).parents[1]
+    finished = subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd=root)
+    if finished.returncode:
+        raise RuntimeError(f"{name} on {backend}: {finished.stderr[-2000:]}")
+    return float(finished.stdout.split()[-1])
+
+
+def main(path: Path, names: list[str]) -> None:
+    """Measure, and write each row as it comes; rows of networks that are not named stay."""
+    rows = {row["network"]: row for row in csv.DictReader(path.open())} if path.exists() else {}
+    has_counterpart = [name for name in cnnzoo.list_models() if cnnzoo.model_card(name).torchvision]
+    for name in names or has_counterpart:
+        rows[name] = {"network": name, **{backend: f"{measure(name, backend):.1e}" for backend in BACKENDS}}
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["network", *BACKENDS], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows[each] for each in has_counterpart if each in rows)
+        print(*rows[name].values(), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

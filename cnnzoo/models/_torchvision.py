@@ -1,0 +1,46 @@
+"""What torchvision publishes for its networks: right answers on ImageNet's 50,000 validation images, in percent.
+
+Of the weights that are its default, as its documentation gives them. Imports no Keras.
+"""
+
+# By torchvision's name of the network: top-1, top-5
+ACCURACIES = {
+    "alexnet": (56.522, 79.066),
+    "vgg11": (69.02, 88.628),
+    "vgg11_bn": (70.37, 89.81),
+    "vgg13": (69.928, 89.246),
+    "vgg13_bn": (71.586, 90.374),
+    "vgg16": (71.592, 90.382),
+    "vgg16_bn": (73.36, 91.516),
+    "vgg19": (72.376, 90.876),
+    "vgg19_bn": (74.218, 91.842),
+    "googlenet": (69.778, 89.53),
+    "inception_v3": (77.294, 93.45),
+    "squeezenet1_0": (58.092, 80.42),
+    "squeezenet1_1": (58.178, 80.624),
+    "resnet18": (69.758, 89.078),
+    "resnet34": (73.314, 91.42),
+    "resnet50": (80.858, 95.434),
+    "resnet101": (81.886, 95.78),
+    "resnet152": (82.284, 96.002),
+    "resnext50_32x4d": (81.198, 95.34),
+    "resnext101_32x8d": (82.834, 96.228),
+    "resnext101_64x4d": (83.246, 96.454),
+    "wide_resnet50_2": (81.602, 95.758),
+    "wide_resnet101_2": (82.51, 96.02),
+    "densenet121": (74.434, 91.972),
+    "densenet161": (77.138, 93.56),
+    "densenet169": (75.6, 92.806),
+    "densenet201": (76.896, 93.37),
+    "mobilenet_v2": (72.154, 90.822),
+    "mobilenet_v3_small": (67.668, 87.402),
+    "mobilenet_v3_large": (75.274, 92.566),
+    "shufflenet_v2_x0_5": (60.552, 81.746),
+    "shufflenet_v2_x1_0": (69.362, 88.316),
+    "shufflenet_v2_x1_5": (72.996, 91.086),
+    "shufflenet_v2_x2_0": (76.23, 93.006),
+    "mnasnet0_5": (67.734, 87.49),
+    "mnasnet0_75": (71.18, 90.496),
+    "mnasnet1_0": (73.456, 91.51),
+    "mnasnet1_3": (76.506, 93.522),
+}
