@@ -31,6 +31,7 @@ KINDS: dict[str, frozenset[str]] = {
             *("AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth", "ActivityRegularization"),
             *_SPATIAL,
             *("BatchNormalization", "Normalization", "Rescaling", "LocalResponseNormalization", "ChannelShuffle"),
+            "ZeroChannels",
             *("Divide", "TrueDivide", "Repeat", "Flip", "GetItem", "Cast", "Relu", "Sigmoid", "Tanh", "Clip"),
         }
     ),

@@ -17,13 +17,17 @@ from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.lenet import CARDS as LENET
 from cnnzoo.models.published import RECORD, ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
+from cnnzoo.models.resnet_cifar import CARDS as RESNET_CIFAR
+from cnnzoo.models.resnext import CARDS as RESNEXT
 from cnnzoo.models.vgg import CARDS as VGG
+from cnnzoo.models.wide_resnet import CARDS as WIDE_RESNET
+from cnnzoo.models.wide_resnet_cifar import CARDS as WIDE_RESNET_CIFAR
 
 if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, VGG)
+CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, RESNET_CIFAR, RESNEXT, VGG, WIDE_RESNET, WIDE_RESNET_CIFAR)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 

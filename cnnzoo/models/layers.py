@@ -67,6 +67,29 @@ class ChannelShuffle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no 
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class ZeroChannels(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Add maps of zeros after those that come: option A of He et al., 2016, for a shortcut to more maps.
+
+    Args:
+        count: How many maps to add.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(self, count: int, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.count = count
+
+    def call(self, inputs: Any) -> Any:
+        """Return the maps and ``count`` more."""
+        return keras.ops.pad(inputs, [[0, 0]] * (len(inputs.shape) - 1) + [[0, self.count]])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "count": self.count}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Average maps of any fixed size to a given one; windows overlap where the sizes are no multiples, as in PyTorch.
 

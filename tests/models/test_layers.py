@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.models.layers import AdaptiveAveragePooling, ChannelShuffle, LocalResponseNormalization
+from cnnzoo.models.layers import AdaptiveAveragePooling, ChannelShuffle, LocalResponseNormalization, ZeroChannels
 
 MAPS = np.random.default_rng(0).standard_normal((2, 7, 5, 6)).astype("float32") * 20
 
@@ -37,12 +37,16 @@ def test_windows_begin_and_end_as_in_pytorch(size):
 def test_networks_with_them_are_saved_and_looked_into(tmp_path):
     outputs = inputs = keras.Input((8, 8, 3))
     outputs = keras.layers.Conv2D(4, 3, padding="same", name="conv")(outputs)
-    for layer in (LocalResponseNormalization(name="norm"), ChannelShuffle(name="shuffle")):
+    for layer in (
+        LocalResponseNormalization(name="norm"),
+        ChannelShuffle(name="shuffle"),
+        ZeroChannels(2, name="zeros"),
+    ):
         outputs = layer(outputs)
     model = keras.Model(inputs, AdaptiveAveragePooling(3, name="pool")(outputs))
     model.save(tmp_path / "model.keras")
     loaded = cnnzoo.backbone(tmp_path / "model.keras")
     assert [layer.get_config() for layer in loaded.layers] == [layer.get_config() for layer in model.layers]
     table = cnnzoo.inspect.layer_table(model)
-    assert [row.receptive_field for row in table.rows] == [(3, 3), (3, 3), (3, 3), None]
+    assert [row.receptive_field for row in table.rows] == [(3, 3), (3, 3), (3, 3), (3, 3), None]
     assert table.not_counted == ()
