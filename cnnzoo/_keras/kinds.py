@@ -24,7 +24,8 @@ KINDS: dict[str, frozenset[str]] = {
             *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "Identity", "Dropout", "LayerScale"),
             *("AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth", "ActivityRegularization"),
             *_SPATIAL,
-            *("BatchNormalization", "Normalization", "Rescaling", "LocalResponseNormalization", "ChannelShuffle"),
+            *("BatchNormalization", "Normalization", "Rescaling", "LocalResponseNormalization"),
+            *("ChannelShuffle", "ChannelSlice"),
             *("Divide", "TrueDivide", "Repeat", "Flip", "GetItem", "Cast", "Relu", "Sigmoid", "Tanh", "Clip"),
         }
     ),

@@ -11,16 +11,33 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
+from cnnzoo.models.densenet import CARDS as DENSENET
 from cnnzoo.models.lenet import CARDS as LENET
+from cnnzoo.models.mnasnet import CARDS as MNASNET
+from cnnzoo.models.mobilenet_v1 import CARDS as MOBILENET_V1
+from cnnzoo.models.mobilenet_v2 import CARDS as MOBILENET_V2
+from cnnzoo.models.mobilenet_v3 import CARDS as MOBILENET_V3
 from cnnzoo.models.published import ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
+from cnnzoo.models.shufflenet_v2 import CARDS as SHUFFLENET_V2
 from cnnzoo.models.vgg import CARDS as VGG
 
 if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, VGG)
+CARDS_OF_PAPERS = (
+    ALEXNET,
+    DENSENET,
+    LENET,
+    MNASNET,
+    MOBILENET_V1,
+    MOBILENET_V2,
+    MOBILENET_V3,
+    RESNET,
+    SHUFFLENET_V2,
+    VGG,
+)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 

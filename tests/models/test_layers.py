@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.models.layers import AdaptiveAveragePooling, ChannelShuffle, LocalResponseNormalization
+from cnnzoo.models.layers import AdaptiveAveragePooling, ChannelShuffle, ChannelSlice, LocalResponseNormalization
 
 MAPS = np.random.default_rng(0).standard_normal((2, 7, 5, 6)).astype("float32") * 20
 
@@ -24,6 +24,10 @@ def test_a_shuffle_spreads_the_groups():
     assert np.ravel(ChannelShuffle(3)(maps)).tolist() == [0, 2, 4, 1, 3, 5]
 
 
+def test_a_slice_has_the_maps_in_between():
+    np.testing.assert_array_equal(ChannelSlice(1, 3)(MAPS), MAPS[..., 1:3])
+
+
 @pytest.mark.parametrize("size", [1, 3, 6, 7])
 def test_windows_begin_and_end_as_in_pytorch(size):
     found = np.asarray(AdaptiveAveragePooling(size)(MAPS))
@@ -37,12 +41,16 @@ def test_windows_begin_and_end_as_in_pytorch(size):
 def test_networks_with_them_are_saved_and_looked_into(tmp_path):
     outputs = inputs = keras.Input((8, 8, 3))
     outputs = keras.layers.Conv2D(4, 3, padding="same", name="conv")(outputs)
-    for layer in (LocalResponseNormalization(name="norm"), ChannelShuffle(name="shuffle")):
+    for layer in (
+        LocalResponseNormalization(name="norm"),
+        ChannelShuffle(name="shuffle"),
+        ChannelSlice(0, 2, name="slice"),
+    ):
         outputs = layer(outputs)
     model = keras.Model(inputs, AdaptiveAveragePooling(3, name="pool")(outputs))
     model.save(tmp_path / "model.keras")
     loaded = cnnzoo.backbone(tmp_path / "model.keras")
     assert [layer.get_config() for layer in loaded.layers] == [layer.get_config() for layer in model.layers]
     table = cnnzoo.inspect.layer_table(model)
-    assert [row.receptive_field for row in table.rows] == [(3, 3), (3, 3), (3, 3), None]
+    assert [row.receptive_field for row in table.rows] == [(3, 3), (3, 3), (3, 3), (3, 3), None]
     assert table.not_counted == ()
