@@ -401,10 +401,10 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
         (["evaluate"], "error: Missing argument 'RUN'. Add --help for help."),
-        (["train", "DenseNet121"], "error: 'DenseNet121' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
+        (["train", "Xception"], "error: 'Xception' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
         (
-            ["recipes", "densenet12"],
-            "error: Unknown model 'densenet12'. Did you mean 'densenet121' in `cnnzoo.pretrained`?",
+            ["recipes", "xceptio"],
+            "error: Unknown model 'xceptio'. Did you mean 'xception' in `cnnzoo.pretrained`?",
         ),
         (
             ["finetune", "alexnet", "taken"],

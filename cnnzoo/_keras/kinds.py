@@ -30,8 +30,8 @@ KINDS: dict[str, frozenset[str]] = {
             *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "Identity", "Dropout", "LayerScale"),
             *("AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth", "ActivityRegularization"),
             *_SPATIAL,
-            *("BatchNormalization", "Normalization", "Rescaling", "LocalResponseNormalization", "ChannelShuffle"),
-            "ZeroChannels",
+            *("BatchNormalization", "Normalization", "Rescaling", "LocalResponseNormalization"),
+            *("ChannelShuffle", "ChannelSlice", "ZeroChannels"),
             *("Divide", "TrueDivide", "Repeat", "Flip", "GetItem", "Cast", "Relu", "Sigmoid", "Tanh", "Clip"),
         }
     ),

@@ -14,11 +14,17 @@ from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
+from cnnzoo.models.densenet import CARDS as DENSENET
 from cnnzoo.models.lenet import CARDS as LENET
+from cnnzoo.models.mnasnet import CARDS as MNASNET
+from cnnzoo.models.mobilenet_v1 import CARDS as MOBILENET_V1
+from cnnzoo.models.mobilenet_v2 import CARDS as MOBILENET_V2
+from cnnzoo.models.mobilenet_v3 import CARDS as MOBILENET_V3
 from cnnzoo.models.published import RECORD, ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
 from cnnzoo.models.resnet_cifar import CARDS as RESNET_CIFAR
 from cnnzoo.models.resnext import CARDS as RESNEXT
+from cnnzoo.models.shufflenet_v2 import CARDS as SHUFFLENET_V2
 from cnnzoo.models.vgg import CARDS as VGG
 from cnnzoo.models.wide_resnet import CARDS as WIDE_RESNET
 from cnnzoo.models.wide_resnet_cifar import CARDS as WIDE_RESNET_CIFAR
@@ -27,7 +33,22 @@ if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, RESNET_CIFAR, RESNEXT, VGG, WIDE_RESNET, WIDE_RESNET_CIFAR)
+CARDS_OF_PAPERS = (
+    ALEXNET,
+    DENSENET,
+    LENET,
+    MNASNET,
+    MOBILENET_V1,
+    MOBILENET_V2,
+    MOBILENET_V3,
+    RESNET,
+    RESNET_CIFAR,
+    RESNEXT,
+    SHUFFLENET_V2,
+    VGG,
+    WIDE_RESNET,
+    WIDE_RESNET_CIFAR,
+)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 

@@ -90,6 +90,30 @@ class ZeroChannels(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class ChannelSlice(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Take some of the maps: those from ``start`` up to ``stop``.
+
+    Args:
+        start: The first.
+        stop: The one after the last.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(self, start: int, stop: int, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.start, self.stop = start, stop
+
+    def call(self, inputs: Any) -> Any:
+        """Return maps of the same height and width."""
+        return inputs[..., self.start : self.stop]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "start": self.start, "stop": self.stop}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Average maps of any fixed size to a given one; windows overlap where the sizes are no multiples, as in PyTorch.
 

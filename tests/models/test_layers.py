@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.models.layers import AdaptiveAveragePooling, ChannelShuffle, LocalResponseNormalization, ZeroChannels
+from cnnzoo.models.layers import (
+    AdaptiveAveragePooling,
+    ChannelShuffle,
+    ChannelSlice,
+    LocalResponseNormalization,
+    ZeroChannels,
+)
 
 MAPS = np.random.default_rng(0).standard_normal((2, 7, 5, 6)).astype("float32") * 20
 
@@ -22,6 +28,10 @@ def test_a_shuffle_spreads_the_groups():
     maps = np.arange(6, dtype="float32").reshape(1, 1, 1, 6)
     assert np.ravel(ChannelShuffle(2)(maps)).tolist() == [0, 3, 1, 4, 2, 5]
     assert np.ravel(ChannelShuffle(3)(maps)).tolist() == [0, 2, 4, 1, 3, 5]
+
+
+def test_a_slice_has_the_maps_in_between():
+    np.testing.assert_array_equal(ChannelSlice(1, 3)(MAPS), MAPS[..., 1:3])
 
 
 @pytest.mark.parametrize("size", [1, 3, 6, 7])
@@ -41,6 +51,7 @@ def test_networks_with_them_are_saved_and_looked_into(tmp_path):
         LocalResponseNormalization(name="norm"),
         ChannelShuffle(name="shuffle"),
         ZeroChannels(2, name="zeros"),
+        ChannelSlice(0, 2, name="slice"),
     ):
         outputs = layer(outputs)
     model = keras.Model(inputs, AdaptiveAveragePooling(3, name="pool")(outputs))

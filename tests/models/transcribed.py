@@ -8,6 +8,8 @@ import torch
 
 from cnnzoo.models._torch_layout import load_torch
 
+TOLERANCE = 1e-4  # of the largest logit
+
 
 def randomized(model: torch.nn.Module) -> torch.nn.Module:
     """Draw scales and statistics of normalisation that are not trivial."""
