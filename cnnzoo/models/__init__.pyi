@@ -2,6 +2,7 @@ from . import catalog as catalog
 from .alexnet import alexnet as alexnet
 from .googlenet import googlenet as googlenet
 from .googlenet import googlenet_bn as googlenet_bn
+from .inception_v3 import inception_v3 as inception_v3
 from .lenet import lenet5 as lenet5
 from .resnet import resnet18 as resnet18
 from .resnet import resnet34 as resnet34

@@ -1,13 +1,14 @@
-"""The inception modules of GoogLeNet: table 1 of Szegedy et al., 2015, as published and as torchvision has them."""
+"""Inception modules: those of GoogLeNet, as published and as torchvision has them, and those of Inception v3."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any, TypeAlias
 
 from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import keras, layers
 
-# Table 1, of each inception module: #1x1; #3x3 reduce, #3x3; #5x5 reduce, #5x5; pool proj
+# Szegedy et al., 2015, table 1, of each inception module: #1x1; #3x3 reduce, #3x3; #5x5 reduce, #5x5; pool proj
 TABLE = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -20,9 +21,12 @@ TABLE = {
     "5b": (384, 192, 384, 48, 128, 128),
 }
 
+# By the names of the branches: filters and kernel of one convolution after another
+Branches: TypeAlias = dict[str, list[tuple[Any, ...]]]
+
 
 def inception_maps(x: keras.KerasTensor, make: Blocks, *, is_normalized: bool) -> dict[str, keras.KerasTensor]:
-    """Return the maps of each inception module, of images ``x``."""
+    """Return the maps of each module of GoogLeNet, of images ``x``."""
     convolve = make.normalized if is_normalized else partial(make.convolution, activation="relu")
     modules = {}
 
@@ -64,13 +68,47 @@ def auxiliary_vectors(x: keras.KerasTensor, make: Blocks, name: str) -> keras.Ke
     return keras.layers.Dropout(0.7, name=make.layer(f"{name}_dropout"))(x)
 
 
+def factorized_module(
+    x: keras.KerasTensor, make: Blocks, module: str, branches: Branches, of_pool: int | None
+) -> keras.KerasTensor:
+    """Return the maps of a module of Inception v3.
+
+    Args:
+        x: The maps that it takes.
+        make: What makes the layers.
+        module: Its name.
+        branches: Its branches of convolutions; two kernels in one place stand side by side.
+        of_pool: Filters of the convolution after the average pooling; None: the module ends in strides of 2, and the
+            pooling takes the largest.
+    """
+    ends = []
+    for branch, convolutions in branches.items():
+        maps = [x]
+        for number, (filters, *kernels) in enumerate(convolutions, start=1):
+            part = f"{module}_{branch}_{number}" if len(convolutions) > 1 else f"{module}_{branch}"
+            strides, padding = (2, 0) if of_pool is None and number == len(convolutions) else (1, None)
+            names = [part] if len(kernels) == 1 else [f"{part}a", f"{part}b"]
+            maps = [
+                make.normalized(maps[0], filters, kernel, strides, name=name, padding=padding)
+                for kernel, name in zip(kernels, names, strict=True)
+            ]
+        ends += maps
+    if of_pool is None:
+        ends.append(make.max_pool(x, 3, 2, name=f"{module}_maxpool"))
+    else:  # the zeros around the maps count, as in PyTorch
+        x = keras.layers.ZeroPadding2D(1, name=make.layer(f"{module}_avgpool_pad"))(x)
+        x = keras.layers.AveragePooling2D(3, 1, name=make.layer(f"{module}_avgpool"))(x)
+        ends.append(make.normalized(x, of_pool, 1, name=f"{module}_pool"))
+    return make.joined(ends, module)
+
+
 STEM = {"conv1": "conv1", "conv2_reduce": "conv2", "conv2": "conv3"}
 BRANCHES = {"1x1": "branch1", "3x3_reduce": "branch2.0", "3x3": "branch2.1"}
 BRANCHES |= {"5x5_reduce": "branch3.0", "5x5": "branch3.1", "pool_proj": "branch4.1"}
 
 
 def torchvision_module(layer: str) -> str:
-    """Return what torchvision calls the module of a layer of ``googlenet_bn``."""
+    """Return what torchvision calls the module of a layer of GoogLeNet."""
     if layer == "predictions":
         return "fc"
     place, _, kind = layer.rpartition("_")

@@ -12,6 +12,7 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.googlenet import CARDS as GOOGLENET
+from cnnzoo.models.inception_v3 import CARDS as INCEPTION_V3
 from cnnzoo.models.lenet import CARDS as LENET
 from cnnzoo.models.published import ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, GOOGLENET, LENET, RESNET, VGG)
+CARDS_OF_PAPERS = (ALEXNET, GOOGLENET, INCEPTION_V3, LENET, RESNET, VGG)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 

@@ -31,7 +31,7 @@ PAPER = Paper(
     smallest_size=31,  # leaves one pixel after the fourth pooling
     deviations=(
         "the last pooling averages maps of any size: at 224 x 224 it is the paper's 7 x 7",
-        "He initialisation, which is younger than the paper",
+        "He initialisation, which was published months after the network",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2014",),
