@@ -150,6 +150,18 @@ def test_weights_of_three_outputs_are_refused_by_the_network_alone(model, tmp_pa
         small(weights=tmp_path / "all.weights.h5")
 
 
+def test_a_step_with_the_papers_weights_of_the_losses_changes_every_kernel():
+    model = with_auxiliary()
+    loss = ["sparse_categorical_crossentropy"] * 3
+    model.compile("sgd", loss, loss_weights=[1, 0.3, 0.3], run_eagerly=True)
+    kernels = [layer for layer in model.layers if layer.weights]
+    before = [np.array(layer.kernel) for layer in kernels]
+    labels = np.array([0, 1])
+    model.train_on_batch(np.random.default_rng(0).random((2, *SIZE), dtype="float32"), [labels] * 3)
+    changed = [not np.array_equal(layer.kernel, old) for layer, old in zip(kernels, before, strict=True)]
+    assert [layer.name for layer, is_changed in zip(kernels, changed, strict=True) if not is_changed] == []
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
