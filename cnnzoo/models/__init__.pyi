@@ -8,6 +8,9 @@ from .densenet import densenet_40_12 as densenet_40_12
 from .densenet import densenet_bc_100_12 as densenet_bc_100_12
 from .densenet import densenet_bc_190_40 as densenet_bc_190_40
 from .densenet import densenet_bc_250_24 as densenet_bc_250_24
+from .googlenet import googlenet as googlenet
+from .googlenet import googlenet_bn as googlenet_bn
+from .inception_v3 import inception_v3 as inception_v3
 from .lenet import lenet5 as lenet5
 from .mnasnet import mnasnet0_5 as mnasnet0_5
 from .mnasnet import mnasnet0_75 as mnasnet0_75

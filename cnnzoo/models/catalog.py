@@ -15,6 +15,8 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.densenet import CARDS as DENSENET
+from cnnzoo.models.googlenet import CARDS as GOOGLENET
+from cnnzoo.models.inception_v3 import CARDS as INCEPTION_V3
 from cnnzoo.models.lenet import CARDS as LENET
 from cnnzoo.models.mnasnet import CARDS as MNASNET
 from cnnzoo.models.mobilenet_v1 import CARDS as MOBILENET_V1
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 CARDS_OF_PAPERS = (
     ALEXNET,
     DENSENET,
+    GOOGLENET,
+    INCEPTION_V3,
     LENET,
     MNASNET,
     MOBILENET_V1,

@@ -101,7 +101,7 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
         return
     with _open(source, model) as layers:
         _fill(model, layers, weights, (card.head,), source if isinstance(source, Path) else None)
-    if len(model.outputs[0].shape) == 2:
+    if [len(output.shape) for output in model.outputs] == [2]:
         compile_classifier(model)
 
 
@@ -186,7 +186,8 @@ def _fill(
 ) -> None:
     """Load the backbone of ``model``, and of its head what fits, from the layers of ``path`` if they are of a file."""
     own = next((layer.name for layer in model.layers if own_name(layer, model) in heads), None)
-    backbone = {id(layer) for layer in flat_layers(without_head(model, own))}
+    alone = model if len(model.outputs) == 1 else keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    backbone = {id(layer) for layer in flat_layers(without_head(alone, own))}
     pairs, extra = pair_layers(model, layers)
     differences = {pair.name: difference_of(pair) for pair in pairs}
     of_backbone = [differences[pair.name] for pair in pairs if id(pair.layer) in backbone]

@@ -35,9 +35,11 @@ def reference(name: str, num_classes: int = 7) -> torch.nn.Module:
     counterpart = cnnzoo.model_card(name).torchvision
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of changes in initialisation
-        options = {"aux_logits": False, "init_weights": True} if counterpart.network in WITH_HEADS_BESIDE else {}
+        options = {"aux_logits": False, "init_weights": False} if counterpart.network in WITH_HEADS_BESIDE else {}
         model = getattr(torchvision.models, counterpart.network)(weights=None, num_classes=num_classes, **options)
     for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d) and counterpart.network in WITH_HEADS_BESIDE:
+            torch.nn.init.kaiming_normal_(module.weight)  # with theirs, what differs in the images fades on the way
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.weight, 1, 0.1)
             torch.nn.init.normal_(module.bias, 0, 0.1)

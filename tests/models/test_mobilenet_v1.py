@@ -9,6 +9,7 @@ if not importlib.util.find_spec("torch"):
 
 from torch import nn
 
+import cnnzoo
 from tests.models import transcribed
 
 # The column "filter shape" of table 1 with that of "type / stride": "dw" depthwise, "pw" 1 x 1
