@@ -1,5 +1,6 @@
 """Sphinx: the pages beside this file, and those that are generated from the package itself."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -46,36 +47,61 @@ autodoc_member_order = "bysource"
 add_module_names = False
 
 
+MOST_LAYERS = 60  # of a network whose layers a page lists
+
+
 def _models_page() -> str:
     headings = ("name", "network", "year", "input", "smallest image", "parameters", "buffers", "MACs")
     rows = [f"| {' | '.join(headings)} |", "|---|---|---|---|---:|---:|---:|---:|"]
-    shown, parts = set(), []
-    for name in cnnzoo.list_models():
+    for name in cnnzoo.list_models(sort="family"):
         card = cnnzoo.model_card(name)
         size = " x ".join(map(str, card.input_shape))
         figures = f"{card.smallest_size} x {card.smallest_size} | {card.params:,} | {card.buffers:,} | {card.macs:,}"
         rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {figures} |")
-        if card.family in shown:
-            continue
-        shown.add(card.family)
-        family = [cnnzoo.model_card(other) for other in cnnzoo.list_models(family=card.family)]
-        variants = ", ".join(other.title for other in family)
-        parts += [
-            f"## {variants}",
-            f"{', '.join(card.authors)}, {card.year}: [{card.paper}]({card.reference}). "
-            f"The paper reports on {', '.join(card.datasets)}.",
-            "Deviations from the paper:",
-            "\n".join(_deviations(family)),
-            _block(("show", name)).partition("\n\nDeviations")[0] + "\n```",
-        ]
-    return "\n".join(rows) + "\n\n" + "\n\n".join(parts) + "\n"
+    return "\n".join(rows) + "\n"
 
 
-def _deviations(family: list[Any]) -> list[str]:
+def _zoo_page() -> str:
+    """Return a section for each paper: its networks, where they differ from it, and how equal they are to torchvision."""
+    with (HERE / "equality.csv").open(encoding="utf-8") as file:
+        differences = {row.pop("network"): row for row in csv.DictReader(file)}
+    papers: dict[str, list[Any]] = {}
+    for card in map(cnnzoo.model_card, cnnzoo.list_models(sort="family")):
+        papers.setdefault(card.paper, []).append(card)
+    return "\n\n".join(_paper(cards, differences) for cards in papers.values()) + "\n"
+
+
+def _paper(cards: list[Any], differences: dict[str, dict[str, str]]) -> str:
+    first = cards[0]
+    rows = [
+        "| name | parameters | MACs | same as torchvision's | difference: TensorFlow | JAX | PyTorch |",
+        "|---|---:|---:|---|---:|---:|---:|",
+    ]
+    for card in cards:
+        theirs = f"`{card.torchvision.network}`" if card.torchvision else ""
+        found = " | ".join(differences.get(card.name, {"": "", " ": "", "  ": ""}).values())
+        rows.append(f"| `{card.name}` | {card.params:,} | {card.macs:,} | {theirs} | {found} |")
+    parts = [
+        f"## {', '.join(card.title for card in cards)}",
+        f"{', '.join(first.authors)}, {first.year}: [{first.paper}]({first.reference}). "
+        f"The paper reports on {', '.join(first.datasets)}.",
+        "\n".join(rows),
+        "Deviations from the paper:",
+        "\n".join(_deviations(cards)),
+    ]
+    table = (HERE.parent / "tests" / "models" / "golden" / f"{first.name}.csv").read_text(encoding="utf-8")
+    if table.count("\n") <= MOST_LAYERS:
+        parts.append(_block(("show", first.name)).partition("\n\nDeviations")[0] + "\n```")
+    else:
+        parts.append(f"`cnnzoo show {first.name}` lists its {table.count(chr(10)) - 1} layers.")
+    return "\n\n".join(parts)
+
+
+def _deviations(cards: list[Any]) -> list[str]:
     """List what all networks of a paper deviate in, then what only some of them do."""
-    common = [each for each in family[0].deviations if all(each in card.deviations for card in family)]
-    own = {each: None for card in family for each in card.deviations if each not in common}
-    of = {each: ", ".join(card.title for card in family if each in card.deviations) for each in own}
+    common = [each for each in cards[0].deviations if all(each in card.deviations for card in cards)]
+    own = {each: None for card in cards for each in card.deviations if each not in common}
+    of = {each: ", ".join(card.title for card in cards if each in card.deviations) for each in own}
     return [f"- {each}" for each in common] + [f"- {of[each]}: {each}" for each in own]
 
 
@@ -116,6 +142,7 @@ def _generate(app: object) -> None:
     GENERATED.mkdir(exist_ok=True)
     pages = {
         "models.md": _models_page(),
+        "zoo.md": _zoo_page(),
         "recipes.md": _recipes_page(),
         "pretrained.md": _pretrained_page(),
         "commands.md": "\n\n".join(f"## {name}\n\n{_block((*name.split(), '--help'))}" for name in COMMANDS) + "\n",
