@@ -1,0 +1,66 @@
+"""The smallest network of every paper, through all that users do with a network."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo.training import Recipe, finetune, load_run
+
+CARDS = [cnnzoo.model_card(name) for name in cnnzoo.list_models(sort="params")]
+SMALLEST = {card.paper: card for card in reversed(CARDS)}.values()
+
+
+def shape_of(card):
+    """Give the smallest images that are worth a look."""
+    side = max(card.smallest_size, 32)
+    return side, side, card.input_shape[2]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Six noisy pictures of each of two colours."""
+    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for name, color in (("blue", (40, 60, 200)), ("red", (200, 50, 40))):
+        (folder / name).mkdir()
+        for number in range(6):
+            pixels = np.clip(rng.normal(0, 40, (48, 48, 3)) + color, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("card", SMALLEST, ids=lambda card: card.name)
+def test_it_is_looked_into_saved_and_taken_apart(card, tmp_path):
+    shape = shape_of(card)
+    images = np.random.default_rng(0).random((2, *shape), dtype="float32")
+    model = cnnzoo.create_model(card.name, input_shape=shape)
+    probabilities = keras.ops.convert_to_numpy(model(images, training=False))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-4)
+    assert cnnzoo.inspect.layer_table(model).not_counted == ()
+    assert cnnzoo.inspect.diagram(model).startswith("<svg")
+    heat = cnnzoo.inspect.gradcam(model, images)
+    assert heat.shape == images.shape[:3]
+    assert np.isfinite(heat).all()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(loaded(images, training=False)), probabilities)
+    again = cnnzoo.create_model(card.name, input_shape=shape, weights=tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(again(images, training=False)), probabilities)
+    backbone = cnnzoo.backbone(tmp_path / "model.keras")
+    own = cnnzoo.create_model(card.name, input_shape=shape, include_top=False)
+    assert backbone.output_shape == own.output_shape
+    assert [layer.name for layer in backbone.layers] == [layer.name for layer in own.layers]
+    vectors = cnnzoo.pretrained.embed(backbone, images)
+    assert vectors.shape == (2, backbone.output_shape[-1])
+    assert np.isfinite(vectors).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("card", SMALLEST, ids=lambda card: card.name)
+def test_it_is_finetuned_and_reported(card, photos, tmp_path):
+    options = {"weights": None, "image_size": shape_of(card)[0], "recipe": Recipe(epochs=2, batch_size=4)}
+    run = finetune(card.name, photos, out=tmp_path / "run", progress=False, **options)
+    assert load_run(run.path).predict(photos / "red" / "0.png")[0].label in ("blue", "red")
+    assert cnnzoo.report.write_report(run.path).path.stat().st_size > 10_000
