@@ -55,27 +55,27 @@ def _models_page() -> str:
         size = " x ".join(map(str, card.input_shape))
         figures = f"{card.smallest_size} x {card.smallest_size} | {card.params:,} | {card.buffers:,} | {card.macs:,}"
         rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {figures} |")
-        if card.family in shown:
+        if card.paper in shown:
             continue
-        shown.add(card.family)
-        family = [cnnzoo.model_card(other) for other in cnnzoo.list_models(family=card.family)]
-        variants = ", ".join(other.title for other in family)
+        shown.add(card.paper)
+        of_paper = [other for other in map(cnnzoo.model_card, cnnzoo.list_models()) if other.paper == card.paper]
+        variants = ", ".join(other.title for other in of_paper)
         parts += [
             f"## {variants}",
             f"{', '.join(card.authors)}, {card.year}: [{card.paper}]({card.reference}). "
             f"The paper reports on {', '.join(card.datasets)}.",
             "Deviations from the paper:",
-            "\n".join(_deviations(family)),
+            "\n".join(_deviations(of_paper)),
             _block(("show", name)).partition("\n\nDeviations")[0] + "\n```",
         ]
     return "\n".join(rows) + "\n\n" + "\n\n".join(parts) + "\n"
 
 
-def _deviations(family: list[Any]) -> list[str]:
+def _deviations(cards: list[Any]) -> list[str]:
     """List what all networks of a paper deviate in, then what only some of them do."""
-    common = [each for each in family[0].deviations if all(each in card.deviations for card in family)]
-    own = {each: None for card in family for each in card.deviations if each not in common}
-    of = {each: ", ".join(card.title for card in family if each in card.deviations) for each in own}
+    common = [each for each in cards[0].deviations if all(each in card.deviations for card in cards)]
+    own = {each: None for card in cards for each in card.deviations if each not in common}
+    of = {each: ", ".join(card.title for card in cards if each in card.deviations) for each in own}
     return [f"- {each}" for each in common] + [f"- {of[each]}: {each}" for each in own]
 
 

@@ -1,5 +1,7 @@
 from . import catalog as catalog
 from .alexnet import alexnet as alexnet
+from .alexnet_2012 import alexnet_2012 as alexnet_2012
+from .alexnet_2014 import alexnet_2014 as alexnet_2014
 from .lenet import lenet5 as lenet5
 from .resnet import resnet18 as resnet18
 from .resnet import resnet34 as resnet34
@@ -13,3 +15,5 @@ from .vgg import vgg11 as vgg11
 from .vgg import vgg13 as vgg13
 from .vgg import vgg16 as vgg16
 from .vgg import vgg19 as vgg19
+from .zfnet import zfnet as zfnet
+from .zfnet import zfnet_512 as zfnet_512

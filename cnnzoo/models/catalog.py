@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
+from cnnzoo.models.alexnet_2012 import CARDS as ALEXNET_2012
+from cnnzoo.models.alexnet_2014 import CARDS as ALEXNET_2014
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.lenet import CARDS as LENET
 from cnnzoo.models.published import ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
 from cnnzoo.models.vgg import CARDS as VGG
+from cnnzoo.models.zfnet import CARDS as ZFNET
 
 if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, VGG)
+CARDS_OF_PAPERS = (ALEXNET, ALEXNET_2012, ALEXNET_2014, LENET, RESNET, VGG, ZFNET)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 
@@ -29,7 +32,7 @@ def list_models(*, family: str | None = None, weights: str | None = None) -> lis
     """Return the names of the networks, sorted.
 
     Args:
-        family: Only those of this paper: "vgg"; None lists all.
+        family: Only those of this family: "vgg"; None lists all.
         weights: Only those with trained weights of this name: "imagenet"; None lists all.
 
     Raises:
