@@ -1,8 +1,8 @@
 """A. Krizhevsky, 2014: One weird trick for parallelizing convolutional neural networks.
 
-The layers follow section 5, as torchvision's ``alexnet`` reads it: that of 2012 in a single tower. There the fourth
-convolution has 256 filters, as in the author's code and unlike in footnote 1, which gives the paper's 0.2 % more
-parameters than in 2012.
+The layers are those of torchvision's ``alexnet``: the network of 2012 in a single tower. Its fourth convolution has
+256 filters, as in the author's code, where footnote 1 of the paper has 384. With 256 there are 0.2 % more parameters
+than in 2012, as the paper says; with 384 there would be 1.4 % more.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def list_models(*, family: str | None = None, weights: str | None = None) -> lis
     Raises:
         ValueError: There is no such family, or no network has such weights; the message suggests the nearest name.
 
-    >>> list_models(family="resnet")
-    ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152']
+    >>> list_models(family="alexnet")
+    ['alexnet', 'alexnet_2012', 'alexnet_2014']
     """
     cards = list(MODEL_CARDS.values())
     if family is not None:

@@ -96,8 +96,8 @@ def _zfnet(
 
 
 CARDS = {name: PAPER.card(name, row.title, params=row.params, macs=row.macs) for name, row in TABLE.items()}
-SUMMARY = "The network of {}: five convolutions, of {} filters from the third on, three poolings and three dense layers"
-SUMMARIES = {name: SUMMARY.format(row.source, ", ".join(map(str, row.filters))) for name, row in TABLE.items()}
+SUMMARY = "The network of {}: five convolutions, the last three of {}, {} and {} filters, then three dense layers"
+SUMMARIES = {name: SUMMARY.format(row.source, *row.filters) for name, row in TABLE.items()}
 
 zfnet = variant(_zfnet, CARDS["zfnet"], SUMMARIES["zfnet"])
 zfnet_512 = variant(_zfnet, CARDS["zfnet_512"], SUMMARIES["zfnet_512"])
