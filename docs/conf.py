@@ -62,7 +62,7 @@ def _models_page() -> str:
 
 
 def _zoo_page() -> str:
-    """Return a section for each paper: its networks, where they differ from it, and how equal they are to torchvision."""
+    """Return a section a paper: its networks, where they differ from it, and how far they are from torchvision's."""
     with (HERE / "equality.csv").open(encoding="utf-8") as file:
         differences = {row.pop("network"): row for row in csv.DictReader(file)}
     papers: dict[str, list[Any]] = {}

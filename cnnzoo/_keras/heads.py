@@ -13,14 +13,15 @@ from cnnzoo._keras.ready import make_exportable
 
 POOLED, DROPPED, HEAD = "top_pool", "top_dropout", "top"  # layer names of a new head; saved runs contain them
 
-DROPOUTS = frozenset({"Dropout", "SpatialDropout2D"})
+# What belongs to the head, though it gives maps, where it comes directly before it
+OF_THE_HEAD = frozenset({"Dropout", "SpatialDropout2D", "AdaptiveAveragePooling"})
 
 
 def without_head(model: keras.Model, classifier: str | None = None) -> keras.Model:
     """Return ``model`` up to its last feature maps, sharing its layers; ``model`` itself if it has no head.
 
     The head starts where pooling or flattening turns feature maps into vectors, or at the convolution that computes the
-    class scores, as in SqueezeNet. Dropout directly before it belongs to the head.
+    class scores, as in SqueezeNet. Dropout, or averaging to a fixed size, directly before it belongs to the head.
 
     Args:
         model: A functional or sequential model of images. A model whose outputs are feature maps, or vectors that are
@@ -87,9 +88,9 @@ def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: boo
         if not found:
             found = operation.name == classifier if classifier else has_kernel(operation)
             if found and len(taken.shape) == 4 and not _is_single(taken):
-                return _before_dropout(made_by, taken)
+                return _before_head(made_by, taken)
         elif len(taken.shape) == 4 and _makes_vectors(operation, taken, node.outputs[0]):
-            return _before_dropout(made_by, taken)
+            return _before_head(made_by, taken)
         symbol = taken
     return None
 
@@ -112,8 +113,8 @@ def _is_single(symbol: Any) -> bool:
     return len(sides) == 3 and sides.count(1) >= 2
 
 
-def _before_dropout(made_by: dict[int, Any], symbol: Any) -> Any:
-    while (node := made_by.get(id(symbol))) is not None and is_named(node.operation, DROPOUTS):
+def _before_head(made_by: dict[int, Any], symbol: Any) -> Any:
+    while (node := made_by.get(id(symbol))) is not None and is_named(node.operation, OF_THE_HEAD):
         symbol = node.input_tensors[0]
     return symbol
 

@@ -1,5 +1,7 @@
 from . import catalog as catalog
 from .alexnet import alexnet as alexnet
+from .alexnet_2012 import alexnet_2012 as alexnet_2012
+from .alexnet_2014 import alexnet_2014 as alexnet_2014
 from .densenet import densenet121 as densenet121
 from .densenet import densenet161 as densenet161
 from .densenet import densenet169 as densenet169
@@ -55,3 +57,5 @@ from .wide_resnet_cifar import wrn_40_1 as wrn_40_1
 from .wide_resnet_cifar import wrn_40_2 as wrn_40_2
 from .wide_resnet_cifar import wrn_40_4 as wrn_40_4
 from .wide_resnet_cifar import wrn_40_8 as wrn_40_8
+from .zfnet import zfnet as zfnet
+from .zfnet import zfnet_512 as zfnet_512

@@ -38,7 +38,7 @@ class ModelCard:
     Attributes:
         name: The builder's name in ``cnnzoo.models``.
         title: The name in print.
-        family: What the variants of one paper have in common: "vgg".
+        family: What the variants of one paper, and of those that follow it, have in common: "vgg".
         paper: Title of the paper.
         authors: The paper's authors.
         year: Year of publication.

@@ -13,6 +13,8 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
+from cnnzoo.models.alexnet_2012 import CARDS as ALEXNET_2012
+from cnnzoo.models.alexnet_2014 import CARDS as ALEXNET_2014
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.densenet import CARDS as DENSENET
 from cnnzoo.models.googlenet import CARDS as GOOGLENET
@@ -30,6 +32,7 @@ from cnnzoo.models.shufflenet_v2 import CARDS as SHUFFLENET_V2
 from cnnzoo.models.vgg import CARDS as VGG
 from cnnzoo.models.wide_resnet import CARDS as WIDE_RESNET
 from cnnzoo.models.wide_resnet_cifar import CARDS as WIDE_RESNET_CIFAR
+from cnnzoo.models.zfnet import CARDS as ZFNET
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 CARDS_OF_PAPERS = (
     ALEXNET,
+    ALEXNET_2012,
+    ALEXNET_2014,
     DENSENET,
     GOOGLENET,
     INCEPTION_V3,
@@ -52,6 +57,7 @@ CARDS_OF_PAPERS = (
     VGG,
     WIDE_RESNET,
     WIDE_RESNET_CIFAR,
+    ZFNET,
 )
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
@@ -74,7 +80,7 @@ def list_models(
     """Return the names of the networks.
 
     Args:
-        family: Only those of this paper: "vgg"; None lists all.
+        family: Only those of this family: "vgg"; None lists all.
         weights: Only those with trained weights of this name: "imagenet"; None lists all.
         max_params: Only those with at most so many parameters; None lists all.
         sort: One of ``ORDERS``: "name", "family", "year", "params", "macs", or "top1", the best on ImageNet first.
@@ -83,8 +89,8 @@ def list_models(
         ValueError: There is no such family or order, no network has such weights or is that small; the message
             suggests the nearest name.
 
-    >>> list_models(family="resnet", max_params=30_000_000)
-    ['resnet18', 'resnet34', 'resnet50', 'resnet50_v1_5']
+    >>> list_models(family="alexnet", sort="params")
+    ['alexnet', 'alexnet_2014', 'alexnet_2012']
     """
     order, best_first = look_up(ORDERS, sort, "order")
     cards = list(MODEL_CARDS.values())

@@ -13,6 +13,10 @@ GOLDEN = Path(__file__).with_name("golden")
 
 # Parameters, buffers and multiply-accumulates for 1,000 classes, as the papers and other zoos count them
 PUBLISHED = {
+    "alexnet_2012": (60_965_224, 0, 724_406_816),
+    "alexnet_2014": (61_100_840, 0, 714_188_480),
+    "zfnet": (62_357_608, 0, 1_168_032_896),
+    "zfnet_512": (107_627_624, 0, 2_476_704_896),
     "vgg11": (132_863_336, 0, 7_609_090_048),
     "vgg13": (133_047_848, 0, 11_308_466_176),
     "vgg16": (138_357_544, 0, 15_470_264_320),
