@@ -9,6 +9,8 @@ from .resnet import resnet101 as resnet101
 from .resnet import resnet101_v1_5 as resnet101_v1_5
 from .resnet import resnet152 as resnet152
 from .resnet import resnet152_v1_5 as resnet152_v1_5
+from .squeezenet import squeezenet1_0 as squeezenet1_0
+from .squeezenet import squeezenet1_1 as squeezenet1_1
 from .vgg import vgg11 as vgg11
 from .vgg import vgg13 as vgg13
 from .vgg import vgg16 as vgg16

@@ -14,13 +14,14 @@ from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.lenet import CARDS as LENET
 from cnnzoo.models.published import ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
+from cnnzoo.models.squeezenet import CARDS as SQUEEZENET
 from cnnzoo.models.vgg import CARDS as VGG
 
 if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, VGG)
+CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, SQUEEZENET, VGG)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 

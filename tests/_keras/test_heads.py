@@ -87,7 +87,10 @@ def test_models_within_the_model_are_opened(whole):
     np.testing.assert_allclose(backbone(images), inner.get_layer("maps")(images / 2), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "shape"), [("lenet5", (1, 1, 120)), ("alexnet", (1, 1, 256)), ("vgg19", (1, 1, 512))])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("lenet5", (1, 1, 120)), ("alexnet", (1, 1, 256)), ("vgg19", (1, 1, 512)), ("squeezenet1_1", (1, 1, 512))],
+)
 def test_networks_of_the_zoo(name, shape):
     side = cnnzoo.model_card(name).smallest_size
     options = {"input_shape": (side, side, 3), "kernel_initializer": "zeros"}
@@ -115,6 +118,13 @@ def test_maps_of_small_images_may_be_1_x_1_before_they_are_averaged(pool):
 
 
 @pytest.mark.usefixtures("weightless")
+def test_the_convolution_that_gives_classes_may_take_1_x_1_maps_of_small_images():
+    """As in SqueezeNet, whose classes are averaged after it."""
+    tail = (layers.Conv2D(5, 10, name="single"), layers.Dropout(0.5), layers.Conv2D(4, 1, activation="relu"))
+    model = network(*tail, layers.GlobalAveragePooling2D(), layers.Softmax())
+    assert without_head(model).layers[-1].name == "single"
+
+
 def test_the_networks_of_keras_end_at_any_size_where_keras_ends_them():
     for name in ("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "DenseNet121"):
         build = getattr(keras.applications, name)

@@ -77,6 +77,8 @@ def differences(name: str, size: tuple[int, int], model: torch.nn.Module) -> Ite
     *maps, own_logits = (keras.ops.convert_to_numpy(each) for each in probe(images, training=False))
     for own, values in zip(names, maps, strict=True):
         wanted = found[own].transpose(0, 2, 3, 1) if found[own].ndim == 4 else found[own]
+        activation = getattr(ours.get_layer(own), "activation", keras.activations.linear)
+        wanted = keras.ops.convert_to_numpy(activation(wanted))  # which is a module of its own there
         yield own, _relative(values, wanted) if values.shape == wanted.shape else np.inf
     yield "logits", _relative(own_logits, logits)
 

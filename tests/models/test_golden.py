@@ -1,5 +1,6 @@
 """Every layer of every variant, as pinned in ``golden``; the figures for 1,000 classes, as published."""
 
+import math
 from pathlib import Path
 
 import keras
@@ -25,6 +26,8 @@ PUBLISHED = {
     "resnet50_v1_5": (25_557_032, 53_120, 4_089_184_256),
     "resnet101_v1_5": (44_549_160, 105_344, 7_801_405_440),
     "resnet152_v1_5": (60_192_808, 151_424, 11_513_626_624),
+    "squeezenet1_0": (1_248_424, 0, 818_924_576),
+    "squeezenet1_1": (1_235_496, 0, 349_151_936),
 }
 
 
@@ -48,8 +51,9 @@ def test_layers_are_those_of_the_table(name):
     assert table.params == card.params
     assert (model.name, model.input_shape, model.output_shape) == (name, (None, *card.input_shape), (None, 10))
     if name in PUBLISHED:
-        features = int(model.get_layer(card.head).kernel.shape[0])
-        more = 990 * (features + 1), 0, 990 * features
+        head = model.get_layer(card.head)
+        features, places = int(head.kernel.shape[-2]), math.prod(head.output.shape[1:-1])
+        more = 990 * (features + 1), 0, 990 * features * places
         of_thousand = [
             figure + extra for figure, extra in zip((card.params, card.buffers, card.macs), more, strict=True)
         ]
