@@ -12,6 +12,12 @@ from .resnet import resnet152_v1_5 as resnet152_v1_5
 from .squeezenet import squeezenet1_0 as squeezenet1_0
 from .squeezenet import squeezenet1_1 as squeezenet1_1
 from .vgg import vgg11 as vgg11
+from .vgg import vgg11_bn as vgg11_bn
+from .vgg import vgg11_lrn as vgg11_lrn
 from .vgg import vgg13 as vgg13
+from .vgg import vgg13_bn as vgg13_bn
 from .vgg import vgg16 as vgg16
+from .vgg import vgg16_bn as vgg16_bn
+from .vgg import vgg16_c as vgg16_c
 from .vgg import vgg19 as vgg19
+from .vgg import vgg19_bn as vgg19_bn

@@ -19,10 +19,13 @@ class Counterpart:
     Attributes:
         network: Its name there.
         module: What turns the name of a layer into that of the module there.
+        sides: The least and the largest side of images of which both give the same; None: of any that survive. Beyond
+            them, torchvision resizes the last maps, which the dense layers here take as they are.
     """
 
     network: str
     module: Callable[[str], str]
+    sides: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo._keras.parameters import count_of_layer, flat_layers
 from cnnzoo.models._torch_layout import load_torch, torch_state
 
 if not importlib.util.find_spec("torchvision"):
@@ -23,9 +24,13 @@ SMALLEST = {card.family: card.name for card in sorted(COUNTERPARTS, key=lambda c
 
 
 def sizes(card):
-    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look."""
+    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look.
+
+    Of a counterpart that equals ours at some sizes only, the last one is of the largest and the least side.
+    """
     side, small = card.input_shape[0], max(card.smallest_size, 64)
-    return (side, side), (side + 7, side + 16), (small, small + 6)
+    least, largest = card.torchvision.sides or (small + 6, small)
+    return (side, side), (side + 7, side + 16), (largest, least)
 
 
 @pytest.mark.slow
@@ -49,6 +54,21 @@ def test_weights_go_to_keras_and_back_unchanged(name):
     assert back.keys() == state.keys()
     for key, values in state.items():
         assert (values.shape, values.dtype, values.tobytes()) == (back[key].shape, back[key].dtype, back[key].tobytes())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("card", COUNTERPARTS, ids=[card.name for card in COUNTERPARTS])
+@pytest.mark.usefixtures("weightless")
+def test_each_layer_has_a_module_of_as_many_parameters(card):
+    with reference.torch.device("meta"):
+        theirs = reference.reference(card.name)
+    ours = cnnzoo.create_model(card.name, num_classes=7)
+    parameters = {name: sum(each.numel() for each in of.parameters()) for name, of in theirs.named_modules()}
+    leaves = {name for name, of in theirs.named_modules() if next(of.parameters(recurse=False), None) is not None}
+    found = {card.torchvision.module(layer.name): layer for layer in flat_layers(ours) if layer.weights}
+    assert {name: count_of_layer(layer).params for name, layer in found.items()} == {
+        name: parameters[name] for name in leaves
+    }
 
 
 def test_weights_of_another_network_are_refused_before_any_is_loaded():
