@@ -1,6 +1,8 @@
 from . import catalog as catalog
 from .alexnet import alexnet as alexnet
 from .lenet import lenet5 as lenet5
+from .nin import nin_cifar10 as nin_cifar10
+from .nin import nin_imagenet as nin_imagenet
 from .resnet import resnet18 as resnet18
 from .resnet import resnet34 as resnet34
 from .resnet import resnet50 as resnet50

@@ -101,6 +101,7 @@ class Paper:
         torchvision: Counterpart | None = None,
         input_shape: tuple[int, int, int] | None = None,
         smallest_size: int | None = None,
+        head: str | None = None,
     ) -> ModelCard:
         """Return the card of a variant; ``deviations`` are its own, beside those of the paper, as is what is given."""
         return ModelCard(
@@ -120,6 +121,6 @@ class Paper:
             datasets=self.datasets,
             buffers=buffers,
             weights=weights or {},
-            head=self.head,
+            head=head or self.head,
             torchvision=torchvision,
         )

@@ -12,6 +12,7 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.lenet import CARDS as LENET
+from cnnzoo.models.nin import CARDS as NIN
 from cnnzoo.models.published import ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
 from cnnzoo.models.squeezenet import CARDS as SQUEEZENET
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, SQUEEZENET, VGG)
+CARDS_OF_PAPERS = (ALEXNET, LENET, NIN, RESNET, SQUEEZENET, VGG)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 
