@@ -66,10 +66,12 @@ def has_head(model: keras.Model, classifier: str | None = None) -> bool:
         return True
     layers = ending.layers if ending else ()
     last = next((layer for layer in layers if has_kernel(layer) or is_kind(layer, "global")), None)
-    return last is not None and has_kernel(last) and activation_form(last) in ("identity", "log_softmax")
+    if last is not None and not has_kernel(last):  # of averages, as in SqueezeNet, a linear activation makes logits
+        return is_named(layers[0], {"Activation"}) and activation_form(layers[0]) == "identity"
+    return last is not None and activation_form(last) in ("identity", "log_softmax")
 
 
-def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: bool) -> Any:
+def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: bool, averaged: bool = False) -> Any:
     """Follow the graph back from ``symbol`` to the input of the head; None if the graph branches before it.
 
     Args:
@@ -77,18 +79,20 @@ def _last_maps(function: Any, symbol: Any, classifier: str | None, *, found: boo
         symbol: Its output.
         classifier: The name of the layer that computes the class scores, if known.
         found: Whether that layer has been passed.
+        averaged: Whether a global pooling has: before it, 1 x 1 maps are those of small images, no vectors.
     """
     made_by = producers(function)
     while (node := made_by.get(id(symbol))) is not None and len(node.input_tensors) == 1:
         operation, taken = node.operation, node.input_tensors[0]
         if is_graph(operation):
             inner = functional(operation)
-            maps = _last_maps(inner, inner.outputs[0], classifier, found=found)
+            maps = _last_maps(inner, inner.outputs[0], classifier, found=found, averaged=averaged)
             return None if maps is None else keras.Model(inner.inputs[0], maps, name=operation.name)(taken)
         if not found:
             found = operation.name == classifier if classifier else has_kernel(operation)
-            if found and len(taken.shape) == 4 and not _is_single(taken):
+            if found and len(taken.shape) == 4 and (averaged or not _is_single(taken)):
                 return _before_head(made_by, taken)
+            averaged = averaged or is_kind(operation, "global")
         elif len(taken.shape) == 4 and _makes_vectors(operation, taken, node.outputs[0]):
             return _before_head(made_by, taken)
         symbol = taken

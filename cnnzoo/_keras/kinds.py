@@ -13,7 +13,8 @@ KINDS: dict[str, frozenset[str]] = {
     ),
     "transposed": frozenset(f"Conv{axes}DTranspose" for axes in (1, 2, 3)),
     "dense": frozenset({"Dense"}),
-    "pooling": frozenset(f"{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)),
+    "pooling": frozenset(f"{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3))
+    | {"CeilAveragePooling2D"},
     "global": frozenset(f"Global{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)),
     "adaptive": frozenset(
         {

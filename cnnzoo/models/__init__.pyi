@@ -22,6 +22,8 @@ from .mobilenet_v1 import mobilenet_v1 as mobilenet_v1
 from .mobilenet_v2 import mobilenet_v2 as mobilenet_v2
 from .mobilenet_v3 import mobilenet_v3_large as mobilenet_v3_large
 from .mobilenet_v3 import mobilenet_v3_small as mobilenet_v3_small
+from .nin import nin_cifar10 as nin_cifar10
+from .nin import nin_imagenet as nin_imagenet
 from .resnet import resnet18 as resnet18
 from .resnet import resnet34 as resnet34
 from .resnet import resnet50 as resnet50
@@ -42,10 +44,18 @@ from .shufflenet_v2 import shufflenet_v2_x0_5 as shufflenet_v2_x0_5
 from .shufflenet_v2 import shufflenet_v2_x1_0 as shufflenet_v2_x1_0
 from .shufflenet_v2 import shufflenet_v2_x1_5 as shufflenet_v2_x1_5
 from .shufflenet_v2 import shufflenet_v2_x2_0 as shufflenet_v2_x2_0
+from .squeezenet import squeezenet1_0 as squeezenet1_0
+from .squeezenet import squeezenet1_1 as squeezenet1_1
 from .vgg import vgg11 as vgg11
+from .vgg import vgg11_bn as vgg11_bn
+from .vgg import vgg11_lrn as vgg11_lrn
 from .vgg import vgg13 as vgg13
+from .vgg import vgg13_bn as vgg13_bn
 from .vgg import vgg16 as vgg16
+from .vgg import vgg16_bn as vgg16_bn
+from .vgg import vgg16_c as vgg16_c
 from .vgg import vgg19 as vgg19
+from .vgg import vgg19_bn as vgg19_bn
 from .wide_resnet import wide_resnet50_2 as wide_resnet50_2
 from .wide_resnet import wide_resnet101_2 as wide_resnet101_2
 from .wide_resnet_cifar import wrn_16_4 as wrn_16_4

@@ -94,6 +94,26 @@ def predictions(
     return keras.layers.Dense(num_classes, activation, kernel_initializer=initializer, dtype="float32", name=name)(x)
 
 
+def averaged_predictions(
+    x: keras.KerasTensor, num_classes: int, activation: str | None, initializer: Any, *names: str
+) -> keras.KerasTensor:
+    """Return what ``predictions`` does, of networks that score the classes at each place and then average.
+
+    Args:
+        x: The last maps.
+        num_classes: How many classes there are.
+        activation: Of the averages.
+        initializer: Of the kernels.
+        *names: Of the convolution of 1 x 1 with a ReLU, the pooling and the activation.
+    """
+    convolution, pool, last = names
+    x = keras.layers.Conv2D(
+        num_classes, 1, activation="relu", kernel_initializer=initializer, dtype="float32", name=convolution
+    )(x)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32", name=pool)(x)
+    return keras.layers.Activation(activation, dtype="float32", name=last)(x)
+
+
 def finish(
     inputs: keras.KerasTensor,
     outputs: keras.KerasTensor,

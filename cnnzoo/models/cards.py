@@ -20,10 +20,13 @@ class Counterpart:
     Attributes:
         network: Its name there.
         module: What turns the name of a layer into that of the module there.
+        sides: The least and the largest side of images of which both give the same; None: of any that survive. Beyond
+            them, torchvision resizes the last maps, which the dense layers here take as they are.
     """
 
     network: str
     module: Callable[[str], str]
+    sides: tuple[int, int] | None = None
 
     @property
     def top1(self) -> float:
@@ -104,6 +107,7 @@ class Paper:
         torchvision: Counterpart | None = None,
         input_shape: tuple[int, int, int] | None = None,
         smallest_size: int | None = None,
+        head: str | None = None,
     ) -> ModelCard:
         """Return the card of a variant; ``deviations`` are its own, beside those of the paper, as is what is given."""
         return ModelCard(
@@ -123,6 +127,6 @@ class Paper:
             datasets=self.datasets,
             buffers=buffers,
             weights=weights or {},
-            head=self.head,
+            head=head or self.head,
             torchvision=torchvision,
         )

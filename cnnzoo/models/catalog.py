@@ -24,11 +24,13 @@ from cnnzoo.models.mnasnet import CARDS as MNASNET
 from cnnzoo.models.mobilenet_v1 import CARDS as MOBILENET_V1
 from cnnzoo.models.mobilenet_v2 import CARDS as MOBILENET_V2
 from cnnzoo.models.mobilenet_v3 import CARDS as MOBILENET_V3
+from cnnzoo.models.nin import CARDS as NIN
 from cnnzoo.models.published import RECORD, ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
 from cnnzoo.models.resnet_cifar import CARDS as RESNET_CIFAR
 from cnnzoo.models.resnext import CARDS as RESNEXT
 from cnnzoo.models.shufflenet_v2 import CARDS as SHUFFLENET_V2
+from cnnzoo.models.squeezenet import CARDS as SQUEEZENET
 from cnnzoo.models.vgg import CARDS as VGG
 from cnnzoo.models.wide_resnet import CARDS as WIDE_RESNET
 from cnnzoo.models.wide_resnet_cifar import CARDS as WIDE_RESNET_CIFAR
@@ -50,10 +52,12 @@ CARDS_OF_PAPERS = (
     MOBILENET_V1,
     MOBILENET_V2,
     MOBILENET_V3,
+    NIN,
     RESNET,
     RESNET_CIFAR,
     RESNEXT,
     SHUFFLENET_V2,
+    SQUEEZENET,
     VGG,
     WIDE_RESNET,
     WIDE_RESNET_CIFAR,

@@ -148,3 +148,35 @@ class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]  # Keras
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class CeilAveragePooling2D(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Average each window over what of it lies inside, also where it ends outside: Caffe's, PyTorch's ``ceil_mode``.
+
+    Args:
+        pool_size: Height and width of a window.
+        strides: From one window to the next; at most ``pool_size``.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    padding = "valid"  # nothing before the first window
+
+    def __init__(self, pool_size: int, strides: int, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.pool_size, self.strides = pool_size, strides
+
+    def call(self, inputs: Any) -> Any:
+        """Return maps of shape (n, rows, columns, channels)."""
+        return self._averages(inputs) / self._averages(keras.ops.ones_like(inputs[..., :1]))
+
+    def _averages(self, maps: Any) -> Any:
+        """Return the averages over whole windows, of zeros where they lie outside."""
+        beyond = [0, self.strides - 1]
+        maps = keras.ops.pad(maps, [[0, 0], beyond, beyond, [0, 0]])
+        return keras.ops.average_pool(maps, self.pool_size, self.strides, data_format="channels_last")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "pool_size": self.pool_size, "strides": self.strides}

@@ -1,17 +1,20 @@
 """K. Simonyan, A. Zisserman, 2015: Very deep convolutional networks for large-scale image recognition.
 
-The layers follow table 1; they carry the names of ``keras.applications``, so weights move by name.
+The layers follow table 1; they carry the names of ``keras.applications``, so weights move by name. The networks with
+batch normalisation are torchvision's, which keeps the biases before it.
 """
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from functools import partial
 
 from cnnzoo._support.arguments import check_number
-from cnnzoo.models._late import building, keras
+from cnnzoo.models._blocks import Blocks
+from cnnzoo.models._late import building, keras, layers
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models._vgg_table import TABLE, torchvision_module
+from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
 from cnnzoo.models.published import IMAGENET, KerasBackbone
 
 PAPER = Paper(
@@ -33,32 +36,6 @@ FILTERS = (64, 128, 256, 512, 512)  # Table 1: of the five blocks
 UNITS = 4096  # Table 1
 DROPOUT_RATE = 0.5  # Section 3.1
 WEIGHT_DECAY = 5e-4  # Section 3.1
-
-
-class Row(NamedTuple):
-    """A column of table 1: how many convolutions make each block; counted for 10 classes."""
-
-    column: str
-    convolutions: tuple[int, ...]
-    params: int
-    macs: int
-    keras_name: str | None = None
-    deviation: str = "no weight decay by default, where the paper has 5e-4: see `weight_decay`"
-
-
-TABLE = {
-    "vgg11": Row("A", (1, 1, 2, 2, 2), 128_807_306, 7_605_035_008),
-    "vgg13": Row("B", (2, 2, 2, 2, 2), 128_991_818, 11_304_411_136),
-    "vgg16": Row("D", (2, 2, 3, 3, 3), 134_301_514, 15_466_209_280, "VGG16"),
-    "vgg19": Row(
-        "E",
-        (2, 2, 4, 4, 4),
-        139_611_210,
-        19_628_007_424,
-        "VGG19",
-        "weight decay on the convolutions only, by default twice as strong as the paper's: see `weight_decay`",
-    ),
-}
 
 
 def _vgg(
@@ -91,23 +68,28 @@ def _vgg(
     weight_decay = check_number("weight_decay", weight_decay, "[0, inf)")
     input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=include_top)
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
+    row, make = TABLE[card.name], Blocks(layer, kernel)
 
     x = inputs = keras.Input(input_shape, name=layer("input"))
     if preprocess is None:
         preprocess = isinstance(weights, str) and weights.lower() == IMAGENET
     if preprocess:
         x = building.as_in_caffe(x, layer)
-    for block, (convolutions, filters) in enumerate(zip(TABLE[card.name].convolutions, FILTERS, strict=True), start=1):
+    for block, (convolutions, filters) in enumerate(zip(row.convolutions, FILTERS, strict=True), start=1):
         for convolution in range(1, convolutions + 1):
             x = keras.layers.Conv2D(
                 filters,
-                3,
+                row.third if convolution == 3 else 3,
                 padding="same",
-                activation="relu",
+                activation=None if row.buffers else "relu",
                 kernel_initializer=kernel(),
                 kernel_regularizer=keras.regularizers.L2(weight_decay) if weight_decay else None,
                 name=layer(f"block{block}_conv{convolution}"),
             )(x)
+            if row.buffers:
+                x = make.normalization(x, f"block{block}_conv{convolution}", "relu")
+            if row.column == "A-LRN" and block == 1:
+                x = layers.LocalResponseNormalization(name=layer("block1_lrn"))(x)
         x = keras.layers.MaxPooling2D(2, name=layer(f"block{block}_pool"))(x)  # (112 ... 7, 112 ... 7, filters)
     if include_top:
         x = keras.layers.Flatten(name=layer("flatten"))(x)  # 25,088
@@ -121,18 +103,30 @@ def _vgg(
 CARDS = {
     name: PAPER.card(
         name,
-        name.upper(),
+        name.upper().replace("_", "-"),
         params=row.params,
         macs=row.macs,
-        deviations=(row.deviation,),
+        buffers=row.buffers,
+        deviations=row.deviations,
         weights={IMAGENET: KerasBackbone(row.keras_name)} if row.keras_name else None,
+        torchvision=Counterpart(name, partial(torchvision_module, row), (224, 255)) if row.is_in_torchvision else None,
     )
     for name, row in TABLE.items()
 }
-SUMMARY = "Column {} of table 1, {} convolutions of 3 x 3 in five blocks, then three dense layers"
-SUMMARIES = {name: SUMMARY.format(row.column, sum(row.convolutions)) for name, row in TABLE.items()}
+SUMMARY = "Column {} of table 1{}, {} convolutions of 3 x 3 in five blocks, then three dense layers"
+SUMMARIES = {
+    name: SUMMARY.format(row.column, " with batch normalisation" if row.buffers else "", sum(row.convolutions))
+    for name, row in TABLE.items()
+}
+SUMMARIES["vgg16_c"] = SUMMARIES["vgg16_c"].replace("3 x 3", "3 x 3 or 1 x 1")
 
 vgg11 = variant(_vgg, CARDS["vgg11"], SUMMARIES["vgg11"])
+vgg11_lrn = variant(_vgg, CARDS["vgg11_lrn"], SUMMARIES["vgg11_lrn"])
 vgg13 = variant(_vgg, CARDS["vgg13"], SUMMARIES["vgg13"])
 vgg16 = variant(_vgg, CARDS["vgg16"], SUMMARIES["vgg16"])
+vgg16_c = variant(_vgg, CARDS["vgg16_c"], SUMMARIES["vgg16_c"])
 vgg19 = variant(_vgg, CARDS["vgg19"], SUMMARIES["vgg19"], weight_decay=WEIGHT_DECAY)
+vgg11_bn = variant(_vgg, CARDS["vgg11_bn"], SUMMARIES["vgg11_bn"])
+vgg13_bn = variant(_vgg, CARDS["vgg13_bn"], SUMMARIES["vgg13_bn"])
+vgg16_bn = variant(_vgg, CARDS["vgg16_bn"], SUMMARIES["vgg16_bn"])
+vgg19_bn = variant(_vgg, CARDS["vgg19_bn"], SUMMARIES["vgg19_bn"])

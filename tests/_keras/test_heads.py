@@ -88,7 +88,10 @@ def test_models_within_the_model_are_opened(whole):
     np.testing.assert_allclose(backbone(images), inner.get_layer("maps")(images / 2), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "shape"), [("lenet5", (1, 1, 120)), ("alexnet", (1, 1, 256)), ("vgg19", (1, 1, 512))])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("lenet5", (1, 1, 120)), ("alexnet", (1, 1, 256)), ("vgg19", (1, 1, 512)), ("squeezenet1_1", (1, 1, 512))],
+)
 def test_networks_of_the_zoo(name, shape):
     side = cnnzoo.model_card(name).smallest_size
     options = {"input_shape": (side, side, 3), "kernel_initializer": "zeros"}
@@ -116,6 +119,13 @@ def test_maps_of_small_images_may_be_1_x_1_before_they_are_averaged(pool):
     tail = (layers.Conv2D(8, 3, 8, name="single"), layers.Conv2D(5, 1, name="last"), pool, layers.Conv2D(4, 1))
     backbone = without_head(network(*tail, layers.Flatten(), layers.Softmax()))
     assert (backbone.layers[-1].name, backbone.output_shape) == ("last", (None, 1, 1, 5))
+
+
+def test_the_convolution_that_gives_classes_may_take_1_x_1_maps_of_small_images():
+    """As in SqueezeNet, whose classes are averaged after it."""
+    tail = (layers.Conv2D(5, 10, name="single"), layers.Dropout(0.5), layers.Conv2D(4, 1, activation="relu"))
+    model = network(*tail, layers.GlobalAveragePooling2D(), layers.Softmax())
+    assert without_head(model).layers[-1].name == "single"
 
 
 @pytest.mark.usefixtures("weightless")

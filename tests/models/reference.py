@@ -38,7 +38,7 @@ def reference(name: str, num_classes: int = 7) -> torch.nn.Module:
         options = {"aux_logits": False, "init_weights": False} if counterpart.network in WITH_HEADS_BESIDE else {}
         model = getattr(torchvision.models, counterpart.network)(weights=None, num_classes=num_classes, **options)
     for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d) and counterpart.network in WITH_HEADS_BESIDE:
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
             torch.nn.init.kaiming_normal_(module.weight)  # with theirs, what differs in the images fades on the way
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.weight, 1, 0.1)
@@ -58,13 +58,17 @@ def state_of(model: torch.nn.Module) -> dict[str, np.ndarray]:
 
 
 def sizes(card):
-    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look."""
+    """Give three sizes: the paper's own, a larger one that is not square, and the smallest that is worth a look.
+
+    Of a counterpart that equals ours at some sizes only, the last one is of the largest and the least side.
+    """
     side, small = card.input_shape[0], max(card.smallest_size, 64)
-    return (side, side), (side + 7, side + 16), (small, small + 6)
+    least, largest = card.torchvision.sides or (small + 6, small)
+    return (side, side), (side + 7, side + 16), (largest, least)
 
 
 def pictures(size: tuple[int, int], channels: int = 3) -> np.ndarray:
-    return np.random.default_rng(0).random((2, *size, channels), dtype="float32")
+    return np.random.default_rng(0).standard_normal((2, *size, channels), dtype="float32")
 
 
 def differences(name: str, size: tuple[int, int], model: torch.nn.Module) -> Iterator[tuple[str, float]]:
@@ -85,6 +89,8 @@ def differences(name: str, size: tuple[int, int], model: torch.nn.Module) -> Ite
     *maps, own_logits = (keras.ops.convert_to_numpy(each) for each in probe(images, training=False))
     for own, values in zip(names, maps, strict=True):
         wanted = found[own].transpose(0, 2, 3, 1) if found[own].ndim == 4 else found[own]
+        activation = getattr(ours.get_layer(own), "activation", keras.activations.linear)
+        wanted = keras.ops.convert_to_numpy(activation(wanted))  # which is a module of its own there
         yield own, _relative(values, wanted) if values.shape == wanted.shape else np.inf
     yield "logits", _relative(own_logits, logits)
 

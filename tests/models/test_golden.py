@@ -1,5 +1,6 @@
 """Every layer of every variant, as pinned in ``golden``; the figures for 1,000 classes, as published."""
 
+import math
 from pathlib import Path
 
 import keras
@@ -24,6 +25,12 @@ PUBLISHED = {
     "googlenet": (6_998_552, 0, 1_582_671_872),
     "googlenet_bn": (6_624_904, 14_560, 1_498_376_192),
     "inception_v3": (23_834_568, 34_432, 5_713_216_096),
+    "vgg11_lrn": (132_863_336, 0, 7_609_090_048),
+    "vgg16_c": (133_638_952, 0, 11_770_888_192),
+    "vgg11_bn": (132_868_840, 5_504, 7_609_090_048),
+    "vgg13_bn": (133_053_736, 5_888, 11_308_466_176),
+    "vgg16_bn": (138_365_992, 8_448, 15_470_264_320),
+    "vgg19_bn": (143_678_248, 11_008, 19_632_062_464),
     "resnet18": (11_689_512, 9_600, 1_814_073_344),
     "resnet34": (21_797_672, 17_024, 3_663_761_408),
     "resnet50": (25_557_032, 53_120, 3_857_973_248),
@@ -32,6 +39,9 @@ PUBLISHED = {
     "resnet50_v1_5": (25_557_032, 53_120, 4_089_184_256),
     "resnet101_v1_5": (44_549_160, 105_344, 7_801_405_440),
     "resnet152_v1_5": (60_192_808, 151_424, 11_513_626_624),
+    "nin_imagenet": (7_595_176, 0, 1_100_188_800),
+    "squeezenet1_0": (1_248_424, 0, 818_924_576),
+    "squeezenet1_1": (1_235_496, 0, 349_151_936),
 }
 
 
@@ -55,8 +65,9 @@ def test_layers_are_those_of_the_table(name):
     assert table.params == card.params
     assert (model.name, model.input_shape, model.output_shape) == (name, (None, *card.input_shape), (None, 10))
     if name in PUBLISHED:
-        features = int(model.get_layer(card.head).kernel.shape[0])
-        more = 990 * (features + 1), 0, 990 * features
+        head = model.get_layer(card.head)
+        features, places = int(head.kernel.shape[-2]), math.prod(head.output.shape[1:-1])
+        more = 990 * (features + 1), 0, 990 * features * places
         of_thousand = [
             figure + extra for figure, extra in zip((card.params, card.buffers, card.macs), more, strict=True)
         ]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo._keras.parameters import count_of_layer, flat_layers
 from cnnzoo.models._torch_layout import load_torch, torch_state
 
 if not importlib.util.find_spec("torchvision"):
@@ -19,7 +20,7 @@ from tests.models import reference
 TOLERANCE = 1e-4  # of the largest value
 
 COUNTERPARTS = [card for card in map(cnnzoo.model_card, cnnzoo.list_models()) if card.torchvision]
-SMALLEST = {card.family: card.name for card in sorted(COUNTERPARTS, key=lambda card: -card.params)}
+SMALLEST = {card.paper: card.name for card in sorted(COUNTERPARTS, key=lambda card: -card.params)}
 
 
 @pytest.mark.slow
@@ -43,6 +44,21 @@ def test_weights_go_to_keras_and_back_unchanged(name):
     assert back.keys() == state.keys()
     for key, values in state.items():
         assert (values.shape, values.dtype, values.tobytes()) == (back[key].shape, back[key].dtype, back[key].tobytes())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("card", COUNTERPARTS, ids=[card.name for card in COUNTERPARTS])
+@pytest.mark.usefixtures("weightless")
+def test_each_layer_has_a_module_of_as_many_parameters(card):
+    with reference.torch.device("meta"):
+        theirs = reference.reference(card.name)
+    ours = cnnzoo.create_model(card.name, num_classes=7)
+    parameters = {name: sum(each.numel() for each in of.parameters()) for name, of in theirs.named_modules()}
+    leaves = {name for name, of in theirs.named_modules() if next(of.parameters(recurse=False), None) is not None}
+    found = {card.torchvision.module(layer.name): layer for layer in flat_layers(ours) if layer.weights}
+    assert {name: count_of_layer(layer).params for name, layer in found.items()} == {
+        name: parameters[name] for name in leaves
+    }
 
 
 def test_weights_of_another_network_are_refused_before_any_is_loaded():

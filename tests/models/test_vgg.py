@@ -112,3 +112,40 @@ def test_without_network_the_imagenet_weights_are_named():
 def test_imagenet_weights_take_grey_or_rgb():
     with pytest.raises(ValueError, match="take 1 or 3 channels"):
         vgg19(weights="imagenet", input_shape=(32, 32, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("vgg11_lrn", "3x64 LRN max 3x128 max 3x256 3x256 max 3x512 3x512 max 3x512 3x512 max"),
+        (
+            "vgg16_c",
+            "3x64 3x64 max 3x128 3x128 max 3x256 3x256 1x256 max 3x512 3x512 1x512 max 3x512 3x512 1x512 max",
+        ),
+    ],
+)
+def test_columns_that_torchvision_has_not_are_those_of_table_1(name, column):
+    """A transcription in PyTorch, whose response normalisation divides alpha by the five neighbours."""
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    keras.utils.set_random_seed(0)
+    model = cnnzoo.create_model(name, input_shape=(32, 32, 3), classifier_activation=None)
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    for layer in layers:
+        layer.bias.assign(keras.random.normal(layer.bias.shape, stddev=0.1))
+    images = images_of(3)
+    weights = ([torch.tensor(keras.ops.convert_to_numpy(values.value)) for values in layer.weights] for layer in layers)
+    maps = torch.from_numpy(images).permute(0, 3, 1, 2)
+    for word in column.split():
+        if word == "max":
+            maps = functional.max_pool2d(maps, 2)
+        elif word == "LRN":
+            maps = functional.local_response_norm(maps, size=5, alpha=5 * 1e-4, beta=0.75, k=2)
+        else:
+            kernel, bias = next(weights)
+            size, filters = map(int, word.split("x"))
+            assert (kernel.shape[0], kernel.shape[3]) == (size, filters)
+            maps = functional.conv2d(maps, kernel.permute(3, 2, 0, 1), bias, padding=size // 2).relu()
+    (kernel1, bias1), (kernel2, bias2), (kernel3, bias3) = weights
+    logits = ((maps.flatten(1) @ kernel1 + bias1).relu() @ kernel2 + bias2).relu() @ kernel3 + bias3
+    assert np.abs(keras.ops.convert_to_numpy(model(images)) - logits.numpy()).max() < 1e-4 * logits.abs().max()
