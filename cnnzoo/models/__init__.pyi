@@ -1,6 +1,8 @@
 from . import catalog as catalog
 from .alexnet import alexnet as alexnet
 from .lenet import lenet5 as lenet5
+from .lenet_1989 import lenet1 as lenet1
+from .lenet_1998 import lenet5_1998 as lenet5_1998
 from .resnet import resnet18 as resnet18
 from .resnet import resnet34 as resnet34
 from .resnet import resnet50 as resnet50

@@ -12,6 +12,8 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.models.alexnet import CARDS as ALEXNET
 from cnnzoo.models.cards import ModelCard as ModelCard
 from cnnzoo.models.lenet import CARDS as LENET
+from cnnzoo.models.lenet_1989 import CARDS as LENET_1989
+from cnnzoo.models.lenet_1998 import CARDS as LENET_1998
 from cnnzoo.models.published import ShippedRun
 from cnnzoo.models.resnet import CARDS as RESNET
 from cnnzoo.models.vgg import CARDS as VGG
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 
-CARDS_OF_PAPERS = (ALEXNET, LENET, RESNET, VGG)
+CARDS_OF_PAPERS = (ALEXNET, LENET, LENET_1989, LENET_1998, RESNET, VGG)
 
 MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 

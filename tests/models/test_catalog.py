@@ -61,7 +61,7 @@ def test_an_unknown_name_suggests_the_nearest(call, name, nearest):
 
 
 def test_a_name_like_none_lists_what_there_is():
-    with pytest.raises(ValueError, match=r"Unknown model 'zzz'\. Available: alexnet, lenet5, resnet18"):
+    with pytest.raises(ValueError, match=r"Unknown model 'zzz'\. Available: alexnet, lenet5, .*resnet18"):
         cnnzoo.model_card("zzz")
 
 
