@@ -1,6 +1,6 @@
 """Y. Le Cun et al., 1989: Handwritten digit recognition with a back-propagation network.
 
-The network that the paper of 1998 calls LeNet-1: its layers follow figure 3 and table 1. The network of another paper
+The network that the paper of 1998 calls LeNet-1: its layers follow the text and table 1. The network of another paper
 of 1989 (Neural Computation 1, 541-551), for 16 x 16 pixels, is not this one.
 """
 
@@ -26,7 +26,7 @@ PAPER = Paper(
     smallest_size=16,  # leaves one pixel in H4
     deviations=(
         "images in [0, 1], light on dark, are scaled within the network to [-1, 1]",
-        "the squashing is that of the paper of 1998, 1.7159 tanh(2/3 x)",
+        "the squashing is 1.7159 tanh(2/3 x), as in the paper of 1998",
         "a softmax output, where the paper squashes its ten outputs",
         "biases begin at zero",
     ),

@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
 import cnnzoo
@@ -15,18 +16,27 @@ from cnnzoo.inspect import layer_table
 from cnnzoo.models.layers import RadialBasisFunctions, TableConv2D, UniformByFanIn
 from cnnzoo.models.lenet_1989 import H3
 from cnnzoo.models.lenet_1998 import BITMAPS, C3, CENTRES
+from cnnzoo.training._training_copy import build_training_copy
 
 NAMES = ("lenet5_1998", "lenet1")
 TABLES = {"c3": C3, "h3": H3}
-# As table I prints it: a row for each map of S2, a column for each map of C3
-TABLE_I = """
+# As the papers print them: a row for each map that feeds, a column for each that is fed
+PRINTED = {
+    C3: """
 X...XXX..XXXX.XX
 XX...XXX..XXXX.X
 XXX...XXX..X.XXX
 .XXX..XXXX..X.XX
 ..XXX..XXXX.XX.X
 ...XXX..XXXX.XXX
-"""
+""",
+    H3: """
+XXX.XX......
+.XXXXX......
+......XXX.XX
+.......XXXXX
+""",
+}
 
 
 def drawn(name, **options):
@@ -99,11 +109,10 @@ def test_outputs_are_those_of_the_equations(name):
     np.testing.assert_allclose(probabilities(pictures(name)), softmax, atol=1e-5)
 
 
-def test_the_table_is_that_of_the_paper():
-    rows = TABLE_I.split()
-    assert tuple(tuple(np.flatnonzero([row[column] == "X" for row in rows])) for column in range(16)) == C3
-    assert sum(map(len, C3)) == 60
-    assert sum(map(len, H3)) == 20
+@pytest.mark.parametrize(("table", "printed"), PRINTED.items(), ids=TABLES)
+def test_the_table_is_that_of_the_paper(table, printed):
+    columns = zip(*printed.split(), strict=True)
+    assert tuple(tuple(np.flatnonzero(np.array(column) == "X")) for column in columns) == table
 
 
 def test_a_table_of_all_maps_is_a_convolution():
@@ -181,6 +190,38 @@ def test_fewer_classes_take_the_first_bitmaps_and_more_are_refused():
 def test_vectors_of_another_length_than_the_centres_are_refused():
     with pytest.raises(ValueError, match=r"must have 2 values, as the centres"):
         RadialBasisFunctions([[0.0, 1.0]])(np.zeros((1, 3), "float32"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_reaches_every_weight(name):
+    model = cnnzoo.create_model(name)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(np.arange(3), model(pictures(name))))
+    for gradient in tape.gradient(loss, [variable.value for variable in model.trainable_variables]):
+        assert np.count_nonzero(gradient) > 0.9 * np.size(gradient)
+
+
+@pytest.mark.parametrize(("name", "side"), [("lenet5_1998", 32), ("lenet1", 16)])
+@pytest.mark.usefixtures("weightless")
+def test_sizes_and_names(name, side):
+    assert cnnzoo.create_model(name, input_shape=(side, side + 9, 3)).output_shape == (None, 10)
+    with pytest.raises(ValueError, match=rf"must have at least {side} x {side}\."):
+        cnnzoo.create_model(name, input_shape=(side - 1, side, 1))
+    with pytest.raises(ValueError, match="fixed height and width"):
+        cnnzoo.create_model(name, input_shape=(None, None, 1))
+    left = cnnzoo.create_model(name, name="left", input_shape=(None, None, 1), include_top=False)
+    assert all(layer.name.startswith("left_") for layer in left.layers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_training_copy_gives_logits_in_float32(name):
+    model = drawn(name)
+    copy = build_training_copy(model, "mixed_bfloat16")
+    assert [copy.layers[1].compute_dtype, copy.layers[-1].compute_dtype] == ["bfloat16", "float32"]
+    probabilities = keras.ops.softmax(copy(pictures(name)))
+    np.testing.assert_allclose(probabilities, model(pictures(name)), atol=0.1)
+    shapes = [[weight.shape for weight in each.trainable_weights] for each in (model, copy)]
+    assert shapes[0] == shapes[1]
 
 
 @pytest.mark.slow
