@@ -9,10 +9,13 @@ _SPATIAL = frozenset(f"{kind}{axes}D" for kind in ("SpatialDropout", "ZeroPaddin
 
 KINDS: dict[str, frozenset[str]] = {
     "convolution": frozenset(
-        f"{kind}{axes}D" for kind in ("Conv", "DepthwiseConv", "SeparableConv") for axes in (1, 2, 3)
+        {
+            "TableConv2D",
+            *(f"{kind}{axes}D" for kind in ("Conv", "DepthwiseConv", "SeparableConv") for axes in (1, 2, 3)),
+        }
     ),
     "transposed": frozenset(f"Conv{axes}DTranspose" for axes in (1, 2, 3)),
-    "dense": frozenset({"Dense"}),
+    "dense": frozenset({"Dense", "RadialBasisFunctions"}),
     "pooling": frozenset(f"{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3))
     | {"CeilAveragePooling2D"},
     "global": frozenset(f"Global{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)),

@@ -14,6 +14,8 @@ from .googlenet import googlenet as googlenet
 from .googlenet import googlenet_bn as googlenet_bn
 from .inception_v3 import inception_v3 as inception_v3
 from .lenet import lenet5 as lenet5
+from .lenet_1989 import lenet1 as lenet1
+from .lenet_1998 import lenet5_1998 as lenet5_1998
 from .mnasnet import mnasnet0_5 as mnasnet0_5
 from .mnasnet import mnasnet0_75 as mnasnet0_75
 from .mnasnet import mnasnet1_0 as mnasnet1_0

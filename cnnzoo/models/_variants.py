@@ -120,9 +120,7 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         macs=card.macs,
         size=f"{height} x {width}",
         num_classes=card.num_classes,
-        buffers=f" Batch normalisation keeps {card.buffers:,} buffers as well: means and variances."
-        if card.buffers
-        else "",
+        buffers=f" It keeps {card.buffers:,} buffers as well: values that no gradient changes." if card.buffers else "",
         deviations="\n".join(_wrapped(f"- {deviation}", "", "  ") for deviation in card.deviations) or "none",
         arguments="\n".join(_wrapped(line, " " * 4, " " * 8) for line in described),
         reference=card.reference,

@@ -53,7 +53,8 @@ class ModelCard:
         macs: Multiply-accumulates of one default image.
         deviations: Where the network differs from the paper.
         datasets: The data sets that the paper reports on.
-        buffers: Values that the network keeps beside its parameters: means and variances of batch normalisation.
+        buffers: Values that the network keeps beside its parameters: means and variances of batch normalisation, or
+            weights that are fixed.
         weights: Its trained weights, by the names that its builder's ``weights`` takes, and where they are from.
         head: The layer that gives the classes.
         torchvision: The same network there; None where torchvision has none.

@@ -20,6 +20,8 @@ from cnnzoo.models.densenet import CARDS as DENSENET
 from cnnzoo.models.googlenet import CARDS as GOOGLENET
 from cnnzoo.models.inception_v3 import CARDS as INCEPTION_V3
 from cnnzoo.models.lenet import CARDS as LENET
+from cnnzoo.models.lenet_1989 import CARDS as LENET_1989
+from cnnzoo.models.lenet_1998 import CARDS as LENET_1998
 from cnnzoo.models.mnasnet import CARDS as MNASNET
 from cnnzoo.models.mobilenet_v1 import CARDS as MOBILENET_V1
 from cnnzoo.models.mobilenet_v2 import CARDS as MOBILENET_V2
@@ -48,6 +50,8 @@ CARDS_OF_PAPERS = (
     GOOGLENET,
     INCEPTION_V3,
     LENET,
+    LENET_1989,
+    LENET_1998,
     MNASNET,
     MOBILENET_V1,
     MOBILENET_V2,

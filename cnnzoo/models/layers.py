@@ -1,10 +1,13 @@
-"""Layers that papers have and Keras lacks. Files with them load once this module is imported."""
+"""Layers that papers have and Keras lacks, and an initializer. Files with them load once this module is imported."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 PACKAGE = "cnnzoo"
 
@@ -180,3 +183,125 @@ class CeilAveragePooling2D(keras.layers.Layer):  # type: ignore[misc]  # Keras h
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "pool_size": self.pool_size, "strides": self.strides}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TableConv2D(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Convolve, without padding, where a table says which maps feed which, as LeCun et al., 1998, table I.
+
+    Its kernel, of shape (height, width, connections), has the connections of the table alone, row by row.
+
+    Args:
+        table: For each map of the result, the maps that feed it.
+        kernel_size: Height and width of a kernel.
+        kernel_initializer: Draws the kernels of each map of the result, of shape (height, width, maps that feed it, 1).
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(
+        self, table: Sequence[Sequence[int]], kernel_size: int, kernel_initializer: Any = "he_normal", **options: Any
+    ) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.table = [list(maps) for maps in table]
+        self.kernel_size, self.strides, self.padding = (kernel_size, kernel_size), (1, 1), "valid"
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.activation = keras.activations.linear
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Create the kernel and a bias for each map of the result."""
+        connections = sum(map(len, self.table))
+        places = np.full((input_shape[-1], len(self.table)), connections)  # in the kernel; one beyond it are zeros
+        for number, (to, maps) in enumerate((to, maps) for to, row in enumerate(self.table) for maps in row):
+            places[maps, to] = number
+        self.places = places
+        shape = (*self.kernel_size, connections)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self._draw)
+        self.bias = self.add_weight(name="bias", shape=(len(self.table),), initializer="zeros")
+
+    def _draw(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        drawn = []
+        for maps in self.table:
+            own = self.kernel_initializer
+            own = own.clone() if isinstance(own, keras.initializers.Initializer) else own  # else all draw the same
+            drawn.append(own((*shape[:2], len(maps), 1), dtype=dtype)[..., 0])
+        return keras.ops.concatenate(drawn, axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        """Return maps of shape (n, height, width, len(table))."""
+        zeros = keras.ops.zeros((*self.kernel_size, 1), self.kernel.dtype)
+        kernels = keras.ops.concatenate([keras.ops.convert_to_tensor(self.kernel), zeros], axis=-1)
+        kernels = keras.ops.cast(keras.ops.take(kernels, self.places, axis=-1), inputs.dtype)
+        return keras.ops.conv(inputs, kernels, data_format="channels_last") + keras.ops.cast(self.bias, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        own = {
+            "table": self.table,
+            "kernel_size": self.kernel_size[0],
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class RadialBasisFunctions(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Return how near vectors are to fixed centres: the squared Euclidean distances, negative, then ``activation``.
+
+    The centres are no parameters: they stay as they are where the layer is unfrozen, too.
+
+    Args:
+        centres: A vector for each value of the result.
+        activation: Applied to the negative distances; None gives them.
+        **options: Those of every layer: ``name``, ``dtype``.
+    """
+
+    def __init__(self, centres: Sequence[Sequence[float]], activation: Any = None, **options: Any) -> None:
+        """Create the layer."""
+        super().__init__(**options)
+        self.centres = [list(centre) for centre in centres]
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Create the centres, of shape (values of a vector, centres), as a dense layer has its kernel."""
+        centres = np.transpose(np.array(self.centres, "float32"))
+        if input_shape[-1] != len(centres):
+            raise ValueError(f"The vectors must have {len(centres)} values, as the centres. Received: {input_shape}")
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=centres.shape,
+            initializer=lambda shape, dtype=None: keras.ops.convert_to_tensor(centres, dtype),
+            trainable=False,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return a value for each centre."""
+        return self.activation(-keras.ops.sum(keras.ops.square(inputs[..., None] - self.kernel), axis=-2))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        own = {"centres": self.centres, "activation": keras.activations.serialize(self.activation)}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class UniformByFanIn(keras.initializers.Initializer):  # type: ignore[misc]  # Keras has no types
+    """Draw uniformly between -scale / fan-in and scale / fan-in, as LeCun et al., 1998, appendix A.
+
+    Args:
+        scale: The numerator.
+        fan_in: Inputs of a unit; None takes those that the shape of a kernel tells.
+    """
+
+    def __init__(self, scale: float = 2.4, fan_in: int | None = None) -> None:
+        """Create the initializer."""
+        self.scale, self.fan_in = scale, fan_in
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Return a kernel of that shape."""
+        limit = self.scale / (self.fan_in or math.prod(shape[:-1]))
+        return keras.initializers.RandomUniform(-limit, limit)(shape, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"scale": self.scale, "fan_in": self.fan_in}
