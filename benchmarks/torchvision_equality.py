@@ -4,7 +4,7 @@
 
 Weights and running statistics are drawn at random, and go from torchvision into ours by the names in each paper's file.
 For three sizes of images, every layer with weights is compared; the largest difference, relative to the layer's largest
-value, is written. Needs torch, torchvision and jax. A process for each backend and network, for memory.
+value, is written. Needs torch, torchvision and jax. Each network and backend has a process of its own, for memory.
 """
 
 from __future__ import annotations
@@ -40,16 +40,18 @@ def measure(name: str, backend: str) -> float:
 
 
 def main(path: Path, names: list[str]) -> None:
-    """Measure, and write each row as it comes; rows of networks that are not named stay."""
+    """Measure, backend by backend, and write each figure as it comes; figures that are not measured now stay."""
     rows = {row["network"]: row for row in csv.DictReader(path.open())} if path.exists() else {}
-    has_counterpart = [name for name in cnnzoo.list_models() if cnnzoo.model_card(name).torchvision]
-    for name in names or has_counterpart:
-        rows[name] = {"network": name, **{backend: f"{measure(name, backend):.1e}" for backend in BACKENDS}}
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["network", *BACKENDS], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows[each] for each in has_counterpart if each in rows)
-        print(*rows[name].values(), flush=True)
+    has_counterpart = [name for name in cnnzoo.list_models(sort="params") if cnnzoo.model_card(name).torchvision]
+    for backend in BACKENDS:
+        for name in names or has_counterpart:
+            row = rows.setdefault(name, {"network": name, **dict.fromkeys(BACKENDS, "")})
+            row[backend] = f"{measure(name, backend):.1e}"
+            with path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, ["network", *BACKENDS], lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows[each] for each in has_counterpart if each in rows)
+            print(backend, name, row[backend], flush=True)
 
 
 if __name__ == "__main__":
