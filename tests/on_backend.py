@@ -4,6 +4,7 @@ Leaves ``heat.npy`` and ``report.html`` in the folder OUT, for the tests to comp
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -25,6 +26,17 @@ def check_networks():
     probabilities = cnnzoo.models.lenet5().predict(np.zeros((2, 32, 32, 1), "float32"), verbose=0)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert "tensorflow" not in sys.modules, "a network loaded TensorFlow"
+
+
+def check_equal_to_torchvision():
+    """Of a network for each kind of layer that is not in all; the benchmark compares every network."""
+    if find_spec("torchvision") is None:
+        return
+    from tests.models.reference import differences, reference
+
+    for name in ("shufflenet_v2_x0_5", "mobilenet_v3_small", "squeezenet1_1"):
+        worst = max(differences(name, (64, 70), reference(name)), key=lambda found: found[1])
+        assert worst[1] < 1e-4, (name, worst)
 
 
 def check_layouts():
@@ -55,6 +67,7 @@ if __name__ == "__main__":
     check_networks()  # first: the report loads TensorFlow
     check_layouts()
     check_seeds()
+    check_equal_to_torchvision()
     out.mkdir()
     np.save(out / "heat.npy", cnnzoo.inspect.gradcam(looks_at_a_corner(), images))
     cnnzoo.report.write_report(run, out / "report.html")

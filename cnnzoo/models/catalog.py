@@ -97,8 +97,8 @@ def list_models(
         ValueError: There is no such family or order, no network has such weights or is that small; the message
             suggests the nearest name.
 
-    >>> list_models(family="alexnet", sort="params")
-    ['alexnet', 'alexnet_2014', 'alexnet_2012']
+    >>> list_models(family="alexnet", sort="params", max_params=60_000_000)
+    ['alexnet', 'alexnet_2012', 'alexnet_2014']
     """
     order, best_first = look_up(ORDERS, sort, "order")
     cards = list(MODEL_CARDS.values())

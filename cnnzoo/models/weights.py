@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -253,17 +254,18 @@ def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | 
     dense = [layer.shapes[0] for layer in layers if len(layer.shapes[0]) == 2]
     inputs, classes = dense[-1] if dense else (-1, 0)
     of_a_class = inputs + 1
-    whole, without_classes = {}, {}
+    whole: defaultdict[int, list[str]] = defaultdict(list)
+    without_classes: defaultdict[int, list[str]] = defaultdict(list)
     for card in PRETRAINED_CARDS.values():
         name = f"{card.title} of Keras Applications"
-        whole[card.params_no_top + card.buffers] = f"{card.title} without its head"
-        whole[card.params + card.buffers] = f"{name} with its head"
-        without_classes[card.params_no_top + card.buffers] = f"{name} with another head"
-        without_classes[card.params + card.buffers - of_a_class * 1000] = f"{name} of other classes"
+        whole[card.params_no_top + card.buffers].append(f"{card.title} without its head")
+        whole[card.params + card.buffers].append(f"{name} with its head")
+        without_classes[card.params_no_top + card.buffers].append(f"{name} with another head")
+        without_classes[card.params + card.buffers - of_a_class * 1000].append(f"{name} of other classes")
     for own in map(cnnzoo.model_card, cnnzoo.list_models()):
-        whole[own.params + own.buffers] = f"the {own.title} of this zoo"
-        without_classes[own.params + own.buffers - of_a_class * own.num_classes] = f"the {own.title} of this zoo"
+        whole[own.params + own.buffers].append(f"the {own.title} of this zoo")
+        without_classes[own.params + own.buffers - of_a_class * own.num_classes].append(f"the {own.title} of this zoo")
     if found := whole.get(total) or without_classes.get(total - of_a_class * classes):
-        return f" By its {total:,} values it looks like {found}."
+        return f" By its {total:,} values it looks like {' or '.join(dict.fromkeys(found))}."
     saved = None if path is None else describe_saved(path).name
     return f" The model in it is called '{saved}'." if saved not in (None, model.name) else ""

@@ -205,7 +205,7 @@ def test_gradient_reaches_every_weight(name):
 @pytest.mark.usefixtures("weightless")
 def test_sizes_and_names(name, side):
     assert cnnzoo.create_model(name, input_shape=(side, side + 9, 3)).output_shape == (None, 10)
-    with pytest.raises(ValueError, match=rf"must have at least {side} x {side}\."):
+    with pytest.raises(ValueError, match=rf"must have at least {side} x {side} pixels\."):
         cnnzoo.create_model(name, input_shape=(side - 1, side, 1))
     with pytest.raises(ValueError, match="fixed height and width"):
         cnnzoo.create_model(name, input_shape=(None, None, 1))
