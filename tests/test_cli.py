@@ -421,7 +421,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (["report", "RUN", "--out", "taken", "--force"], "error: 'taken' already exists and was not overwritten."),
         (["evaluate", "absent"], "error: There is no run folder 'absent'."),
-        (["predict", "text.png", "RUN"], "error: 'text.png' is a file. Give the folder of a run."),
+        (["evaluate", "text.png"], "error: 'text.png' is a file. Give the folder of a run."),
         (["evaluate", "taken"], "error: 'taken' is not a finished run: it has no model.keras."),
         (["report", "absent"], "error: There is no run folder 'absent'."),
         (["report", "taken"], "error: 'taken' is not a run folder: it contains none of run.json"),

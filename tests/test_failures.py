@@ -16,7 +16,7 @@ def fails(monkeypatch, capfd):
     """Run ``cnnzoo list`` where ``act`` happens within; return the exit code and standard error."""
 
     def run(act, *words, words_before=()):
-        monkeypatch.setattr(cnnzoo, "list_models", act)
+        monkeypatch.setattr(cnnzoo, "list_models", lambda **options: act())
         monkeypatch.setattr(sys, "argv", ["cnnzoo", *words_before, "list", *words])
         with pytest.raises(SystemExit) as exit_info:
             main()

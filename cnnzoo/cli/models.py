@@ -38,7 +38,7 @@ def list_networks(
         top1 = f"{card.torchvision.top1:.1f}" if card.torchvision else "-"
         words = (name, card.title, card.family, str(card.year), format_shape(card.input_shape))
         table.add_row(*words, *figures, top1, ", ".join(card.weights))
-    print_table(table)
+    print_table(table, cut=False)
     print("\nParameters and MACs for 10 classes; top-1 on ImageNet of torchvision's weights for the same network.")
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from cnnzoo._keras.kinds import KINDS
 from cnnzoo.inspect import layer_table
+from cnnzoo.models import layers as own
 
 layers, ops = keras.layers, keras.ops
 
@@ -173,6 +174,18 @@ EXACT = {
 TURNED = {"Transpose", "Dense on columns", "softmax on columns"}  # their last layers have the channels first
 
 # What sees all that there is counts as seeing all of the image, also where a part of that is cut off before
+EXACT |= {
+    "LocalResponseNormalization": between_convolutions(own.LocalResponseNormalization()),
+    "ChannelShuffle": between_convolutions(own.ChannelShuffle(2)),
+    "ChannelSlice": between_convolutions(own.ChannelSlice(0, 1)),
+    "ZeroChannels": between_convolutions(own.ZeroChannels(2)),
+    "CeilAveragePooling2D": between_convolutions(own.CeilAveragePooling2D(3, 2)),
+    "TableConv2D": between_convolutions(own.TableConv2D([[0], [0, 1]], 5, kernel_initializer=POSITIVE)),
+    "RadialBasisFunctions": lambda x: own.RadialBasisFunctions([[0.0, 1.0]])(
+        layers.GlobalAveragePooling2D()(conv(2)(x))
+    ),
+}
+
 AT_LEAST = {
     "GlobalAveragePooling2D of a part": lambda x: layers.GlobalAveragePooling2D()(layers.Cropping2D(5)(x)),
     "Flatten of a part": lambda x: layers.Dense(1)(layers.Flatten()(layers.Conv2D(1, 2, 4)(x))),
@@ -199,6 +212,7 @@ UNKNOWN = {
     "Lambda": between_convolutions(layers.Lambda(lambda x: x - ops.mean(x, axis=1, keepdims=True))),
     "an activation of one's own": lambda x: conv(2, activation=lambda y: y - ops.mean(y, axis=1, keepdims=True))(x),
     "attention": lambda x: layers.MultiHeadAttention(1, 2)(x, x),
+    "AdaptiveAveragePooling": between_convolutions(own.AdaptiveAveragePooling(7)),
     "another order": lambda x: conv(2)(layers.MaxPooling2D(2, data_format=FIRST)(conv(2)(x))),
 }
 
@@ -267,6 +281,9 @@ def test_every_kind_of_layer_is_compared():
         for name in cases
         for row in layer_table(model_of(name, cases[name])).rows
     }
-    augmentations = {f"Random{each}" for each in ("Crop", "Brightness", "Contrast", "Rotation", "Translation", "Zoom")}
+    not_compared = {f"Random{each}" for each in ("Crop", "Brightness", "Contrast", "Rotation", "Translation", "Zoom")}
+    not_compared |= {
+        f"Adaptive{kind}Pooling{axes}D" for kind in ("Max", "Average") for axes in (1, 2, 3)
+    }  # of Keras 3.15
     others = {"LayerScale", "StochasticDepth", "SeparableConv3D", "DepthwiseConv3D"}  # of keras.applications, or none
-    assert frozenset().union(*KINDS.values()) - compared - augmentations == others
+    assert frozenset().union(*KINDS.values()) - compared - not_compared == others
