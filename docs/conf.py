@@ -72,15 +72,19 @@ def _zoo_page() -> str:
 
 
 def _paper(cards: list[Any], differences: dict[str, dict[str, str]]) -> str:
-    first = cards[0]
-    rows = [
-        "| name | parameters | MACs | same as torchvision's | difference: TensorFlow | JAX | PyTorch |",
-        "|---|---:|---:|---|---:|---:|---:|",
-    ]
+    first, unknown = cards[0], dict.fromkeys(("tensorflow", "jax", "torch"), "")
+    has_counterpart = any(card.torchvision for card in cards)
+    headings, line = "| name | parameters | MACs |", "|---|---:|---:|"
+    if has_counterpart:
+        headings += " same as torchvision's | difference: TensorFlow | JAX | PyTorch |"
+        line += "---|---:|---:|---:|"
+    rows = [headings, line]
     for card in cards:
-        theirs = f"`{card.torchvision.network}`" if card.torchvision else ""
-        found = " | ".join(differences.get(card.name, {"": "", " ": "", "  ": ""}).values())
-        rows.append(f"| `{card.name}` | {card.params:,} | {card.macs:,} | {theirs} | {found} |")
+        row = f"| `{card.name}` | {card.params:,} | {card.macs:,} |"
+        if has_counterpart:
+            theirs = f"`{card.torchvision.network}`" if card.torchvision else ""
+            row += f" {theirs} | {' | '.join(differences.get(card.name, unknown).values())} |"
+        rows.append(row)
     parts = [
         f"## {', '.join(card.title for card in cards)}",
         f"{', '.join(first.authors)}, {first.year}: [{first.paper}]({first.reference}). "
