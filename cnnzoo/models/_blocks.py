@@ -14,13 +14,13 @@ Size: TypeAlias = "int | tuple[int, int]"
 
 @dataclass(frozen=True)
 class Blocks:
-    """What makes the blocks of one network.
+    """The settings of one network's layers, and what builds them.
 
     Attributes:
-        layer: What turns the paper's name of a layer into that in the model.
-        kernel: What gives an initializer for each layer.
+        layer: Maps the paper's name of a layer to that in the model.
+        kernel: Returns an initializer for one layer.
         epsilon: Added to the variances of batch normalisation.
-        momentum: Of its moving averages, as Keras counts: PyTorch's 0.1 is 0.9 here.
+        momentum: Of its moving averages, in Keras' convention: PyTorch's 0.1 is 0.9 here.
     """
 
     layer: Callable[[str], str]
@@ -112,7 +112,7 @@ class Blocks:
             strides: From one to the next.
             name: Name of the layer.
             padding: Zeros on all sides.
-            ceil: Whether a window that lies partly outside counts, too, on the right and below.
+            ceil: Whether windows may extend past the right and lower edge.
         """
         if padding or ceil:
             sides = (padding, padding + (strides - 1 if ceil else 0))

@@ -16,7 +16,7 @@ class Squashed:
     def __init__(
         self, layer: Callable[[str], str], kernel_initializer: str | keras.initializers.Initializer | None
     ) -> None:
-        """Take how layers are called, and how kernels are drawn; None does it as the paper."""
+        """Take how layers are called, and how kernels are drawn; None does it as the paper of 1998."""
         self.layer, self.given = layer, kernel_initializer
 
     def kernel(self, fan_in: int | None = None) -> Any:

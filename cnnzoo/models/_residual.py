@@ -8,7 +8,7 @@ from cnnzoo._keras.late import keras
 from cnnzoo.models._blocks import Blocks
 
 FILTERS = (64, 128, 256, 512)  # He et al., table 1: conv2_x to conv5_x
-EXPANSION = 4  # the last convolution of a bottleneck has four times as many filters as the first of the plain network
+EXPANSION = 4  # Table 1: the last convolution of a bottleneck has four times the filters of the other two
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Trunk:
         kernels: Sizes of the kernels of a block.
         blocks: How many blocks make each stage.
         strided: Which convolution of the first block of a stage strides, from 0.
-        width: Filters of the first stage's inner convolutions, where the network of He et al. has 64, in each group.
+        width: Filters in each group of the first stage's inner convolutions; 64 in He et al.
         groups: Groups of the 3 x 3 convolutions of a bottleneck.
     """
 

@@ -1,4 +1,4 @@
-"""What torchvision publishes for its networks: right answers on ImageNet's 50,000 validation images, in percent.
+"""What torchvision publishes for its networks: accuracies on ImageNet's 50,000 validation images, in percent.
 
 Of the weights that are its default, as its documentation gives them. Imports no Keras.
 """

@@ -1,6 +1,6 @@
 """A. Krizhevsky, I. Sutskever, G. E. Hinton, 2012: ImageNet classification with deep convolutional neural networks.
 
-The layers follow section 3.5 and figure 2, in the compact form that courses use.
+The layers follow section 3.5 and figure 2, in a compact form.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PAPER = Paper(
     authors=("A. Krizhevsky", "I. Sutskever", "G. E. Hinton"),
     year=2012,
     reference="https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
-    input_shape=(224, 224, 3),  # Section 2
+    input_shape=(224, 224, 3),  # Section 3.5
     smallest_size=163,  # leaves one pixel after the last pooling
     deviations=(
         "one tower, where the paper splits the maps over two GPUs",
@@ -26,7 +26,9 @@ PAPER = Paper(
         "no padding in any convolution",
         "no pooling after the first convolution, but one after the third",
         "1,024 values enter the first dense layer, where the paper has 9,216",
-        "He initialisation and zero biases, where the paper has N(0, 0.01), and ones for some biases",
+        "images in [0, 1], where the paper takes those of 0 to 255, less the mean image of the training set",
+        "dropout scales up what it keeps in training, where the paper halves all outputs in testing",
+        "He initialisation and zero biases, where the paper has a standard deviation of 0.01, and ones for some biases",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2010", "ILSVRC-2012", "ImageNet Fall 2009"),

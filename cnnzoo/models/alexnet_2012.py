@@ -21,7 +21,7 @@ from cnnzoo.models.cards import InputShape, ModelCard
 
 PAPER = replace(
     COMPACT,
-    input_shape=(227, 227, 3),  # Section 2 says 224: see the deviations
+    input_shape=(227, 227, 3),  # Section 3.5 says 224: see the deviations
     smallest_size=67,  # leaves one pixel after the last pooling
     deviations=(
         "images of 227 x 227 pixels, where the paper says 224 x 224: without padding, 227 is the least that gives the "
@@ -29,7 +29,7 @@ PAPER = replace(
         "55 x 55 x 96 values after the first convolution, where the caption of figure 2 counts 253,440",
         "images in [0, 1], where the paper takes those of 0 to 255, less the mean image of the training set",
         "dropout scales up what it keeps in training, where the paper halves all outputs in testing",
-        "He initialisation and zero biases, where the paper has N(0, 0.01), and ones for some biases",
+        "He initialisation and zero biases, where the paper has a standard deviation of 0.01, and ones for some biases",
         "10 classes by default, where the paper has 1,000",
     ),
 )

@@ -1,8 +1,8 @@
 """A. Krizhevsky, 2014: One weird trick for parallelizing convolutional neural networks.
 
 The layers are those of torchvision's ``alexnet``: the network of 2012 in a single tower. Its fourth convolution has
-256 filters, as in the author's code, where footnote 1 of the paper has 384. With 256 there are 0.2 % more parameters
-than in 2012, as the paper says; with 384 there would be 1.4 % more.
+256 filters, as in the author's file for one GPU, where footnote 1 of the paper has 384. With 256 there are 0.2 % more
+parameters than in 2012, as the paper says; with 384 there would be 1.4 % more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ PAPER = Paper(
         "dropout before each hidden dense layer, as in torchvision, where the network of 2012 has it after",
         "the last maps are averaged to 6 x 6, as in torchvision: nothing changes at 224 x 224, and other sizes fit",
         "images in [0, 1], where the network of 2012 takes those of 0 to 255, less the mean image of the training set",
-        "He initialisation and zero biases, where the network of 2012 has N(0, 0.01), and ones for some biases",
+        "He initialisation and zero biases, where the network of 2012 has a standard deviation of 0.01, and ones for "
+        "some biases",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012",),

@@ -30,7 +30,7 @@ class Counterpart:
 
     @property
     def top1(self) -> float:
-        """Right answers of its weights on ImageNet's validation images, in percent."""
+        """Top-1 accuracy of its weights on ImageNet's validation images, in percent."""
         return ACCURACIES[self.network][0]
 
 

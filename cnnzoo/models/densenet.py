@@ -48,8 +48,11 @@ IMAGENET = (
     "the first convolution precedes its batch normalisation, where the note to table 1 has it follow",
     "10 classes by default, where the paper has 1,000",
 )
-WIDE = ("growth rate 48, where the published table 1 has 32 in every column", *IMAGENET)
-CIFAR = ("no dropout by default, where the paper drops 0.2 without data augmentation: see `dropout_rate`",)
+WIDE = ("a network of the authors' code, which the published table 1 does not have", *IMAGENET)
+CIFAR = (
+    "no dropout by default, where the paper drops 0.2 without data augmentation: see `dropout_rate`",
+    "images in [0, 1], where the paper normalises those of CIFAR by the means and deviations of the channels",
+)
 TABLE = {
     "densenet121": Row(32, (6, 12, 24, 16), 6_964_106, 83_648, 2_833_147_904, IMAGENET),
     "densenet161": Row(48, (6, 12, 36, 24), 26_494_090, 219_936, 7_725_721_152, WIDE),
@@ -142,7 +145,7 @@ CARDS = {
     )
     for name, row in TABLE.items()
 }
-SUMMARY = "{} blocks with {} layers in all, each of which takes the maps of all layers before it and adds {}"
+SUMMARY = "{} blocks with {} layers in all, each of which takes the maps of all before it in its block, and adds {}"
 SUMMARIES = {name: SUMMARY.format(len(row.layers), sum(row.layers), row.growth_rate) for name, row in TABLE.items()}
 
 densenet121 = variant(_densenet, CARDS["densenet121"], SUMMARIES["densenet121"])

@@ -31,6 +31,7 @@ PAPER = Paper(
     smallest_size=31,  # leaves one pixel after the fourth pooling
     deviations=(
         "the last pooling averages maps of any size: at 224 x 224 it is the paper's 7 x 7",
+        "images in [0, 1], where the paper subtracts the mean",
         "He initialisation, which was published months after the network",
         "10 classes by default, where the paper has 1,000",
     ),

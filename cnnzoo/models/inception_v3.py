@@ -1,7 +1,7 @@
 """C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, 2016: Rethinking the inception architecture.
 
-The layers follow table 1 and figures 5 to 7 and 10 as far as the network that the authors released does, which is
-torchvision's, too; they carry its names. With its published weights, torchvision rescales the images first
+The layers follow table 1 and figures 5 to 7 and 10 as far as torchvision's network does, a port of the one that the
+authors released; they carry its names. With its published weights, torchvision rescales the images first
 (``transform_input``); that step is not part of the graph here.
 """
 
@@ -26,11 +26,14 @@ PAPER = Paper(
     smallest_size=75,  # leaves one pixel after the last strides
     deviations=(
         "two convolutions and a pooling before the first module, where table 1 has three 3 x 3 convolutions",
+        "the first module takes 192 maps and gives 256, where table 1 has 288",
+        "four modules of figure 6, where table 1 has five",
         "a branch of the modules of figure 5 has a 5 x 5 convolution, where the figure has a 3 x 3",
         "the longest branch of the modules of figure 6 begins with 7 x 1, where the figure begins with 1 x 7",
-        "the modules that halve the maps are those of the released network, which differ from figure 10",
-        "the poolings within the other modules average and count the zeros around the maps: the figures name no kind",
-        "dropout of 50 % before the classes, which table 1 does not have",
+        "the modules that halve the maps are those of the released network, which vary figure 10",
+        "the poolings within the other modules average and count the zeros around the maps, as in torchvision: the "
+        "figures name no kind, and the released network leaves the zeros out",
+        "dropout of 50 % before the classes, as in torchvision, which table 1 does not have",
         "no auxiliary classifier",
         "He initialisation",
         "10 classes by default, where the paper has 1,000",

@@ -18,13 +18,14 @@ PAPER = Paper(
     authors=("Y. LeCun", "L. Bottou", "Y. Bengio", "P. Haffner"),
     year=1998,
     reference="https://doi.org/10.1109/5.726791",
-    input_shape=(32, 32, 1),  # Figure 2: 28 x 28 digits in a 32 x 32 field
+    input_shape=(32, 32, 1),  # Figure 2; digits of at most 20 x 20 pixels lie in its middle (section II.B)
     smallest_size=32,  # leaves the 5 x 5 pixels that C5 covers
     deviations=(
         "ReLU where the paper has a scaled tanh",
         "C3 sees all six maps of S2, where the paper connects them by a table",
-        "S2 and S4 average, without the trainable coefficient and bias of the paper",
+        "S2 and S4 average, without the trainable coefficient, the bias and the squashing of the paper",
         "a dense softmax output where the paper has Euclidean radial basis functions",
+        "images in [0, 1], where the paper has -0.1 for the background and 1.175 for ink",
         "He initialisation, where the paper draws uniformly from 2.4 / fan-in on either side of zero",
     ),
     datasets=("MNIST",),

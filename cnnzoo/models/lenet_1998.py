@@ -18,7 +18,7 @@ PAPER = Paper(
     authors=("Y. LeCun", "L. Bottou", "Y. Bengio", "P. Haffner"),
     year=1998,
     reference="https://doi.org/10.1109/5.726791",
-    input_shape=(32, 32, 1),  # Figure 2: 28 x 28 digits in a 32 x 32 field
+    input_shape=(32, 32, 1),  # Figure 2; digits of at most 20 x 20 pixels lie in its middle (section II.B)
     smallest_size=32,  # leaves the 5 x 5 pixels that C5 covers
     deviations=(
         "images in [0, 1], light on dark, are scaled within the network to the paper's -0.1 and 1.175",

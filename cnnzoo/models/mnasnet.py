@@ -26,8 +26,9 @@ PAPER = Paper(
     smallest_size=1,  # all convolutions that stride are padded
     deviations=(
         "the variant B1, without squeeze and excitation, where the published figure 7 draws A1, which has it",
-        "batch normalisation with the momentum 0.9997 and epsilon 1e-5 of torchvision",
-        "He initialisation by default",
+        "batch normalisation with torchvision's momentum 0.9997, where the paper has 0.99, and epsilon 1e-5",
+        "images in [0, 1], where the paper prepares them as for Inception",
+        "He initialisation, with Keras' fan-in for depthwise kernels",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO"),
@@ -56,12 +57,12 @@ class Row(NamedTuple):
     deviations: tuple[str, ...] = ()
 
 
-WIDE = ("filters multiplied by the width and rounded to multiples of 8, except the last 1,280",)
+SCALED = ("filters multiplied by the width and rounded to multiples of 8, except the last 1,280",)
 TABLE = {
-    "mnasnet0_5": Row(0.5, 950_322, 20_624, 103_188_768, WIDE),
-    "mnasnet0_75": Row(0.75, 1_902_018, 29_808, 214_225_904, WIDE),
+    "mnasnet0_5": Row(0.5, 950_322, 20_624, 103_188_768, SCALED),
+    "mnasnet0_75": Row(0.75, 1_902_018, 29_808, 214_225_904, SCALED),
     "mnasnet1_0": Row(1.0, 3_115_122, 37_920, 313_148_672),
-    "mnasnet1_3": Row(1.3, 5_014_066, 48_816, 525_095_232, WIDE),
+    "mnasnet1_3": Row(1.3, 5_014_066, 48_816, 525_095_232, (*SCALED, "a width of torchvision's own")),
 }
 
 
@@ -132,7 +133,7 @@ CARDS = {
     )
     for name, row in TABLE.items()
 }
-SUMMARY = "16 blocks that expand the maps, convolve each by itself and project them, {} times as wide as MnasNet-B1"
+SUMMARY = "16 blocks that expand the maps, convolve each separately and project them; width multiplier {}"
 SUMMARIES = {name: SUMMARY.format(row.width) for name, row in TABLE.items()}
 
 mnasnet0_5 = variant(_mnasnet, CARDS["mnasnet0_5"], SUMMARIES["mnasnet0_5"])

@@ -1,7 +1,7 @@
 """A. G. Howard and others, 2017: MobileNets: efficient convolutional neural networks for mobile vision applications.
 
-The layers follow table 1. Where a convolution strides, the padding is the same on all sides; Keras Applications pads on
-the right and below only, and has a ReLU that ends at 6.
+The layers follow table 1. Where a convolution strides, the padding is the same on all sides; Keras Applications pads
+more on the right and below, and has a ReLU that ends at 6.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAPER = Paper(
     deviations=(
         "the last depthwise convolution does not stride, where table 1 has strides of 2 between maps of equal size",
         "batch normalisation with epsilon 1e-5 and momentum 0.9",
-        "He initialisation by default",
+        "He initialisation, with Keras' fan-in for depthwise kernels",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "Stanford Dogs", "COCO"),
@@ -80,5 +80,5 @@ CARDS = {"mobilenet_v1": PAPER.card("mobilenet_v1", "MobileNet", params=3_217_22
 mobilenet_v1 = variant(
     _mobilenet_v1,
     CARDS["mobilenet_v1"],
-    "13 depthwise separable convolutions, after one 3 x 3 convolution: each map by itself, then 1 x 1 over all",
+    "13 depthwise separable convolutions (depthwise 3 x 3, then 1 x 1) after one 3 x 3 convolution",
 )

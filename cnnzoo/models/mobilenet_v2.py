@@ -1,7 +1,7 @@
 """M. Sandler and others, 2018: MobileNetV2: inverted residuals and linear bottlenecks.
 
 The layers follow table 2. Where a convolution strides, the padding is the same on all sides, as in torchvision; Keras
-Applications pads on the right and below only. Batch normalisation has torchvision's epsilon and momentum.
+Applications pads more on the right and below. Batch normalisation has torchvision's epsilon and momentum.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAPER = Paper(
     deviations=(
         "no 1 x 1 convolution before the first depthwise one, where table 1 has one that expands by the factor 1",
         "dropout of 0.2 before the classes, as in torchvision: see `dropout_rate`",
-        "He initialisation by default",
+        "He initialisation, with Keras' fan-in for depthwise kernels",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO", "PASCAL VOC 2012"),

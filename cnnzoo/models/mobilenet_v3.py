@@ -1,7 +1,7 @@
 """A. Howard and others, 2019: Searching for MobileNetV3.
 
 The layers follow tables 1 and 2, and torchvision where it differs from them. Where a convolution strides, the padding
-is the same on all sides, as in torchvision; Keras Applications pads on the right and below only.
+is the same on all sides, as in torchvision; Keras Applications pads more on the right and below.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ PAPER = Paper(
     deviations=(
         "multiples of 8 filters between squeeze and excitation, where the paper has a quarter of those expanded",
         "dropout of 0.2 before the classes, as in torchvision, where the paper writes 0.8: see `dropout_rate`",
-        "He initialisation by default",
+        "no 1 x 1 convolution that expands in the first block, where the tables list the expansion size 16",
+        "images in [0, 1], where the paper prepares them as for Inception",
+        "He initialisation, with Keras' fan-in for depthwise kernels",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO", "Cityscapes"),

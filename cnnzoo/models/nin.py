@@ -1,8 +1,8 @@
 """M. Lin, Q. Chen, S. Yan, 2014: Network in network.
 
-The layers follow section 3 and figure 2. How many filters they have, the paper does not say: these, the kernels and the
-poolings are those of the authors' Caffe files for CIFAR-10 and ImageNet, whose names the convolutions carry. Poolings
-keep windows that lie partly outside, as in Caffe.
+The layers follow section 3 and figure 2. The paper leaves the number of filters to its supplement: these, the kernels
+and the poolings are those of the authors' Caffe files for CIFAR-10 and ImageNet, whose names the convolutions carry,
+less the "-1024" of some. Poolings keep windows that lie partly outside, as in Caffe.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ PAPER = Paper(
     smallest_size=4,  # leaves one pixel after the last pooling
     deviations=(
         "filters, kernels and poolings of the authors' Caffe file, where the paper does not list them",
-        "He initialisation, where that file draws from N(0, 0.01) or N(0, 0.05)",
+        "no max pooling after the last block, as in those files, where the paper has one after each",
+        "He initialisation, where those files draw with a standard deviation of 0.05, for ImageNet also of 0.01",
     ),
     datasets=("CIFAR-10", "CIFAR-100", "SVHN", "MNIST"),
 )
@@ -66,7 +67,10 @@ TABLE = {
         222_486_528,
         (32, 32, 3),
         4,
-        ("the second pooling averages, where the paper takes the largest",),
+        (
+            "the second pooling averages, as in the authors' Caffe file, where the paper takes the largest",
+            "images in [0, 1], where the paper normalises the contrast and whitens",
+        ),
     ),
     "nin_imagenet": Row(
         "NiN (ImageNet)",
@@ -83,6 +87,8 @@ TABLE = {
         (
             "four blocks, for ImageNet, where the paper has three, for smaller images",
             "dropout before the last block only, where the paper has it between all",
+            "images in [0, 1], where the file subtracts a mean image",
+            "10 classes by default, where the file has 1,000",
         ),
     ),
 }

@@ -1,8 +1,9 @@
 """K. He, X. Zhang, S. Ren, J. Sun, 2016: Deep residual learning for image recognition.
 
-The layers follow table 1 and figure 5. Where a stage halves the maps, it is the first convolution of its first block
-that strides, and the shortcut is a projection (option B). Batch normalisation has the epsilon and momentum of the
-authors and of torchvision. The networks "v1.5" are torchvision's: the same weights fit both, but give other classes.
+The layers follow table 1 and figure 5. Where a stage halves the maps, the first convolution of its first block strides,
+as in the authors' code; where the number of maps changes, the shortcut is a projection (option B). Batch normalisation
+has torchvision's epsilon and momentum; the paper gives none. The networks "v1.5" are torchvision's: the same weights
+fit both, but give other outputs.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ PAPER = Paper(
     reference="https://arxiv.org/abs/1512.03385",
     input_shape=(224, 224, 3),  # Section 3.4
     smallest_size=1,  # all convolutions and the pooling are padded
-    deviations=("10 classes by default, where the paper has 1,000",),
+    deviations=(
+        "images in [0, 1], where the paper subtracts the mean of each pixel",
+        "10 classes by default, where the paper has 1,000",
+    ),
     datasets=("ILSVRC-2012", "CIFAR-10", "PASCAL VOC 2007", "PASCAL VOC 2012", "COCO"),
 )
 
@@ -42,8 +46,10 @@ class Row(NamedTuple):
     torchvision: str | None = None
 
 
-OPTION_B = ("projections where a stage begins (option B), where the paper's table 2 pads with zeros (option A)",)
-V1_5 = ("the 3 x 3 convolution of a bottleneck strides, where the paper's first 1 x 1 does: torchvision's \"v1.5\"",)
+OPTION_B = (
+    "projections where the number of maps grows (option B), where the paper's table 2 pads with zeros (option A)",
+)
+V1_5 = ("the 3 x 3 convolution of a bottleneck strides, where the authors' first 1 x 1 does: torchvision's \"v1.5\"",)
 TABLE = {
     "resnet18": Row((3, 3), (2, 2, 2, 2), 11_181_642, 9_600, 1_813_566_464, OPTION_B, torchvision="resnet18"),
     "resnet34": Row((3, 3), (3, 4, 6, 3), 21_289_802, 17_024, 3_663_254_528, OPTION_B, torchvision="resnet34"),

@@ -22,7 +22,10 @@ PAPER = Paper(
     reference="https://arxiv.org/abs/1807.11164",
     input_shape=(224, 224, 3),
     smallest_size=1,  # all convolutions that stride, and the pooling, are padded
-    deviations=("He initialisation by default", "10 classes by default, where the paper has 1,000"),
+    deviations=(
+        "He initialisation, with Keras' fan-in for depthwise kernels",
+        "10 classes by default, where the paper has 1,000",
+    ),
     datasets=("ILSVRC-2012", "COCO"),
 )
 

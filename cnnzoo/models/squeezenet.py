@@ -25,7 +25,9 @@ PAPER = Paper(
     input_shape=(224, 224, 3),  # Table 1
     smallest_size=21,  # leaves one pixel after the last pooling
     deviations=(
-        "He initialisation, where the authors' files have Xavier's, and N(0, 0.01) for conv10",
+        "ReLUs after conv1 and conv10, too, as in the authors' files",
+        "images in [0, 1], where the authors' files subtract the mean colour",
+        "He initialisation, where the authors' files have Xavier's, and for conv10 a standard deviation of 0.01",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012",),
@@ -34,7 +36,7 @@ PAPER = Paper(
 
 # Table 1: filters of squeeze1x1, and of each of expand1x1 and expand3x3
 FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
-DROPOUT_RATE = 0.5  # Section 4: after fire9
+DROPOUT_RATE = 0.5  # Section 3.3.1: after fire9
 
 
 class Row(NamedTuple):
@@ -57,7 +59,7 @@ TABLE = {
         740_554,
         733_261_856,
         21,
-        ("no padding, so conv1 makes 109 x 109 maps of 224 x 224 pixels, where table 1 has 111 x 111",),
+        ("no padding: conv1 makes 109 x 109 maps of 224 x 224 pixels, where table 1 has 111 x 111, as of 227 x 227",),
     ),
     "squeezenet1_1": Row(
         64,

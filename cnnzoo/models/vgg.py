@@ -26,7 +26,9 @@ PAPER = Paper(
     input_shape=(224, 224, 3),  # Section 2.1
     smallest_size=32,  # leaves one pixel after the five poolings
     deviations=(
-        "He initialisation, where the paper draws network A from N(0, 0.01) and starts the others from it",
+        "He initialisation, where the paper draws network A with a variance of 0.01, and starts the first four "
+        "convolutions and the dense layers of the others from it",
+        "images in [0, 1], where the paper subtracts the mean colour: see `preprocess`",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "ILSVRC-2014", "PASCAL VOC 2007", "PASCAL VOC 2012", "Caltech-101", "Caltech-256"),
@@ -57,9 +59,9 @@ def _vgg(
     Its own arguments:
         dropout_rate: Fraction of the inputs that the dropout after each hidden dense layer drops, in [0, 1).
         weight_decay: Factor w of ``keras.regularizers.L2`` on the convolutions' kernels, at least 0; 0 leaves it out.
-            Keras adds w times the sum of squares to the loss, a gradient of 2 w W, where the paper means w W: so 5e-4
-            here equals 1e-3 in the paper's terms, and the paper's 5e-4 is ``weight_decay=2.5e-4``. It is not the
-            decoupled ``weight_decay`` of an optimiser.
+            Keras adds w times the sum of squares to the loss, a gradient of 2 w W, where Caffe, on which the authors
+            build, has w W: so 5e-4 here equals 1e-3 in the paper's terms, and the paper's 5e-4 is
+            ``weight_decay=2.5e-4``. It is not the decoupled ``weight_decay`` of an optimiser.
         preprocess: Whether the graph turns images in [0, 1] into what the convolutions of Keras Applications take, RGB
             or grey; None does so with ``weights="imagenet"``. Pass True for a local copy of those.
     """

@@ -28,7 +28,7 @@ FILTERS = (16, 32, 64)  # Table 1: of conv2 to conv4, before widening
 
 
 class Row(NamedTuple):
-    """A network of tables 4 and 5: its depth, and how many times wider it is; counted for 10 classes."""
+    """A network of tables 4 and 6: its depth, and how many times wider it is; counted for 10 classes."""
 
     depth: int
     widening: int

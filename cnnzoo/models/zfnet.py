@@ -34,7 +34,7 @@ PAPER = Paper(
 )
 
 UNITS = 4096  # Figure 3
-DROPOUT_RATE = 0.5  # Section 3.1
+DROPOUT_RATE = 0.5  # Section 3
 
 
 class Row(NamedTuple):
