@@ -1,6 +1,6 @@
 """How far the networks that torchvision has, too, are from it, on each backend of Keras.
 
-    python benchmarks/torchvision_equality.py docs/equality.csv [NETWORK ...]
+    python benchmarks/torchvision_equality.py docs/equality.csv [NETWORK ...] [--backends tensorflow jax torch]
 
 Weights and running statistics are drawn at random, and go from torchvision into ours by the names in each paper's file.
 For three sizes of images, every layer with weights is compared; the largest difference, relative to the layer's largest
@@ -9,6 +9,7 @@ value, is written. Needs torch, torchvision and jax. Each network and backend ha
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import subprocess
@@ -39,11 +40,11 @@ def measure(name: str, backend: str) -> float:
     return float(finished.stdout.split()[-1])
 
 
-def main(path: Path, names: list[str]) -> None:
+def main(path: Path, names: list[str], backends: list[str]) -> None:
     """Measure, backend by backend, and write each figure as it comes; figures that are not measured now stay."""
     rows = {row["network"]: row for row in csv.DictReader(path.open())} if path.exists() else {}
     has_counterpart = [name for name in cnnzoo.list_models(sort="params") if cnnzoo.model_card(name).torchvision]
-    for backend in BACKENDS:
+    for backend in backends:
         for name in names or has_counterpart:
             row = rows.setdefault(name, {"network": name, **dict.fromkeys(BACKENDS, "")})
             row[backend] = f"{measure(name, backend):.1e}"
@@ -55,4 +56,9 @@ def main(path: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path", type=Path, help="the table to write, or to write into")
+    parser.add_argument("networks", nargs="*", help="default: all that torchvision has, the smallest first")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS)
+    arguments = parser.parse_args()
+    main(arguments.path, arguments.networks, arguments.backends)
