@@ -32,13 +32,13 @@ def pytest_addoption(parser):
     )
 
 
+MOST_PARAMS = 2_000_000  # of a network whose docstring's example is run by default
+
+
 @pytest.hookimpl(tryfirst=True)  # before those that are slow are left out
 def pytest_collection_modifyitems(items):
-    """Make the examples of a paper's larger networks slow: the smallest shows that its docstring is true."""
-    smallest = {}
-    for card in map(cnnzoo.model_card, cnnzoo.list_models()):
-        smallest.setdefault(card.family, card.name)
-    larger = set(cnnzoo.list_models()) - set(smallest.values())
+    """Make the examples of larger networks slow: those of the small ones show that the docstrings are true."""
+    larger = {name for name in cnnzoo.list_models() if cnnzoo.model_card(name).params > MOST_PARAMS}
     for item in items:
         if item.name.startswith("cnnzoo.models.") and item.name.rpartition(".")[2] in larger:
             item.add_marker(pytest.mark.slow)

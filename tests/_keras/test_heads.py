@@ -128,6 +128,7 @@ def test_the_convolution_that_gives_classes_may_take_1_x_1_maps_of_small_images(
     assert without_head(model).layers[-1].name == "single"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("weightless")
 def test_the_networks_of_keras_end_at_any_size_where_keras_ends_them():
     for name in ("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "DenseNet121"):

@@ -27,7 +27,8 @@ def transcribed(weights, x, normalize=normalized):
     return classified(weights, functional.max_pool2d(x, 3, 2), ("fc1", "fc2"))
 
 
-@pytest.mark.parametrize("side", [67, pytest.param(227, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("side", [67, 227])
 def test_it_computes_what_the_paper_says(side):
     model, weights = drawn("alexnet_2012", side)
     assert relative_difference(model, weights, transcribed) < TOLERANCE

@@ -102,6 +102,7 @@ def transcription(model, images):
     return [each.numpy() for each in (main, auxiliary(found["4a"], "aux1"), auxiliary(found["4d"], "aux2"))]
 
 
+@pytest.mark.slow
 def test_all_outputs_are_those_of_the_papers_table(model, images):
     for own, expected in zip(model(images), transcription(model, images), strict=True):
         own = keras.ops.convert_to_numpy(own)
