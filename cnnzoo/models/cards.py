@@ -20,8 +20,8 @@ class Counterpart:
     Attributes:
         network: Its name there.
         module: What turns the name of a layer into that of the module there.
-        sides: The least and the largest side of images of which both give the same; None: of any that survive. Beyond
-            them, torchvision resizes the last maps, which the dense layers here take as they are.
+        sides: The smallest and the largest side of images for which both give the same outputs; None: all. Beyond them,
+            torchvision averages the last maps to a fixed size, where the dense layers here take them as they are.
     """
 
     network: str

@@ -205,8 +205,9 @@ def unfreeze(model: keras.Model, first_layer: str | None = None) -> None:
     Raises:
         ValueError: No layer's name begins like that; the message suggests the nearest.
     """
-    start = 0 if first_layer is None else find_layer(_checked(model), first_layer)
-    layers = [leaf.layer for leaf in _leaves(_checked(model))[start:]]
+    leaves = _leaves(_checked(model))
+    start = 0 if first_layer is None else _matching(leaves, first_layer)[0]
+    layers = [leaf.layer for leaf in leaves[start:]]
     chosen = [layer for layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
     before = len(model.trainable_weights)
     _set_trainable(model, {id(layer): True for layer in chosen})

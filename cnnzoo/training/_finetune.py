@@ -12,7 +12,6 @@ from cnnzoo._keras.heads import HEAD as LAST
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._keras.scale import Scale
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import check_number, check_seed, shape_fits
 from cnnzoo._support.lookup import look_up
@@ -48,17 +47,7 @@ from cnnzoo.training._progress import print_notes
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
 OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate", "scale")  # options that are no fields of a recipe
-ON_COMMAND_LINE = {
-    *OF_HEAD,
-    *OF_UNFROZEN,
-    "batch_size",
-    "patience",
-    "augment",
-    "data_path",
-    "fraction",
-    "skip_broken",
-    "scale",
-}
+ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, *OTHERS, "batch_size", "patience", "augment"} - {"dropout_rate"}
 KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
 OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
 
@@ -154,7 +143,7 @@ def finetune(
             dataset = replace(dataset, train=subset(dataset.train, limit, seed=seed, name="limit"))
         if progress:
             print_notes(dataset)
-        model = _classifier(network, weights, size, dataset, dropout_rate, given.get("scale"))
+        model = _classifier(network, weights, size, dataset, dropout_rate)
         if unfreeze is not None:
             find_layer(model, unfreeze)  # before anything is trained
         if progress and name and weights is None and unfreeze is None:
@@ -223,15 +212,14 @@ def _classifier(
     size: tuple[int, int],
     dataset: Dataset,
     dropout_rate: float,
-    scale: Scale | None,
 ) -> keras.Model:
-    """Return the network with a new head, for the images of ``dataset``."""
-    options: dict[str, Any] = {"class_names": dataset.class_names, "dropout_rate": dropout_rate, "scale": scale}
+    """Return the network with a new head, for the images of ``dataset``; a model is one of images in [0, 1]."""
+    options: dict[str, Any] = {"class_names": dataset.class_names, "dropout_rate": dropout_rate}
     channels = dataset.train.images.shape[3]
     if isinstance(network, str):
         return classifier(network, weights=weights, input_shape=(*size, channels), **options)
     check_channels_last(network, "to be trained")
-    return classifier(with_channels(network, channels), **options)
+    return classifier(with_channels(network, channels), scale="unit", **options)
 
 
 def _train_head(
