@@ -20,6 +20,8 @@ import cnnzoo
 settings.register_profile("cnnzoo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("cnnzoo")
 
+collect_ignore = ["models/reference.py", "models/transcribed.py"]  # no tests; they need PyTorch, which is optional
+
 DATASETS = "CNNZOO_TEST_DATASETS"
 OTHER_PRECISION = "--other-precision"
 
