@@ -94,6 +94,16 @@ def weightless():
         yield
 
 
+@pytest.fixture
+def eagerly():
+    """Compile nothing: of a deep network that takes longer than the few steps of a test."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def datasets() -> Path:
     """The folder with all of MNIST, named by an environment variable."""

@@ -11,6 +11,7 @@ import pytest
 
 from cnnzoo.inspect import gradcam
 from tests.inspect.corner import images, looks_at_a_corner
+from tests.models import own_layers
 from tests.report.reading import Page
 
 pytestmark = pytest.mark.slow
@@ -39,6 +40,12 @@ def test_heat_lies_where_it_lies_on_every_backend(found):
     heat = np.load(found / "heat.npy")
     assert heat[:, :8, 24:].sum() / heat.sum() > 0.99
     np.testing.assert_allclose(heat, gradcam(looks_at_a_corner(), images), atol=1e-4)
+
+
+def test_layers_that_keras_lacks_give_the_same_on_every_backend(found):
+    maps = np.load(found / "maps.npz")
+    for name, expected in own_layers.outputs().items():
+        assert np.abs(maps[name] - expected).max() <= 1e-5 * np.abs(expected).max(), name
 
 
 def test_a_report_is_whole_on_every_backend(found):

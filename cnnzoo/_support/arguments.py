@@ -26,6 +26,22 @@ def check_integer(name: str, value: Any, *, least: int, most: int | None = None)
     return int(value)
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value``, which is True or False, as a bool.
+
+    Raises:
+        ValueError: It is something else, even if Python would take it for one of them.
+
+    >>> check_flag("include_top", "no")
+    Traceback (most recent call last):
+    ...
+    ValueError: `include_top` must be True or False. Received: include_top='no'
+    """
+    if type(value).__name__ not in ("bool", "bool_"):  # NumPy's, too
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
 def check_number(name: str, value: Any, interval: str) -> float:
     """Return ``value`` as a float within ``interval``, in mathematical notation: "(0, 1]", "[0, inf)".
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from cnnzoo._keras.kinds import per_axis
 from cnnzoo._keras.late import keras
+from cnnzoo.models.cards import AS_IN_TORCHVISION, Normalization
 
 Size: TypeAlias = "int | tuple[int, int]"
 
@@ -19,14 +20,12 @@ class Blocks:
     Attributes:
         layer: Maps the paper's name of a layer to that in the model.
         kernel: Returns an initializer for one layer.
-        epsilon: Added to the variances of batch normalisation.
-        momentum: Of its moving averages, in Keras' convention: PyTorch's 0.1 is 0.9 here.
+        constants: Those of batch normalisation.
     """
 
     layer: Callable[[str], str]
     kernel: Callable[[], Any]
-    epsilon: float = 1e-5
-    momentum: float = 0.9
+    constants: Normalization = AS_IN_TORCHVISION
 
     def convolution(
         self,
@@ -60,7 +59,7 @@ class Blocks:
         )(x)
 
     def depthwise(self, x: keras.KerasTensor, size: int, strides: int = 1, *, name: str) -> keras.KerasTensor:
-        """Convolve each map by itself."""
+        """Convolve each channel separately, without a bias."""
         if strides > 1:
             x = keras.layers.ZeroPadding2D(size // 2, name=self.layer(f"{name}_pad"))(x)
         return keras.layers.DepthwiseConv2D(
@@ -75,7 +74,7 @@ class Blocks:
     def normalization(self, x: keras.KerasTensor, name: str, activation: str | None = None) -> keras.KerasTensor:
         """Normalise by the batch; then ``activation``."""
         x = keras.layers.BatchNormalization(
-            momentum=self.momentum, epsilon=self.epsilon, name=self.layer(f"{name}_bn")
+            momentum=self.constants.momentum, epsilon=self.constants.epsilon, name=self.layer(f"{name}_bn")
         )(x)
         return x if activation is None else self.activation(x, name, activation)
 

@@ -1,6 +1,6 @@
-"""The block that the networks for mobile devices share: expand, convolve each map by itself, project.
+"""The block that the networks for mobile devices share: expansion, depthwise convolution, projection.
 
-Sandler et al., 2018, figure 3; with squeeze and excitation as in Howard et al., 2019, figure 4.
+Sandler et al., 2018, figure 3; with squeeze-and-excitation as in Howard et al., 2019, figure 4.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cnnzoo.models._blocks import Blocks
 MULTIPLE = 8  # of which the mobile networks have filters
 
 
-def rounded(filters: float) -> int:
+def make_divisible(filters: float) -> int:
     """Return the nearest multiple of 8; the next larger where that takes more than a tenth away."""
     nearest = max(MULTIPLE, int(filters + MULTIPLE / 2) // MULTIPLE * MULTIPLE)
     return nearest if nearest >= 0.9 * filters else nearest + MULTIPLE
@@ -29,7 +29,7 @@ class Inverted:
         strides: Of the depthwise convolution.
         expanded: Filters of the expansion, which is left out where there are as many maps already.
         activation: After the expansion and the depthwise convolution.
-        squeezed: Filters between squeeze and excitation; None leaves both out.
+        squeezed: Filters of the squeeze of squeeze-and-excitation; None leaves it out.
     """
 
     filters: int
@@ -48,15 +48,15 @@ def inverted_residual(x: keras.KerasTensor, make: Blocks, block: Inverted, name:
     x = make.depthwise(x, block.size, block.strides, name=f"{name}_depthwise_conv")
     x = make.normalization(x, f"{name}_depthwise", block.activation)
     if block.squeezed is not None:
-        x = _excited(x, make, block.squeezed, name)
+        x = _squeeze_and_excitation(x, make, block.squeezed, name)
     x = make.normalized(x, block.filters, 1, name=f"{name}_project", activation=None)
     if block.strides > 1 or block.filters != shortcut.shape[-1]:
         return x
     return keras.layers.Add(name=make.layer(f"{name}_add"))([shortcut, x])
 
 
-def _excited(x: keras.KerasTensor, make: Blocks, squeezed: int, name: str) -> keras.KerasTensor:
-    """Weigh each map by what two convolutions make of the means of all."""
+def _squeeze_and_excitation(x: keras.KerasTensor, make: Blocks, squeezed: int, name: str) -> keras.KerasTensor:
+    """Scale each channel by a gate in [0, 1], which two 1 x 1 convolutions compute from the means of all channels."""
     weights = keras.layers.GlobalAveragePooling2D(keepdims=True, name=make.layer(f"{name}_squeeze"))(x)
     weights = make.convolution(weights, squeezed, 1, name=f"{name}_squeeze_conv")
     weights = make.activation(weights, f"{name}_squeeze")

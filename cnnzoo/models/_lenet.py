@@ -10,8 +10,8 @@ from cnnzoo.models._late import building, keras, layers
 AMPLITUDE, SLOPE = 1.7159, 2 / 3  # 1998, appendix A: f(a) = A tanh(S a)
 
 
-class Squashed:
-    """What makes the layers of one network, each followed by the squashing."""
+class LeNetLayers:
+    """Builds the layers of one network, each followed by the scaled tanh."""
 
     def __init__(
         self, layer: Callable[[str], str], kernel_initializer: str | keras.initializers.Initializer | None

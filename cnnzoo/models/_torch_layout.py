@@ -46,7 +46,10 @@ def load_torch(model: keras.Model, state: State, module: Callable[[str], str]) -
 
 
 def torch_state(model: keras.Model, module: Callable[[str], str]) -> dict[str, np.ndarray]:
-    """Return the weights of ``model`` as PyTorch's ``state_dict`` has them; the inverse of ``load_torch``."""
+    """Return the weights of ``model`` as PyTorch's ``state_dict`` has them; the inverse of ``load_torch``.
+
+    The counters of batches, which Keras does not have, are 0. PyTorch uses them only where a momentum is None.
+    """
     state = {}
     for name, (variable, _, to_torch) in _pairs(model, module):
         state[name] = np.ascontiguousarray(to_torch(keras.ops.convert_to_numpy(variable.value)))

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from cnnzoo._support.lookup import did_you_mean
+from cnnzoo.models._late import building
 from cnnzoo.models.cards import ModelCard
 
 if TYPE_CHECKING:
     import keras
 
 Options = ParamSpec("Options")
+
+AUXILIARY = "auxiliary_classifiers"
 
 # What the arguments mean that all builders have
 SHARED = {
@@ -34,7 +37,7 @@ SHARED = {
 
 DOCSTRING = """Build {title}.
 
-{summary}: {params:,} parameters and {macs:,} multiply-accumulates for an image of {size} and {num_classes} classes.{buffers}
+{summary}: {params:,} parameters and {macs:,} multiply-accumulates for an image of {size} and {num_classes} classes.{buffers}{normalization}
 
 **Deviations from the paper:**
 
@@ -46,7 +49,7 @@ Args:
 Returns:
     A functional model that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
     class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the last maps when
-    ``include_top=False``.
+    ``include_top=False``.{more_outputs}
 
 Raises:
     ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
@@ -59,6 +62,7 @@ Reference:
 >>> {name}(input_shape=({side}, {side}, {channels}), num_classes=5, kernel_initializer="zeros").output_shape
 (None, 5)
 """  # noqa: E501  # filled and wrapped below
+NORMALIZATION = " Batch normalisation has an epsilon of {epsilon:g} and Keras' momentum of {momentum:g}."
 
 
 def variant(
@@ -77,6 +81,7 @@ def variant(
     parameters = [
         parameter.replace(default=defaults.get(parameter.name, parameter.default)) for parameter in parameters
     ]
+    flags = [name for name, kind in build.__annotations__.items() if kind in ("bool", "bool | None")]
     signature = inspect.Signature(parameters, return_annotation="keras.Model")
 
     def builder(*args: Options.args, **options: Options.kwargs) -> keras.Model:
@@ -87,6 +92,9 @@ def variant(
             is_told = unknown is not None and repr(unknown) in str(error)
             suggestion = did_you_mean(str(unknown), signature.parameters, cutoff=0.7) if is_told else ""
             raise TypeError(f"{card.name}() {error}{suggestion and f'.{suggestion}'}") from None
+        building.check_options(
+            {name: value for name, value in options.items() if value is not signature.parameters[name].default}, flags
+        )
         for argument, default in defaults.items():
             options.setdefault(argument, default)
         return build(card, *args, **options)
@@ -120,9 +128,11 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         macs=card.macs,
         size=f"{height} x {width}",
         num_classes=card.num_classes,
-        buffers=f" It keeps {card.buffers:,} buffers as well: values that no gradient changes." if card.buffers else "",
+        normalization="" if card.normalization is None else NORMALIZATION.format(**card.normalization._asdict()),
+        buffers=f" It keeps {card.buffers:,} buffers as well: values that are not trained." if card.buffers else "",
         deviations="\n".join(_wrapped(f"- {deviation}", "", "  ") for deviation in card.deviations) or "none",
         arguments="\n".join(_wrapped(line, " " * 4, " " * 8) for line in described),
+        more_outputs=f" ``{AUXILIARY}=True`` gives a list of three outputs." if AUXILIARY in arguments else "",
         reference=card.reference,
         side=max(card.smallest_size, 8),
         channels=channels,

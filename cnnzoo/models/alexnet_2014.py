@@ -89,7 +89,7 @@ def _alexnet_2014(
     return building.finish(inputs, x, card, name, weights)
 
 
-def torchvision_module(layer: str) -> str:
+def _torchvision_module(layer: str) -> str:
     """Return what torchvision calls the module of a layer."""
     convolutions = {f"conv{number}": f"features.{place}" for number, place in enumerate((0, 3, 6, 8, 10), start=1)}
     return {**convolutions, "fc1": "classifier.1", "fc2": "classifier.4", "predictions": "classifier.6"}[layer]
@@ -101,7 +101,7 @@ CARDS = {
         "AlexNet (2014)",
         params=57_044_810,
         macs=710_133_440,
-        torchvision=Counterpart("alexnet", torchvision_module),
+        torchvision=Counterpart("alexnet", _torchvision_module),
     )
 }
 

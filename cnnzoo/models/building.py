@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -11,10 +11,33 @@ import keras
 from cnnzoo._keras.preprocessing import preprocessed, preprocessed_grey
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
-from cnnzoo._support.arguments import check_integer
+from cnnzoo._support.arguments import check_flag, check_integer
+from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models.cards import InputShape, ModelCard
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
+
+# Arguments that name something of Keras, what that is, and where it is looked up
+NAMED = {
+    "kernel_initializer": ("initializer", keras.initializers),
+    "classifier_activation": ("activation", keras.activations),
+}
+
+
+def check_options(options: Mapping[str, Any], flags: Iterable[str]) -> None:
+    """Raise ``ValueError`` if one of ``flags`` is not a boolean, or Keras has no such initializer or activation."""
+    for name in flags:
+        if name in options:
+            check_flag(name, options[name])
+    for name, (kind, place) in NAMED.items():
+        given = options.get(name)
+        try:
+            place.get(given)
+        except (ValueError, TypeError):
+            suggestion = did_you_mean(str(given), [each for each in dir(place) if each.islower()], cutoff=0.6)
+            raise ValueError(
+                f"`{name}` must be an {kind} of Keras, or its name. Received: {name}={given!r}.{suggestion}"
+            ) from None
 
 
 def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool) -> InputShape:
@@ -37,6 +60,11 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool)
     *size, channels = (None if side is None else check_integer("input_shape", side, least=1) for side in input_shape)
     if channels is None:
         raise ValueError(f"`input_shape` must end with a number of channels. Received: input_shape={input_shape!r}")
+    if size[0] in (1, 3) and all(side is not None and side > 4 for side in (size[1], channels)):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), with the channels last. "
+            f"Received: input_shape={input_shape!r}"
+        )
     if is_fixed and None in size:
         raise ValueError(
             "`input_shape` must have a fixed height and width when `include_top=True`: the dense layers need one. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cnnzoo.models._torchvision import ACCURACIES
 from cnnzoo.models.published import PublishedWeights
@@ -11,6 +12,22 @@ from cnnzoo.models.published import PublishedWeights
 InputShape = tuple[int | None, int | None, int]
 
 CLASSES = 10  # of a network for which neither the user nor the weights tell
+PLAIN_IMAGES = "images in [0, 1] enter as they are, without subtracting means or scaling"  # a deviation
+
+
+class Normalization(NamedTuple):
+    """The constants of batch normalisation.
+
+    Attributes:
+        epsilon: Added to the variances.
+        momentum: Of the moving averages, in Keras' convention: PyTorch's 0.1 is 0.9 here.
+    """
+
+    epsilon: float = 1e-5
+    momentum: float = 0.9
+
+
+AS_IN_TORCHVISION = Normalization()
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,11 @@ class Counterpart:
     def top1(self) -> float:
         """Top-1 accuracy of its weights on ImageNet's validation images, in percent."""
         return ACCURACIES[self.network][0]
+
+    @property
+    def top5(self) -> float:
+        """Top-5 accuracy of the same weights, in percent."""
+        return ACCURACIES[self.network][1]
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,7 @@ class ModelCard:
         weights: Its trained weights, by the names that its builder's ``weights`` takes, and where they are from.
         head: The layer that gives the classes.
         torchvision: The same network there; None where torchvision has none.
+        normalization: The constants of its batch normalisation; None where it has none.
     """
 
     name: str
@@ -78,6 +101,7 @@ class ModelCard:
     weights: Mapping[str, PublishedWeights] = field(default_factory=dict, hash=False)
     head: str = "predictions"
     torchvision: Counterpart | None = None
+    normalization: Normalization | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,7 @@ class Paper:
     deviations: tuple[str, ...]
     datasets: tuple[str, ...]
     head: str = "predictions"
+    normalization: Normalization | None = None
 
     def card(
         self,
@@ -109,6 +134,7 @@ class Paper:
         input_shape: tuple[int, int, int] | None = None,
         smallest_size: int | None = None,
         head: str | None = None,
+        normalization: Normalization | None = None,
     ) -> ModelCard:
         """Return the card of a variant; ``deviations`` are its own, beside those of the paper, as is what is given."""
         return ModelCard(
@@ -130,4 +156,5 @@ class Paper:
             weights=weights or {},
             head=head or self.head,
             torchvision=torchvision,
+            normalization=normalization or self.normalization,
         )

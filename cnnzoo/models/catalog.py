@@ -106,12 +106,14 @@ def list_models(
         look_up(dict.fromkeys(card.family for card in cards), family, "family")
         cards = [card for card in cards if card.family == family]
     if weights is not None:
-        look_up(dict.fromkeys(name for card in cards for name in card.weights), weights, "weights")
+        look_up(dict.fromkeys(name for card in MODEL_CARDS.values() for name in card.weights), weights, "weights")
         cards = [card for card in cards if weights in card.weights]
+        if not cards:
+            raise ValueError(f"No network of the family '{family}' has weights called '{weights}'.")
     if max_params is not None:
         least = min((card.params for card in cards), default=0)
         if check_integer("max_params", max_params, least=1) < least:
-            raise ValueError(f"`max_params` must be at least {least:,}. Received: {max_params:,}")
+            raise ValueError(f"The smallest of these networks has {least:,} parameters. Received: {max_params=:,}")
         cards = [card for card in cards if card.params <= max_params]
     cards.sort(key=lambda card: _by_number(card.name))
     return [card.name for card in sorted(cards, key=order, reverse=best_first)]

@@ -13,7 +13,7 @@ from cnnzoo._support.arguments import check_number
 from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, PLAIN_IMAGES, Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="densenet",
@@ -25,6 +25,7 @@ PAPER = Paper(
     smallest_size=29,  # leaves two pixels for the last pooling
     deviations=(),
     datasets=("CIFAR-10", "CIFAR-100", "SVHN", "ILSVRC-2012"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 BOTTLENECK = 4  # Section 3: a 1 x 1 convolution gives four times the growth rate
@@ -42,9 +43,11 @@ class Row(NamedTuple):
     macs: int
     deviations: tuple[str, ...]
     is_bc: bool = True
+    is_cifar: bool = False
 
 
 IMAGENET = (
+    PLAIN_IMAGES,
     "the first convolution precedes its batch normalisation, where the note to table 1 has it follow",
     "10 classes by default, where the paper has 1,000",
 )
@@ -58,10 +61,10 @@ TABLE = {
     "densenet161": Row(48, (6, 12, 36, 24), 26_494_090, 219_936, 7_725_721_152, WIDE),
     "densenet169": Row(32, (6, 12, 32, 32), 12_501_130, 158_400, 3_358_195_968, IMAGENET),
     "densenet201": Row(32, (6, 12, 48, 32), 18_112_138, 229_056, 4_289_465_088, IMAGENET),
-    "densenet_40_12": Row(12, (12, 12, 12), 1_019_722, 18_096, 264_812_928, CIFAR, is_bc=False),
-    "densenet_bc_100_12": Row(12, (16, 16, 16), 769_162, 23_988, 287_929_692, CIFAR),
-    "densenet_bc_250_24": Row(24, (41, 41, 41), 15_324_406, 257_976, 5_418_785_724, CIFAR),
-    "densenet_bc_190_40": Row(40, (31, 31, 31), 25_624_430, 256_960, 9_301_945_740, CIFAR),
+    "densenet_40_12": Row(12, (12, 12, 12), 1_019_722, 18_096, 264_812_928, CIFAR, is_bc=False, is_cifar=True),
+    "densenet_bc_100_12": Row(12, (16, 16, 16), 769_162, 23_988, 287_929_692, CIFAR, is_cifar=True),
+    "densenet_bc_250_24": Row(24, (41, 41, 41), 15_324_406, 257_976, 5_418_785_724, CIFAR, is_cifar=True),
+    "densenet_bc_190_40": Row(40, (31, 31, 31), 25_624_430, 256_960, 9_301_945_740, CIFAR, is_cifar=True),
 }
 
 
@@ -96,7 +99,7 @@ def _densenet(
 
     inputs = keras.Input(input_shape, name=layer("input"))
     filters = 2 * row.growth_rate if row.is_bc else 16
-    if card.input_shape == CIFAR_SHAPE:
+    if row.is_cifar:
         x = make.convolution(inputs, filters, 3, name="conv1_conv", use_bias=False)  # (32, 32, filters)
     else:
         x = make.normalized(inputs, filters, 7, 2, name="conv1")  # (112, 112, filters)
@@ -139,13 +142,15 @@ CARDS = {
         macs=row.macs,
         buffers=row.buffers,
         deviations=row.deviations,
-        torchvision=Counterpart(name, _torchvision_module) if row.deviations is not CIFAR else None,
-        input_shape=CIFAR_SHAPE if row.deviations is CIFAR else None,
-        smallest_size=4 if row.deviations is CIFAR else None,  # leaves one pixel after both transitions
+        torchvision=Counterpart(name, _torchvision_module) if not row.is_cifar else None,
+        input_shape=CIFAR_SHAPE if row.is_cifar else None,
+        smallest_size=4 if row.is_cifar else None,  # leaves one pixel after both transitions
     )
     for name, row in TABLE.items()
 }
-SUMMARY = "{} blocks with {} layers in all, each of which takes the maps of all before it in its block, and adds {}"
+SUMMARY = (
+    "{} blocks with {} layers in all, each of which takes the maps of all before it in its block, and adds {} maps"
+)
 SUMMARIES = {name: SUMMARY.format(len(row.layers), sum(row.layers), row.growth_rate) for name, row in TABLE.items()}
 
 densenet121 = variant(_densenet, CARDS["densenet121"], SUMMARIES["densenet121"])

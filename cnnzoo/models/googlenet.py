@@ -16,7 +16,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._inception import auxiliary_vectors, inception_maps, torchvision_module
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Normalization, Paper
 
 PAPER = Paper(
     family="googlenet",
@@ -48,6 +48,8 @@ NORMALIZED = (
     "dropout of 20 %, where the paper has 40 %",
     "no auxiliary classifiers",
 )
+
+NORMALIZATION = Normalization(epsilon=1e-3)  # torchvision's
 
 AUXILIARY = {"aux1": "4a", "aux2": "4d"}  # Section 5: the modules that the auxiliary classifiers follow
 SMALLEST_WITH_AUXILIARY = 79  # leaves the 5 x 5 pixels that their pooling covers
@@ -121,7 +123,7 @@ def _googlenet_bn(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
     inputs = keras.Input(input_shape, name=layer("input"))
-    x = inception_maps(inputs, Blocks(layer, kernel, epsilon=1e-3), is_normalized=True)["5b"]  # (7, 7, 1,024)
+    x = inception_maps(inputs, Blocks(layer, kernel, NORMALIZATION), is_normalized=True)["5b"]  # (7, 7, 1,024)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name=layer("pool5"))(x)
         x = keras.layers.Dropout(dropout_rate, name=layer("dropout"))(x)
@@ -137,6 +139,7 @@ CARDS = {
         params=5_610_154,
         macs=1_497_362_432,
         buffers=14_560,
+        normalization=NORMALIZATION,
         deviations=NORMALIZED,
         smallest_size=15,  # leaves one pixel after the third pooling; the fourth keeps it
         torchvision=Counterpart("googlenet", torchvision_module),

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._support.arguments import check_integer
+
 PACKAGE = "cnnzoo"
 
 
@@ -24,11 +26,16 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]  # K
         alpha: Factor of the sum.
         beta: The exponent.
         **options: Those of every layer: ``name``, ``dtype``.
+
+    Raises:
+        ValueError: ``size`` is even.
     """
 
     def __init__(self, size: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75, **options: Any) -> None:
         """Create the layer."""
         super().__init__(**options)
+        if check_integer("size", size, least=1) % 2 == 0:
+            raise ValueError(f"`size` must be odd, so that a map lies in the middle. Received: size={size}")
         self.size, self.k, self.alpha, self.beta = size, k, alpha, beta
 
     def call(self, inputs: Any) -> Any:
@@ -51,12 +58,20 @@ class ChannelShuffle(keras.layers.Layer):  # type: ignore[misc]  # Keras has no 
     Args:
         groups: How many groups there are.
         **options: Those of every layer: ``name``, ``dtype``.
+
+    Raises:
+        ValueError: ``groups`` does not divide the number of maps.
     """
 
     def __init__(self, groups: int = 2, **options: Any) -> None:
         """Create the layer."""
         super().__init__(**options)
-        self.groups = groups
+        self.groups = check_integer("groups", groups, least=1)
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Check that the groups are of equal size."""
+        if input_shape[-1] % self.groups:
+            raise ValueError(f"{input_shape[-1]} maps do not divide into {self.groups} groups of equal size.")
 
     def call(self, inputs: Any) -> Any:
         """Return maps of the same shape."""
@@ -161,6 +176,9 @@ class CeilAveragePooling2D(keras.layers.Layer):  # type: ignore[misc]  # Keras h
         pool_size: Height and width of a window.
         strides: From one window to the next; at most ``pool_size``.
         **options: Those of every layer: ``name``, ``dtype``.
+
+    Raises:
+        ValueError: ``strides`` is out of range.
     """
 
     padding = "valid"  # nothing before the first window
@@ -168,7 +186,8 @@ class CeilAveragePooling2D(keras.layers.Layer):  # type: ignore[misc]  # Keras h
     def __init__(self, pool_size: int, strides: int, **options: Any) -> None:
         """Create the layer."""
         super().__init__(**options)
-        self.pool_size, self.strides = pool_size, strides
+        self.pool_size = check_integer("pool_size", pool_size, least=1)
+        self.strides = check_integer("strides", strides, least=1, most=pool_size)
 
     def call(self, inputs: Any) -> Any:
         """Return maps of shape (n, rows, columns, channels)."""

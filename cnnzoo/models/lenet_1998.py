@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from cnnzoo.models._late import building, keras, layers
-from cnnzoo.models._lenet import Squashed
+from cnnzoo.models._lenet import LeNetLayers
 from cnnzoo.models._variants import variant
 from cnnzoo.models.cards import InputShape, ModelCard, Paper
 
@@ -84,7 +84,7 @@ def _lenet5_1998(
         )
     input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=include_top)
     layer = building.layer_names(card, name)
-    squashed = Squashed(layer, kernel_initializer)
+    squashed = LeNetLayers(layer, kernel_initializer)
 
     inputs = keras.Input(input_shape, name=layer("input"))
     x = keras.layers.Rescaling(INK - BACKGROUND, BACKGROUND, name=layer("ink"))(inputs)

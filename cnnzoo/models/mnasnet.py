@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from cnnzoo._support.arguments import check_number
 from cnnzoo.models._blocks import Blocks
-from cnnzoo.models._inverted import Inverted, inverted_residual, rounded
+from cnnzoo.models._inverted import Inverted, inverted_residual, make_divisible
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Normalization, Paper
+
+NORMALIZATION = Normalization(momentum=0.9997)  # torchvision's
 
 PAPER = Paper(
     family="mnasnet",
@@ -26,15 +28,15 @@ PAPER = Paper(
     smallest_size=1,  # all convolutions that stride are padded
     deviations=(
         "the variant B1, without squeeze and excitation, where the published figure 7 draws A1, which has it",
-        "batch normalisation with torchvision's momentum 0.9997, where the paper has 0.99, and epsilon 1e-5",
+        "batch normalisation with torchvision's momentum of 0.9997, where the paper has 0.99",
         "images in [0, 1], where the paper prepares them as for Inception",
-        "He initialisation, with Keras' fan-in for depthwise kernels",
+        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO"),
+    normalization=NORMALIZATION,
 )
 
-MOMENTUM = 0.9997  # torchvision's
 DROPOUT_RATE = 0.2
 STEM = (32, 16)  # filters of the first convolution, and of the separable one after it
 STACKS = (  # kernel, expansion, filters, blocks, and strides of the first block
@@ -87,17 +89,18 @@ def _mnasnet(
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=False)
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
-    make, width = Blocks(layer, kernel, momentum=MOMENTUM), TABLE[card.name].width
+    make, width = Blocks(layer, kernel, NORMALIZATION), TABLE[card.name].width
 
     inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.normalized(inputs, rounded(STEM[0] * width), 3, 2, name="first")  # (112, 112, 32)
+    x = make.normalized(inputs, make_divisible(STEM[0] * width), 3, 2, name="first")  # (112, 112, 32)
     x = make.depthwise(x, 3, name="separable_depthwise_conv")
     x = make.normalization(x, "separable_depthwise", "relu")
-    x = make.normalized(x, rounded(STEM[1] * width), 1, name="separable_project", activation=None)  # (112, 112, 16)
+    filters = make_divisible(STEM[1] * width)
+    x = make.normalized(x, filters, 1, name="separable_project", activation=None)  # (112, 112, 16)
     for stack, (size, expansion, filters, blocks, strides) in enumerate(STACKS, start=1):
         for number in range(1, blocks + 1):
             first = strides if number == 1 else 1
-            block = Inverted(rounded(filters * width), size, first, expansion * x.shape[-1], "relu")
+            block = Inverted(make_divisible(filters * width), size, first, expansion * x.shape[-1], "relu")
             x = inverted_residual(x, make, block, f"stack{stack}_{number}")
     x = make.normalized(x, 1280, 1, name="last")  # (7, 7, 1,280)
     if include_top:
@@ -133,7 +136,10 @@ CARDS = {
     )
     for name, row in TABLE.items()
 }
-SUMMARY = "16 blocks that expand the maps, convolve each separately and project them; width multiplier {}"
+SUMMARY = (
+    "16 inverted residual blocks: a 1 x 1 expansion, a depthwise convolution and a linear 1 x 1 projection; width "
+    "multiplier {}"
+)
 SUMMARIES = {name: SUMMARY.format(row.width) for name, row in TABLE.items()}
 
 mnasnet0_5 = variant(_mnasnet, CARDS["mnasnet0_5"], SUMMARIES["mnasnet0_5"])

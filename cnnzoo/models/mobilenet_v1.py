@@ -11,7 +11,7 @@ import os
 from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, PLAIN_IMAGES, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="mobilenet_v1",
@@ -26,11 +26,12 @@ PAPER = Paper(
     smallest_size=1,  # all convolutions that stride are padded
     deviations=(
         "the last depthwise convolution does not stride, where table 1 has strides of 2 between maps of equal size",
-        "batch normalisation with epsilon 1e-5 and momentum 0.9",
-        "He initialisation, with Keras' fan-in for depthwise kernels",
+        PLAIN_IMAGES,
+        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "Stanford Dogs", "COCO"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 TABLE = (  # Table 1: filters and strides of the depthwise separable convolutions

@@ -1,7 +1,7 @@
 """M. Sandler and others, 2018: MobileNetV2: inverted residuals and linear bottlenecks.
 
 The layers follow table 2. Where a convolution strides, the padding is the same on all sides, as in torchvision; Keras
-Applications pads more on the right and below. Batch normalisation has torchvision's epsilon and momentum.
+Applications pads more on the right and below.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._inverted import Inverted, inverted_residual
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, PLAIN_IMAGES, Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="mobilenet_v2",
@@ -26,10 +26,12 @@ PAPER = Paper(
     deviations=(
         "no 1 x 1 convolution before the first depthwise one, where table 1 has one that expands by the factor 1",
         "dropout of 0.2 before the classes, as in torchvision: see `dropout_rate`",
-        "He initialisation, with Keras' fan-in for depthwise kernels",
+        PLAIN_IMAGES,
+        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO", "PASCAL VOC 2012"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 DROPOUT_RATE = 0.2
@@ -103,8 +105,6 @@ CARDS = {
         "mobilenet_v2", "MobileNetV2", params=2_236_682, buffers=34_112, macs=299_507_072, torchvision=COUNTERPART
     )
 }
-SUMMARY = (
-    "17 blocks that expand the maps, convolve each by itself and project them, with shortcuts between the projections"
-)
+SUMMARY = "17 inverted residual blocks: a 1 x 1 expansion, a depthwise convolution and a linear 1 x 1 projection"
 
 mobilenet_v2 = variant(_mobilenet_v2, CARDS["mobilenet_v2"], SUMMARY)

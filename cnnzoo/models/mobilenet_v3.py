@@ -12,12 +12,14 @@ from typing import NamedTuple, TypeAlias
 
 from cnnzoo._support.arguments import check_number
 from cnnzoo.models._blocks import Blocks
-from cnnzoo.models._inverted import Inverted, inverted_residual, rounded
+from cnnzoo.models._inverted import Inverted, inverted_residual, make_divisible
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Normalization, Paper
 
 AUTHORS = "A. Howard, M. Sandler, G. Chu, L.-C. Chen, B. Chen, M. Tan, W. Wang, Y. Zhu, R. Pang, V. Vasudevan, Q. V. Le"
+NORMALIZATION = Normalization(epsilon=1e-3, momentum=0.99)  # torchvision's; the momentum is the paper's, too
+
 PAPER = Paper(
     family="mobilenet_v3",
     title="Searching for MobileNetV3",
@@ -31,13 +33,13 @@ PAPER = Paper(
         "dropout of 0.2 before the classes, as in torchvision, where the paper writes 0.8: see `dropout_rate`",
         "no 1 x 1 convolution that expands in the first block, where the tables list the expansion size 16",
         "images in [0, 1], where the paper prepares them as for Inception",
-        "He initialisation, with Keras' fan-in for depthwise kernels",
+        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO", "Cityscapes"),
+    normalization=NORMALIZATION,
 )
 
-EPSILON, MOMENTUM = 1e-3, 0.99  # torchvision's; the momentum is the paper's, too
 DROPOUT_RATE = 0.2
 Bneck: TypeAlias = tuple[int, int, int, bool, str, int]
 
@@ -107,12 +109,13 @@ def _mobilenet_v3(
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
     input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=False)
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
-    make, row = Blocks(layer, kernel, EPSILON, MOMENTUM), TABLE[card.name]
+    make, row = Blocks(layer, kernel, NORMALIZATION), TABLE[card.name]
 
     inputs = keras.Input(input_shape, name=layer("input"))
     x = make.normalized(inputs, 16, 3, 2, name="first", activation=HS)  # (112, 112, 16)
     for number, (size, expanded, filters, is_squeezed, activation, strides) in enumerate(row.blocks, start=1):
-        block = Inverted(filters, size, strides, expanded, activation, rounded(expanded // 4) if is_squeezed else None)
+        squeezed = make_divisible(expanded // 4) if is_squeezed else None
+        block = Inverted(filters, size, strides, expanded, activation, squeezed)
         x = inverted_residual(x, make, block, f"bneck{number}")
     x = make.normalized(x, 6 * x.shape[-1], 1, name="last", activation=HS)  # (7, 7, 960 or 576)
     if include_top:
@@ -151,7 +154,10 @@ CARDS = {
     )
     for name, row in TABLE.items()
 }
-SUMMARY = "{} blocks that expand the maps, convolve each by itself, weigh them in some blocks, and project them"
+SUMMARY = (
+    "{} inverted residual blocks: a 1 x 1 expansion, a depthwise convolution, in some of them squeeze-and-excitation, "
+    "and a linear 1 x 1 projection"
+)
 SUMMARIES = {name: SUMMARY.format(len(row.blocks)) for name, row in TABLE.items()}
 
 mobilenet_v3_large = variant(_mobilenet_v3, CARDS["mobilenet_v3_large"], SUMMARIES["mobilenet_v3_large"])

@@ -15,7 +15,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._residual import Trunk, residual_maps, torchvision_module
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="resnet",
@@ -30,6 +30,7 @@ PAPER = Paper(
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "CIFAR-10", "PASCAL VOC 2007", "PASCAL VOC 2012", "COCO"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 

@@ -13,7 +13,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._residual import Trunk, residual_maps, torchvision_module
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, PLAIN_IMAGES, Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="resnext",
@@ -23,8 +23,9 @@ PAPER = Paper(
     reference="https://arxiv.org/abs/1611.05431",
     input_shape=(224, 224, 3),  # Section 4
     smallest_size=1,  # all convolutions and the pooling are padded
-    deviations=("10 classes by default, where the paper has 1,000",),
+    deviations=(PLAIN_IMAGES, "10 classes by default, where the paper has 1,000"),
     datasets=("ILSVRC-2012", "ImageNet-5K", "CIFAR-10", "CIFAR-100", "COCO"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 

@@ -1,7 +1,7 @@
 """N. Ma and others, 2018: ShuffleNet V2: practical guidelines for efficient CNN architecture design.
 
 The layers follow table 5 and figure 3. The first half of the maps passes a unit unchanged, as in torchvision.
-Batch normalisation has torchvision's epsilon and momentum; padding is the same on all sides.
+Padding is the same on all sides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras, layers
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, PLAIN_IMAGES, Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="shufflenet_v2",
@@ -23,10 +23,12 @@ PAPER = Paper(
     input_shape=(224, 224, 3),
     smallest_size=1,  # all convolutions that stride, and the pooling, are padded
     deviations=(
-        "He initialisation, with Keras' fan-in for depthwise kernels",
+        PLAIN_IMAGES,
+        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 UNITS = (4, 8, 4)  # Table 5: of stages 2, 3 and 4

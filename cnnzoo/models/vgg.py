@@ -14,7 +14,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras, layers
 from cnnzoo.models._variants import variant
 from cnnzoo.models._vgg_table import TABLE, torchvision_module
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, Counterpart, InputShape, ModelCard, Paper
 from cnnzoo.models.published import IMAGENET, KerasBackbone
 
 PAPER = Paper(
@@ -109,6 +109,7 @@ CARDS = {
         params=row.params,
         macs=row.macs,
         buffers=row.buffers,
+        normalization=AS_IN_TORCHVISION if row.buffers else None,
         deviations=row.deviations,
         weights={IMAGENET: KerasBackbone(row.keras_name)} if row.keras_name else None,
         torchvision=Counterpart(name, partial(torchvision_module, row), (224, 255)) if row.is_in_torchvision else None,

@@ -14,7 +14,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras
 from cnnzoo.models._residual import FILTERS, Trunk, residual_maps, torchvision_module
 from cnnzoo.models._variants import variant
-from cnnzoo.models.cards import Counterpart, InputShape, ModelCard, Paper
+from cnnzoo.models.cards import AS_IN_TORCHVISION, PLAIN_IMAGES, Counterpart, InputShape, ModelCard, Paper
 
 PAPER = Paper(
     family="wide_resnet",
@@ -24,8 +24,9 @@ PAPER = Paper(
     reference="https://arxiv.org/abs/1605.07146",
     input_shape=(224, 224, 3),
     smallest_size=1,  # all convolutions and the pooling are padded
-    deviations=("10 classes by default, where the paper has 1,000",),
+    deviations=(PLAIN_IMAGES, "10 classes by default, where the paper has 1,000"),
     datasets=("CIFAR-10", "CIFAR-100", "SVHN", "ILSVRC-2012", "COCO"),
+    normalization=AS_IN_TORCHVISION,
 )
 
 WIDENING = 2  # of the inner convolutions

@@ -51,7 +51,7 @@ def describe(
         command=command,
         computation=Computation(choose_precision(recipe.precision)[0], processes, devices),
         versions={"python": platform.python_version(), "backend": keras.config.backend(), **_versions()},
-        machine=Machine(platform.platform(), _processor(), os.cpu_count()),
+        machine=Machine(platform.platform(), processor(), os.cpu_count()),
     )
 
 
@@ -125,7 +125,7 @@ def _versions() -> dict[str, str]:
     return installed
 
 
-def _processor() -> str:
+def processor() -> str:
     """Name the processor as Linux does, where there is such a list, else as Python does."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -26,6 +26,7 @@ from cnnzoo.training._training_copy import build_training_copy, pixel_statistics
 
 EXECUTION_MACS = 2e9  # multiply-accumulates of a call of the backend that hide what the call itself costs
 MOST_STEPS = 32  # a call
+SHORT_TRAINING = 200  # steps: below, compiling the loop over the steps of a call takes longer than it saves
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def compiled_training_copy(
         loss=loss_for(kind, training_copy.output_shape[-1], recipe.label_smoothing),
         metrics=_metrics(recipe, kind),
         jit_compile=False if runs_on_tensorflow_cpu() else "auto",
-        steps_per_execution=_steps_per_execution(model, recipe.batch_size),
+        steps_per_execution=_steps_per_execution(model, recipe.batch_size, recipe.epochs * steps),
     )
     training_copy.optimizer.build(training_copy.trainable_variables)
     return training_copy, [f"{policy}: {reason}", why_not]
@@ -137,11 +138,11 @@ def _metrics(recipe: Recipe, kind: Kind) -> list[Any]:
     return metrics
 
 
-def _steps_per_execution(model: keras.Model, batch_size: int) -> int:
-    """Return how many steps go into a call of TensorFlow: several where one is short, as in LeNet-5."""
+def _steps_per_execution(model: keras.Model, batch_size: int, steps: int) -> int:
+    """Return how many of the ``steps`` go into a call of TensorFlow: several where one is short, as in LeNet-5."""
     if keras.config.backend() != "tensorflow" or current_team().devices > 1:  # mirrored, such a call fails
         return 1
-    if not is_sized(model):  # how long a step takes is not known
+    if steps < SHORT_TRAINING or not is_sized(model):  # how long a step takes is not known
         return 1
     return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
 

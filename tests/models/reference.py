@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 import cnnzoo
 from cnnzoo._keras.parameters import flat_layers
 from cnnzoo.models._torch_layout import load_torch
+from tests.models.transcribed import randomized
 
 
 def _import_torchvision():
@@ -30,26 +31,14 @@ torchvision = _import_torchvision()
 
 
 def reference(name: str, num_classes: int = 7) -> torch.nn.Module:
-    """Build the counterpart of ``name`` with scales and statistics of normalisation that are not trivial."""
-    torch.manual_seed(0)
+    """Build the counterpart of ``name`` with weights and statistics drawn at random."""
     counterpart = cnnzoo.model_card(name).torchvision
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of changes in initialisation
         options = {"aux_logits": False, "init_weights": False} if counterpart.network in WITH_HEADS_BESIDE else {}
         model = getattr(torchvision.models, counterpart.network)(weights=None, num_classes=num_classes, **options)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-            # Theirs lets what differs in the images fade on the way; that for ReLUs is ill-conditioned: PyTorch's own
-            # float32 is then 4e-4 from its float64 in MobileNetV3
-            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(module.weight, 1, 0.1)
-            torch.nn.init.normal_(module.bias, 0, 0.1)
-            torch.nn.init.normal_(module.running_mean, 0, 0.1)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-        elif isinstance(module, torch.nn.Conv2d | torch.nn.Linear) and module.bias is not None:
-            torch.nn.init.normal_(module.bias, 0, 0.1)
-    return model.eval()
+    # Drawn for ReLUs, MobileNetV3 is ill-conditioned: PyTorch's own float32 is then 4e-4 from its float64
+    return randomized(model, "linear")
 
 
 WITH_HEADS_BESIDE = ("googlenet", "inception_v3")
@@ -73,20 +62,33 @@ def pictures(size: tuple[int, int], channels: int = 3) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((2, *size, channels), dtype="float32")
 
 
-def differences(name: str, size: tuple[int, int], model: torch.nn.Module) -> Iterator[tuple[str, float]]:
-    """Yield the largest difference of each layer with weights, in order, relative to its largest value."""
-    card = cnnzoo.model_card(name)
+def differences(
+    name: str, size: tuple[int, int], model: torch.nn.Module, module: Callable[[str], str] | None = None
+) -> Iterator[tuple[str, float]]:
+    """Yield the largest difference of each layer with weights, in order, relative to its largest value.
+
+    Args:
+        name: Of our network.
+        size: Of the images.
+        model: The same in PyTorch.
+        module: What turns names of our layers into those of its modules; None takes those of torchvision.
+    """
+    module = module or cnnzoo.model_card(name).torchvision.module
     ours = cnnzoo.create_model(name, num_classes=7, input_shape=(*size, 3), classifier_activation=None)
-    load_torch(ours, state_of(model), card.torchvision.module)
+    load_torch(ours, state_of(model), module)
     modules, found = dict(model.named_modules()), {}
-    names = {layer.name: card.torchvision.module(layer.name) for layer in flat_layers(ours) if layer.weights}
-    for own, theirs in names.items():
+    names = {layer.name: module(layer.name) for layer in flat_layers(ours) if layer.weights}
+    hooks = [
         modules[theirs].register_forward_hook(
             lambda _, __, maps, own=own: found.__setitem__(own, maps.detach().numpy().copy())
         )
+        for own, theirs in names.items()
+    ]
     images = pictures(size)
     with torch.no_grad():
         logits = model(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+    for hook in hooks:
+        hook.remove()
     probe = keras.Model(ours.inputs[0], [ours.get_layer(own).output for own in names] + [ours.output])
     *maps, own_logits = (keras.ops.convert_to_numpy(each) for each in probe(images, training=False))
     for own, values in zip(names, maps, strict=True):
@@ -98,4 +100,6 @@ def differences(name: str, size: tuple[int, int], model: torch.nn.Module) -> Ite
 
 
 def _relative(values: np.ndarray, wanted: np.ndarray) -> float:
+    if not (np.isfinite(values).all() and np.isfinite(wanted).all()):
+        return np.inf
     return float(np.abs(values - wanted).max() / np.abs(wanted).max())

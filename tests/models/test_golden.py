@@ -37,6 +37,10 @@ def test_layers_are_those_of_the_table(name):
     assert (*count_parameters(model), table.macs) == (card.params, card.buffers, card.macs)
     assert table.params == card.params
     assert (model.name, model.input_shape, model.output_shape) == (name, (None, *card.input_shape), (None, 10))
+    constants = {
+        (layer.epsilon, layer.momentum) for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    assert constants == ({card.normalization} if card.normalization else set())
     if (row := PUBLISHED.get(name)) is not None:
         head = model.get_layer(card.head)
         features, places = int(head.kernel.shape[-2]), math.prod(head.output.shape[1:-1])
