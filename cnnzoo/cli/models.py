@@ -39,7 +39,10 @@ def list_networks(
         words = (name, card.title, card.family, str(card.year), format_shape(card.input_shape))
         table.add_row(*words, *figures, top1, ", ".join(card.weights))
     print_table(table, cut=False)
-    print("\nParameters and MACs for 10 classes; top-1 on ImageNet of torchvision's weights for the same network.")
+    print(
+        "\nParameters and MACs for 10 classes; top-1 on ImageNet with torchvision's default weights, "
+        "many of them from newer\nrecipes than the paper's."
+    )
 
 
 @app.command()

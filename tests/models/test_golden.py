@@ -14,7 +14,7 @@ from cnnzoo.inspect import layer_table
 GOLDEN = Path(__file__).with_name("golden")
 
 # Parameters, buffers and multiply-accumulates, as the papers and other zoos count them
-with Path(__file__).with_name("published.csv").open(encoding="utf-8") as file:
+with (Path(__file__).parents[2] / "docs" / "published.csv").open(encoding="utf-8") as file:
     PUBLISHED = {row["network"]: row for row in csv.DictReader(file)}
 
 
