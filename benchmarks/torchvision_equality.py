@@ -21,11 +21,12 @@ import cnnzoo
 BACKENDS = ("tensorflow", "jax", "torch")
 MEASURE = """
 import sys
-from tests.models.reference import differences, reference, sizes
+from tests.models.reference import differences, network, reference, sizes
 import cnnzoo
 name = sys.argv[1]
-theirs = reference(name)
-print(max(difference for size in sizes(cnnzoo.model_card(name)) for _, difference in differences(name, size, theirs)))
+theirs, card = reference(name), cnnzoo.model_card(name)
+found = (differences(network(name, size), theirs, card.torchvision.module) for size in sizes(card))
+print(max(difference for of_size in found for _, difference in of_size))
 """
 
 

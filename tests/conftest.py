@@ -1,3 +1,4 @@
+import gc
 import gzip
 import os
 import shutil
@@ -44,6 +45,20 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.name.startswith("cnnzoo.models.") and item.name.rpartition(".")[2] in larger:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """Leave what the imports made out of every later look for garbage, which then takes no time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _freed(request):
+    """Free the networks of slow tests at once: they lie in circles of references, and are gigabytes."""
+    yield
+    if request.node.get_closest_marker("slow"):
+        gc.collect()
 
 
 @pytest.fixture(autouse=True, scope="session")

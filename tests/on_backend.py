@@ -34,10 +34,11 @@ def check_equal_to_torchvision():
     """Of a network for each kind of layer that is not in all; the benchmark compares every network."""
     if find_spec("torchvision") is None:
         return
-    from tests.models.reference import differences, reference
+    from tests.models.reference import differences, network, reference
 
     for name in ("shufflenet_v2_x0_5", "mobilenet_v3_small", "squeezenet1_1"):
-        worst = max(differences(name, (64, 70), reference(name)), key=lambda found: found[1])
+        module = cnnzoo.model_card(name).torchvision.module
+        worst = max(differences(network(name, (64, 70)), reference(name), module), key=lambda found: found[1])
         assert worst[1] <= 1e-4, (name, worst)
 
 

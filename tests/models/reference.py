@@ -58,23 +58,23 @@ def sizes(card):
     return (side, side), (side + 7, side + 16), (largest, least)
 
 
-def pictures(size: tuple[int, int], channels: int = 3) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((2, *size, channels), dtype="float32")
+def pictures(shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((2, *shape), dtype="float32")
 
 
-def differences(
-    name: str, size: tuple[int, int], model: torch.nn.Module, module: Callable[[str], str] | None = None
-) -> Iterator[tuple[str, float]]:
-    """Yield the largest difference of each layer with weights, in order, relative to its largest value.
+def network(name: str, size: tuple[int, int]) -> keras.Model:
+    """Build our network ``name``, to compare its logits of 7 classes."""
+    return cnnzoo.create_model(name, num_classes=7, input_shape=(*size, 3), classifier_activation=None)
+
+
+def differences(ours: keras.Model, model: torch.nn.Module, module: Callable[[str], str]) -> Iterator[tuple[str, float]]:
+    """Load the weights of ``model``; yield the largest difference of each layer, relative to its largest value.
 
     Args:
-        name: Of our network.
-        size: Of the images.
+        ours: Our network; its layers with weights are compared, in order, then the logits.
         model: The same in PyTorch.
-        module: What turns names of our layers into those of its modules; None takes those of torchvision.
+        module: What turns names of our layers into those of its modules.
     """
-    module = module or cnnzoo.model_card(name).torchvision.module
-    ours = cnnzoo.create_model(name, num_classes=7, input_shape=(*size, 3), classifier_activation=None)
     load_torch(ours, state_of(model), module)
     modules, found = dict(model.named_modules()), {}
     names = {layer.name: module(layer.name) for layer in flat_layers(ours) if layer.weights}
@@ -84,7 +84,7 @@ def differences(
         )
         for own, theirs in names.items()
     ]
-    images = pictures(size)
+    images = pictures(ours.input_shape[1:])
     with torch.no_grad():
         logits = model(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
     for hook in hooks:
