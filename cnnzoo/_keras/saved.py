@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,12 @@ class Saved:
     Attributes:
         name: The model's name; None where the file does not say.
         image_shape: Height, width and channels of its images; None where the file does not say, or for any size.
+        strides: Those of its layers that have some, by name, also of models within.
     """
 
     name: str | None = None
     image_shape: tuple[int, int, int] | None = None
+    strides: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def read_model(path: Path) -> keras.Model:
@@ -75,8 +77,22 @@ def describe_saved(path: Path) -> Saved:
     except ValueError:
         return Saved()
     name, layers = (config.get("name"), config.get("layers")) if isinstance(config, dict) else (None, config)
-    shapes = map(_image_shape, layers if isinstance(layers, list) else ())
-    return Saved(name if isinstance(name, str) else None, next(filter(None, shapes), None))
+    layers = layers if isinstance(layers, list) else []
+    shape = next(filter(None, map(_image_shape, layers)), None)
+    return Saved(name if isinstance(name, str) else None, shape, dict(_strides(layers)))
+
+
+def _strides(layers: list[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield name and strides of each layer that has some, from the descriptions of layers."""
+    for layer in layers:
+        options = layer.get("config") if isinstance(layer, dict) else None
+        if not isinstance(options, dict):
+            continue
+        name, strides, within = options.get("name"), options.get("strides"), options.get("layers")
+        if isinstance(name, str) and isinstance(strides, list):
+            yield name, tuple(strides)
+        if isinstance(within, list):
+            yield from _strides(within)
 
 
 def _image_shape(layer: Any) -> tuple[int, int, int] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cnnzoo._keras.kinds import per_axis
-from cnnzoo._keras.late import keras
+from cnnzoo.models._late import keras, layers
 from cnnzoo.models.cards import AS_IN_TORCHVISION, Normalization
 
 Size: TypeAlias = "int | tuple[int, int]"
@@ -67,7 +67,7 @@ class Blocks:
             strides,
             padding="valid" if strides > 1 else "same",
             use_bias=False,
-            depthwise_initializer=self.kernel(),
+            depthwise_initializer=layers.PerChannel(self.kernel()),
             name=self.layer(name),
         )(x)
 

@@ -1,4 +1,4 @@
-"""Layers that papers have and Keras lacks, and an initializer. Files with them load once this module is imported."""
+"""Layers that papers have and Keras lacks, and initializers. Files with them load once this module is imported."""
 
 from __future__ import annotations
 
@@ -324,3 +324,27 @@ class UniformByFanIn(keras.initializers.Initializer):  # type: ignore[misc]  # K
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {"scale": self.scale, "fan_in": self.fan_in}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PerChannel(keras.initializers.Initializer):  # type: ignore[misc]  # Keras has no types
+    """Draw the kernels of a depthwise convolution as those of convolutions of one channel.
+
+    Keras counts the inputs of all channels as the fan-in of each kernel, so its own draws are too small.
+
+    Args:
+        initializer: What draws, by the fan-in.
+    """
+
+    def __init__(self, initializer: Any) -> None:
+        """Create the initializer."""
+        self.initializer = keras.initializers.get(initializer)
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Return kernels of shape (height, width, channels, multiplier)."""
+        *size, channels, multiplier = shape
+        return keras.ops.reshape(self.initializer((*size, 1, channels * multiplier), dtype=dtype), shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"initializer": keras.initializers.serialize(self.initializer)}

@@ -30,7 +30,7 @@ PAPER = Paper(
         "the variant B1, without squeeze and excitation, where the published figure 7 draws A1, which has it",
         "batch normalisation with torchvision's momentum of 0.9997, where the paper has 0.99",
         "images in [0, 1], where the paper prepares them as for Inception",
-        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
+        "He initialisation, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO"),

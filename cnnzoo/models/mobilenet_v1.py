@@ -27,7 +27,7 @@ PAPER = Paper(
     deviations=(
         "the last depthwise convolution does not stride, where table 1 has strides of 2 between maps of equal size",
         PLAIN_IMAGES,
-        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
+        "He initialisation, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "Stanford Dogs", "COCO"),

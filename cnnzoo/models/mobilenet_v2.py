@@ -27,7 +27,7 @@ PAPER = Paper(
         "no 1 x 1 convolution before the first depthwise one, where table 1 has one that expands by the factor 1",
         "dropout of 0.2 before the classes, as in torchvision: see `dropout_rate`",
         PLAIN_IMAGES,
-        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
+        "He initialisation, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO", "PASCAL VOC 2012"),

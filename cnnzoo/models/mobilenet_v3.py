@@ -33,7 +33,7 @@ PAPER = Paper(
         "dropout of 0.2 before the classes, as in torchvision, where the paper writes 0.8: see `dropout_rate`",
         "no 1 x 1 convolution that expands in the first block, where the tables list the expansion size 16",
         "images in [0, 1], where the paper prepares them as for Inception",
-        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
+        "He initialisation, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO", "Cityscapes"),

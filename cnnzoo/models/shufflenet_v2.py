@@ -24,7 +24,7 @@ PAPER = Paper(
     smallest_size=1,  # all convolutions that stride, and the pooling, are padded
     deviations=(
         PLAIN_IMAGES,
-        "He initialisation, with Keras' fan-in for depthwise kernels, where the paper names none",
+        "He initialisation, where the paper names none",
         "10 classes by default, where the paper has 1,000",
     ),
     datasets=("ILSVRC-2012", "COCO"),

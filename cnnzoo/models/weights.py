@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,15 +189,25 @@ def _fill(
     own = next((layer.name for layer in model.layers if own_name(layer, model) in heads), None)
     alone = model if len(model.outputs) == 1 else keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     backbone = {id(layer) for layer in flat_layers(without_head(alone, own))}
-    pairs, extra = pair_layers(model, layers)
+    pairs, extra = _with_head_of_finetuning(*pair_layers(model, layers), backbone)
     differences = {pair.name: difference_of(pair) for pair in pairs}
     of_backbone = [differences[pair.name] for pair in pairs if id(pair.layer) in backbone]
     foreign = [layer for layer in extra if not is_of_a_head(layer, heads)]
     if difference := next(filter(None, of_backbone), None) or layers_beyond(foreign):
         raise ValueError(_not_of(model, weights, difference, layers, path))
+    if path is not None and (difference := _other_strides(pairs, path)):
+        raise ValueError(
+            f"'{weights}' has weights of the same shapes as this {model.name}, but is of another network: {difference}."
+        )
     left = [name for name, difference in differences.items() if difference]
     has_head = extra or any(id(pair.layer) not in backbone and pair.stored for pair in pairs)
-    if left and has_head:
+    if left and any(ends_in(layer.name, (HEAD,)) for layer in extra):
+        warnings.warn(
+            f"The head of '{weights}' was added by fine-tuning, and is not that of this {model.name}. Left as "
+            f"initialised: {', '.join(left)}. For the whole network, use `cnnzoo.training.load_run`.",
+            stacklevel=_level_of_the_user(),
+        )
+    elif left and has_head:
         message = f"Not all of the head of '{weights}' fits this {model.name}: {differences[left[0]]}."
         is_complete = _has_its_classes(pairs[-1], extra)  # so that a new head is not what is wanted
         sized = _of_another_size(model, path) if is_complete or left[0] != pairs[-1].name else ""
@@ -206,6 +216,37 @@ def _fill(
         message += f"{sized} Left as initialised: {', '.join(left)}."
         warnings.warn(message, stacklevel=_level_of_the_user())
     assign([pair for pair in pairs if differences[pair.name] is None], weights)
+
+
+def _with_head_of_finetuning(
+    pairs: list[Pair], extra: list[StoredLayer], backbone: Collection[int]
+) -> tuple[list[Pair], list[StoredLayer]]:
+    """Pair the head that fine-tuning added with that of the network, where each is one dense layer on equal vectors.
+
+    Args:
+        pairs: The layers of the network, with what is stored of each.
+        extra: What is stored beyond them.
+        backbone: Identities of the layers that are not of the head.
+    """
+    added = [layer for layer in extra if ends_in(layer.name, (HEAD,))]
+    head = [pair for pair in pairs if id(pair.layer) not in backbone]
+    if len(added) != 1 or len(head) != 1 or head[0].stored or not isinstance(head[0].layer, keras.layers.Dense):
+        return pairs, extra
+    if shapes_of(head[0].layer) != added[0].shapes:
+        return pairs, extra
+    whole = replace(head[0], stored=added[0])
+    return [whole if pair is head[0] else pair for pair in pairs], [layer for layer in extra if layer is not added[0]]
+
+
+def _other_strides(pairs: Sequence[Pair], path: Path) -> str | None:
+    """Say which layer strides otherwise in the model of a file; None where none does, or the file does not say."""
+    saved = describe_saved(path)
+    for pair in pairs:
+        here = getattr(pair.layer, "strides", None)
+        there = saved.strides.get(pair.name, saved.strides.get(f"{saved.name}_{pair.name}"))
+        if pair.stored is not None and there not in (None, here):
+            return f"'{pair.name}' has strides of {there} in '{saved.name}', and of {here} here"
+    return None
 
 
 def _has_its_classes(pair: Pair, extra: Sequence[StoredLayer]) -> bool:

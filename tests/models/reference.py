@@ -64,7 +64,8 @@ def pictures(shape: tuple[int, int, int]) -> np.ndarray:
 
 def network(name: str, size: tuple[int, int]) -> keras.Model:
     """Build our network ``name``, to compare its logits of 7 classes."""
-    return cnnzoo.create_model(name, num_classes=7, input_shape=(*size, 3), classifier_activation=None)
+    options = {"num_classes": 7, "input_shape": (*size, 3), "classifier_activation": None}
+    return cnnzoo.create_model(name, kernel_initializer="zeros", **options)  # what is loaded needs no drawing
 
 
 def differences(ours: keras.Model, model: torch.nn.Module, module: Callable[[str], str]) -> Iterator[tuple[str, float]]:
@@ -90,7 +91,10 @@ def differences(ours: keras.Model, model: torch.nn.Module, module: Callable[[str
     for hook in hooks:
         hook.remove()
     probe = keras.Model(ours.inputs[0], [ours.get_layer(own).output for own in names] + [ours.output])
-    *maps, own_logits = (keras.ops.convert_to_numpy(each) for each in probe(images, training=False))
+    if keras.config.backend() == "jax":  # compiled at once, which is quicker there than layer by layer
+        *maps, own_logits = probe.predict(images, verbose=0)
+    else:
+        *maps, own_logits = map(keras.ops.convert_to_numpy, probe(images, training=False))
     for own, values in zip(names, maps, strict=True):
         wanted = found[own].transpose(0, 2, 3, 1) if found[own].ndim == 4 else found[own]
         activation = getattr(ours.get_layer(own), "activation", keras.activations.linear)

@@ -177,7 +177,7 @@ def test_initializer_is_he_normal_or_the_users(name):
             if getattr(layer, attribute, None) is not None
         ]
         assert found
-        assert all(isinstance(each, kind) for each in found)
+        assert all(isinstance(getattr(each, "initializer", each), kind) for each in found)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -219,6 +219,20 @@ def test_smallest_size_is_named_and_works(name):
 def test_bad_arguments_are_refused(name, options, message):
     with pytest.raises(ValueError, match=message):
         build(name, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["mnasnet0_5", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5"]
+)
+def test_depthwise_kernels_are_drawn_by_the_inputs_of_one_channel(name):
+    """Else images fade to nothing on the way through a network that was not trained."""
+    depthwise = [layer for layer in build(name).layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    spread = np.concatenate([np.ravel(layer.kernel) / np.sqrt(2 / layer.kernel_size[0] ** 2) for layer in depthwise])
+    assert spread.std() == pytest.approx(1, rel=0.1)
+    backbone = build(name, include_top=False)
+    maps = keras.ops.convert_to_numpy(backbone(batch(name), training=False))
+    assert np.abs(maps).max() > 1e-3  # of 1e-7 with the fan-in of Keras
 
 
 @pytest.mark.parametrize("name", FIXED)
