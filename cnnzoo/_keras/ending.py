@@ -67,6 +67,10 @@ def check_classifier(model: keras.Model) -> None:
         raise ValueError(
             "`model` must map images of shape (n, height, width, channels) to outputs of shape (n, classes). "
             f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
+            + (
+                ". Of several outputs, take one: `keras.Model(model.inputs, model.outputs[0])`"
+                * (len(model.outputs) > 1)
+            )
         )
     ending_by_graph(model)
 

@@ -36,7 +36,7 @@ def look_up(cards: Mapping[str, Card], name: str, kind: str, elsewhere: Mapping[
 
 
 def did_you_mean(
-    name: str, names: Collection[str], shown: Mapping[str, str] | None = None, *, cutoff: float = 0.4
+    name: str, names: Collection[str], shown: Mapping[str, str] | None = None, *, cutoff: float = 0.5
 ) -> str:
     """Return a question that suggests the nearest of ``names``, after a space; nothing where none is near.
 

@@ -2,4 +2,17 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from cnnzoo._support.lookup import did_you_mean
+
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Import what the stub lists when it is first asked for."""
+    try:
+        return _load(name)
+    except AttributeError:
+        suggestion = did_you_mean(name, __all__, cutoff=0.7)
+        raise AttributeError(
+            f"module '{__name__}' has no attribute '{name}'{suggestion and f'.{suggestion}'}", name=name
+        ) from None

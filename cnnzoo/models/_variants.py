@@ -91,7 +91,8 @@ def variant(
             unknown = next((option for option in options if option not in signature.parameters), None)
             is_told = unknown is not None and repr(unknown) in str(error)
             suggestion = did_you_mean(str(unknown), signature.parameters, cutoff=0.7) if is_told else ""
-            raise TypeError(f"{card.name}() {error}{suggestion and f'.{suggestion}'}") from None
+            known = "" if suggestion or not is_told else f" It takes: {', '.join(signature.parameters)}"
+            raise TypeError(f"{card.name}() {error}{'.' if suggestion or known else ''}{suggestion}{known}") from None
         building.check_options(
             {name: value for name, value in options.items() if value is not signature.parameters[name].default}, flags
         )

@@ -25,19 +25,34 @@ NAMED = {
 
 
 def check_options(options: Mapping[str, Any], flags: Iterable[str]) -> None:
-    """Raise ``ValueError`` if one of ``flags`` is not a boolean, or Keras has no such initializer or activation."""
+    """Check the options that a builder only passes on.
+
+    Args:
+        options: Those that are not the builder's defaults.
+        flags: The names of those that are booleans.
+
+    Raises:
+        ValueError: One of ``flags`` is not a boolean, Keras has no such initializer or activation, or a single class
+            is to have a softmax.
+    """
     for name in flags:
         if name in options:
             check_flag(name, options[name])
     for name, (kind, place) in NAMED.items():
         given = options.get(name)
         try:
-            place.get(given)
+            if place.get(given) is None and name in options:
+                raise ValueError("None chooses nothing")
         except (ValueError, TypeError):
             suggestion = did_you_mean(str(given), [each for each in dir(place) if each.islower()], cutoff=0.6)
             raise ValueError(
                 f"`{name}` must be an {kind} of Keras, or its name. Received: {name}={given!r}.{suggestion}"
             ) from None
+    if options.get("num_classes") == 1 and options.get("classifier_activation", "softmax") == "softmax":
+        raise ValueError(
+            "A softmax of one class is always 1: pass `num_classes=2`, or `classifier_activation='sigmoid'`. "
+            "Received: num_classes=1"
+        )
 
 
 def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool) -> InputShape:
@@ -57,7 +72,15 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool)
         raise ValueError(
             f"`input_shape` must be (height, width, channels), without the batch. Received: input_shape={input_shape!r}"
         )
-    *size, channels = (None if side is None else check_integer("input_shape", side, least=1) for side in input_shape)
+    try:
+        *size, channels = (
+            None if side is None else check_integer("input_shape", side, least=1) for side in input_shape
+        )
+    except ValueError:
+        raise ValueError(
+            "`input_shape` must consist of integers of at least 1; height and width may be None. "
+            f"Received: input_shape={input_shape!r}"
+        ) from None
     if channels is None:
         raise ValueError(f"`input_shape` must end with a number of channels. Received: input_shape={input_shape!r}")
     if size[0] in (1, 3) and all(side is not None and side > 4 for side in (size[1], channels)):

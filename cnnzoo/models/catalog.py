@@ -140,12 +140,25 @@ def model_card(name: str) -> ModelCard:
 def _unknown(name: str) -> ModelCard:
     """Raise what ``model_card`` raises."""
     if (found := str(name).lower()) in PRETRAINED_CARDS:
+        own = next((each for each in MODEL_CARDS if in_keras_applications(each) == found), None)
+        here = "" if own is None else f" The zoo's own is '{own}'."
         raise ValueError(
             f"'{name}' is in `cnnzoo.pretrained`, not in `cnnzoo.models`: build it with "
             f"`cnnzoo.pretrained.load('{found}')`, or train it on your own classes with `cnnzoo finetune {found}`."
+            f"{here}"
         )
     elsewhere = {other: "in `cnnzoo.pretrained`" for other in PRETRAINED_CARDS if other not in MODEL_CARDS}
     return look_up(MODEL_CARDS, name, "model", elsewhere)
+
+
+def in_keras_applications(name: str) -> str | None:
+    """Return what ``cnnzoo.pretrained`` calls the network of Keras Applications after the same paper, if there is one.
+
+    >>> in_keras_applications("mobilenet_v2")
+    'mobilenetv2'
+    """
+    found = name.replace("_", "").removesuffix("v1")
+    return found if found in PRETRAINED_CARDS else None
 
 
 def named_network(name: str | os.PathLike[str], names: Collection[str] = MODEL_CARDS) -> str | None:

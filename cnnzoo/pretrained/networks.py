@@ -15,7 +15,7 @@ from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
-from cnnzoo.models.catalog import MODEL_CARDS, create_model, model_card, named_network
+from cnnzoo.models.catalog import MODEL_CARDS, create_model, in_keras_applications, model_card, named_network
 from cnnzoo.models.keras_applications import IMAGENET
 from cnnzoo.pretrained.builders import load
 from cnnzoo.pretrained.catalog import list_pretrained, pretrained_card
@@ -170,10 +170,12 @@ def published_weights(name: str, weights: Any) -> Any:
         return weights
     names = [IMAGENET] if name in PRETRAINED_CARDS else list(MODEL_CARDS[name].weights)
     if not names:
+        other = in_keras_applications(name)
+        elsewhere = "" if other is None else f" Keras Applications has ImageNet's for '{other}': take that instead."
         raise ValueError(
-            f"There are no published weights of {name}. Instead of the name, give a run folder such as runs/{name} or "
-            "a model; `finetune`, `classifier` and `embed` also take `weights`: a file, a run folder, or None (on the "
-            "command line, none) to initialise."
+            f"There are no published weights of {name}.{elsewhere} Train it first (`cnnzoo train {name}`) and give the "
+            "run folder, or give a model; `finetune`, `classifier` and `embed` also take `weights`: a file, a run "
+            "folder, or None (on the command line, none) to initialise."
         )
     return names[0]
 
