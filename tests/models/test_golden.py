@@ -49,6 +49,15 @@ def test_layers_are_those_of_the_table(name):
         assert found == tuple(int(row[figure]) for figure in ("params", "buffers", "macs"))
 
 
+def test_the_zoos_page_has_a_small_difference_of_every_network_that_torchvision_has_on_every_backend():
+    with (Path(__file__).parents[2] / "docs" / "equality.csv").open(encoding="utf-8") as file:
+        rows = {row.pop("network"): row for row in csv.DictReader(file)}
+    assert set(rows) == {name for name in cnnzoo.list_models() if cnnzoo.model_card(name).torchvision}
+    for name, row in rows.items():
+        assert list(row) == ["tensorflow", "jax", "torch"]
+        assert all(0 < float(difference) <= 1e-4 for difference in row.values()), name
+
+
 def test_a_thousand_classes_are_counted_so():
     table = layer_table(cnnzoo.models.resnet18(num_classes=1000, kernel_initializer="zeros"))
     row = PUBLISHED["resnet18"]
