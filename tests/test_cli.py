@@ -384,7 +384,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["train", "--resume", "RUN"], "error: The run"),
         (["train", "lenet5", "--distributed"], "error: Training together needs several processes"),
         (["list", "--family", "vgf"], "error: Unknown family 'vgf'. Did you mean 'vgg'?"),
-        (["list", "--max-params", "5"], "error: `max_params` must be at least"),
+        (["list", "--max-params", "5"], "error: The smallest of these networks has"),
         (["pretrained", "--max-params", "ten"], "error: `--max-params` must be a number like 10M or 500K."),
         (["pretrained", "--sort", "top2"], "error: Unknown order 'top2'. Did you mean 'top5'?"),
         (["finetune", "vgg20", "photos"], "error: Unknown network, run folder or file 'vgg20'. Did you mean 'v"),
@@ -408,7 +408,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (
             ["finetune", "alexnet", "taken"],
-            "error: There are no published weights of alexnet. Instead of the name, give",
+            "error: There are no published weights of alexnet. Train it first",
         ),
         (["embed", "runs/absent", "taken", "--out", "a.npz"], "error: There is no run folder or file 'runs/absent'."),
         (["predict", "RUN", "text.png", "--json", "--csv"], "error: Give one of `--json` and `--csv`."),

@@ -40,7 +40,9 @@ def test_networks_are_sorted_and_limited():
     assert cnnzoo.list_models(sort="year")[0].startswith("lenet")
     families = [cnnzoo.model_card(name).family for name in cnnzoo.list_models(sort="family")]
     assert families == sorted(families)
-    with pytest.raises(ValueError, match=r"`max_params` must be at least [\d,]+\. Received: 5"):
+    with pytest.raises(
+        ValueError, match=r"The smallest of these networks has [\d,]+ parameters\. Received: max_params=5"
+    ):
         cnnzoo.list_models(max_params=5)
     with pytest.raises(ValueError, match=r"Unknown order 'size'\. .*Available: name, family, year, params, macs, top1"):
         cnnzoo.list_models(sort="size")

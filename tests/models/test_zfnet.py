@@ -30,7 +30,6 @@ def transcribed(weights, x, normalize=normalized):
     ("name", "side"),
     [
         ("zfnet", 63),
-        pytest.param("zfnet", 100, marks=pytest.mark.slow),
         pytest.param("zfnet_512", 100, marks=pytest.mark.slow),
     ],
 )

@@ -264,7 +264,7 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
     with pytest.raises(FileNotFoundError, match=r"There is no run folder or file 'runs/vgg20'\."):
         finetune("runs/vgg20", photos)
     with pytest.raises(
-        ValueError, match=r"There are no published weights of alexnet\. Instead of the name, give a run folder"
+        ValueError, match=r"There are no published weights of alexnet\. Train it first .* give the run folder"
     ):
         finetune("alexnet", photos)
     with pytest.raises(ValueError, match=r"`weights` are for a network that is given by its name"):
