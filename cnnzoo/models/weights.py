@@ -201,16 +201,11 @@ def _fill(
         )
     left = [name for name, difference in differences.items() if difference]
     has_head = extra or any(id(pair.layer) not in backbone and pair.stored for pair in pairs)
-    if left and any(ends_in(layer.name, (HEAD,)) for layer in extra):
-        warnings.warn(
-            f"The head of '{weights}' was added by fine-tuning, and is not that of this {model.name}. Left as "
-            f"initialised: {', '.join(left)}. For the whole network, use `cnnzoo.training.load_run`.",
-            stacklevel=_level_of_the_user(),
-        )
-    elif left and has_head:
+    if left and has_head:
         message = f"Not all of the head of '{weights}' fits this {model.name}: {differences[left[0]]}."
         is_complete = _has_its_classes(pairs[-1], extra)  # so that a new head is not what is wanted
-        sized = _of_another_size(model, path) if is_complete or left[0] != pairs[-1].name else ""
+        is_own = not any(ends_in(layer.name, (HEAD,)) for layer in extra)  # else fine-tuning added it, at any size
+        sized = _of_another_size(model, path) if is_own and (is_complete or left[0] != pairs[-1].name) else ""
         if is_complete:
             raise ValueError(f"{message}{sized or AS_SAVED} For the backbone alone: `include_top=False`.")
         message += f"{sized} Left as initialised: {', '.join(left)}."

@@ -155,10 +155,11 @@ def test_a_folder_that_cannot_be_listed_is_named(photos, monkeypatch):
             raise PermissionError(13, "Permission denied", str(folder))
         return scandir(folder)
 
-    monkeypatch.setattr(os, "scandir", refuse)
     for call in (lambda: load_folder(photos, 4), lambda: list_image_files(photos)):
-        with pytest.raises(OSError, match=r"The folder '.*dog' cannot be listed \(Permission denied\)"):
-            call()
+        with monkeypatch.context() as patch:  # ends before what the test leaves is deleted
+            patch.setattr(os, "scandir", refuse)
+            with pytest.raises(OSError, match=r"The folder '.*dog' cannot be listed \(Permission denied\)"):
+                call()
 
 
 @pytest.mark.parametrize(

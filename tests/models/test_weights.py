@@ -311,6 +311,23 @@ def test_a_network_of_keras_is_known_by_its_values(tmp_path, classes, top):
         cnnzoo.models.lenet5(weights=tmp_path / "a.weights.h5")
 
 
+def test_the_head_of_fine_tuning_is_taken_where_it_is_the_networks_own(tmp_path):
+    small = {"input_shape": (32, 32, 3)}
+    tuned = cnnzoo.with_head(cnnzoo.models.resnet18(**small), 3)
+    tuned.save(tmp_path / "finetuned.keras")
+    own = cnnzoo.models.resnet18(weights=tmp_path / "finetuned.keras", **small)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), dtype="float32")
+    np.testing.assert_array_equal(own(images, training=False), tuned(images, training=False))
+
+
+def test_weights_of_a_network_that_strides_elsewhere_are_refused(tmp_path):
+    options = {"input_shape": (32, 32, 3), "include_top": False}
+    cnnzoo.models.resnet50(**options).save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match=r"of another network: 'conv3_1_1_conv' has strides of \(2, 2\) in 'resnet50'"):
+        cnnzoo.models.resnet50_v1_5(weights=tmp_path / "a.keras", **options)
+    cnnzoo.models.resnet50(weights=tmp_path / "a.keras", name="own", **options)
+
+
 def test_a_head_of_other_layers_and_as_many_classes_is_refused(tmp_path, trained):
     cnnzoo.with_head(trained, 3).save(tmp_path / "finetuned.keras")
     with pytest.raises(

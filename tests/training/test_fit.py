@@ -209,7 +209,7 @@ def test_raw_images_of_another_size_are_resized(tmp_path):
 
 
 def test_a_run_that_diverges_at_once_leaves_nothing(small, tmp_path):
-    recipe = Recipe(epochs=1, batch_size=50, learning_rate=1e30)
+    recipe = Recipe(epochs=50, batch_size=50, learning_rate=1e30)
     model = cnnzoo.models.lenet5()
     before = model.get_weights()
     with pytest.raises(ArithmeticError, match="stopped being finite at one of the steps 1 to 4 of epoch 1"):
@@ -234,7 +234,7 @@ class Poison(keras.callbacks.Callback):
 def test_a_run_that_diverges_later_keeps_the_last_good_weights(small, tmp_path, written):
     poison, model = Poison(), cnnzoo.models.lenet5()
     out = tmp_path / "run" if written else None
-    with pytest.raises(ArithmeticError, match="stopped being finite at one of the steps 1 to 4 of epoch 2") as caught:
+    with pytest.raises(ArithmeticError, match="stopped being finite at step 1 of epoch 2") as caught:
         fit(model, *small, recipe=QUICK, out=out, progress=False, callbacks=[poison])
     assert all(map(np.array_equal, model.get_weights(), poison.good))
     assert len(caught.value.run.history["loss"]) == 1
