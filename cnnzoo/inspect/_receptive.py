@@ -113,6 +113,8 @@ def _moved(call: Call, seen: Field) -> Field | None:
     layer, (source,), given = call.operation, call.inputs, call.outputs[0]
     if is_kind(layer, "convolution", "pooling"):
         return _after_window(layer, seen, source, given)
+    if is_kind(layer, "adaptive"):
+        return _after_adaptive(seen, source, given)
     if is_kind(layer, "transposed"):
         return _after_transposed(layer, seen, source, given)
     if is_kind(layer, "upsampling") or is_named(layer, {"Resizing"}):
@@ -141,6 +143,15 @@ def _after_window(layer: Any, seen: Field, source: Tensor, given: Tensor) -> Fie
             padding = max((given.spatial[number] - 1) * stride + reach + 1 - source.spatial[number], 0) // 2
         places = partial(_of_window, stride=stride, begin=-padding, end=reach - padding)
         axes.append(axis.through(places, inputs=stride))
+    return tuple(axes)
+
+
+def _after_adaptive(seen: Field, source: Tensor, given: Tensor) -> Field:
+    """Return the field after pooling to a given size, over windows that overlap where the sizes are no multiples."""
+    axes = []
+    for axis, old, new in zip(seen, source.spatial, given.spatial, strict=True):
+        outputs, inputs = new // math.gcd(old, new), old // math.gcd(old, new)
+        axes.append(axis.through(partial(_of_adaptive, old=old, new=new), outputs, inputs))
     return tuple(axes)
 
 
@@ -187,6 +198,11 @@ def _after_moving(layer: Any, seen: Field) -> Field:
 def _of_window(place: int, *, stride: int, begin: int, end: int) -> tuple[int, ...]:
     """Return the outermost input positions of an output value of a convolution or pooling layer."""
     return place * stride + begin, place * stride + end
+
+
+def _of_adaptive(place: int, *, old: int, new: int) -> tuple[int, int]:
+    """Return the outermost input positions of an output value of an adaptive pooling from ``old`` to ``new`` values."""
+    return place * old // new, -(-(place + 1) * old // new) - 1
 
 
 def _of_transposed(place: int, *, extent: int, stride: int, rate: int, cut: int) -> list[int]:

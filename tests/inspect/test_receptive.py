@@ -180,6 +180,8 @@ EXACT |= {
     "ChannelSlice": between_convolutions(own.ChannelSlice(0, 1)),
     "ZeroChannels": between_convolutions(own.ZeroChannels(2)),
     "CeilAveragePooling2D": between_convolutions(own.CeilAveragePooling2D(3, 2)),
+    "AdaptiveAveragePooling": between_convolutions(own.AdaptiveAveragePooling(7)),
+    "AdaptiveAveragePooling to more": between_convolutions(own.AdaptiveAveragePooling(40)),
     "TableConv2D": between_convolutions(own.TableConv2D([[0], [0, 1]], 5, kernel_initializer=POSITIVE)),
     "RadialBasisFunctions": lambda x: own.RadialBasisFunctions([[0.0, 1.0]])(
         layers.GlobalAveragePooling2D()(conv(2)(x))
@@ -212,7 +214,6 @@ UNKNOWN = {
     "Lambda": between_convolutions(layers.Lambda(lambda x: x - ops.mean(x, axis=1, keepdims=True))),
     "an activation of one's own": lambda x: conv(2, activation=lambda y: y - ops.mean(y, axis=1, keepdims=True))(x),
     "attention": lambda x: layers.MultiHeadAttention(1, 2)(x, x),
-    "AdaptiveAveragePooling": between_convolutions(own.AdaptiveAveragePooling(7)),
     "another order": lambda x: conv(2)(layers.MaxPooling2D(2, data_format=FIRST)(conv(2)(x))),
 }
 
