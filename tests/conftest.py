@@ -1,5 +1,6 @@
 import gc
 import gzip
+import itertools
 import os
 import shutil
 import struct
@@ -35,6 +36,7 @@ def pytest_addoption(parser):
     )
 
 
+NUMBERS = itertools.count()
 MOST_PARAMS = 2_000_000  # of a network whose docstring's example is run by default
 
 
@@ -87,8 +89,8 @@ def _seeded():
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch, tmp_path_factory):
-    """Point every cache at an empty folder and every proxy at a closed port, so that nothing leaves the machine."""
-    empty = tmp_path_factory.mktemp("home")
+    """Point every cache at a folder that is not there and every proxy at a closed port: nothing leaves the machine."""
+    empty = tmp_path_factory.getbasetemp() / f"home{next(NUMBERS)}"
     monkeypatch.setenv("KERAS_HOME", str(empty / "keras"))
     if config := sys.modules.get("keras.src.backend.config"):  # has read the variable as Keras was imported
         monkeypatch.setattr(config, "_KERAS_DIR", str(empty / "keras"))
