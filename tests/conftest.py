@@ -104,10 +104,10 @@ def _no_network(monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def weightless():
-    """Build networks whose weights have shapes but no values: large ones in no time."""
-    import keras
+    """Build networks whose weights have shapes but no values."""
+    from tests.without_weights import without_weights
 
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         yield
 
 

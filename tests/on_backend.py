@@ -16,13 +16,14 @@ from tests.inspect.corner import images, looks_at_a_corner
 from tests.inspect.layouts import both, turned
 from tests.models import own_layers
 from tests.models.smallest import SMALLEST
+from tests.without_weights import without_weights
 
 BACKEND = keras.config.backend()
 
 
 def check_networks():
     for name in SMALLEST:
-        with keras.StatelessScope(initialize_variables=False):
+        with without_weights():
             table = cnnzoo.inspect.layer_table(cnnzoo.create_model(name))
         assert (table.params, table.macs) == (cnnzoo.model_card(name).params, cnnzoo.model_card(name).macs), name
     probabilities = cnnzoo.models.lenet5().predict(np.zeros((2, 32, 32, 1), "float32"), verbose=0)

@@ -8,6 +8,7 @@ from PIL import Image
 import cnnzoo
 from cnnzoo.training import Recipe, finetune, load_run
 from tests.models.smallest import SMALLEST
+from tests.without_weights import without_weights
 
 CARDS = [cnnzoo.model_card(name) for name in SMALLEST]
 
@@ -50,7 +51,7 @@ def test_it_is_looked_into_saved_and_taken_apart(card, tmp_path):
     again = cnnzoo.create_model(card.name, input_shape=shape, weights=tmp_path / "model.keras")
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(again(images, training=False)), probabilities)
     backbone = cnnzoo.backbone(loaded)
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         own = cnnzoo.create_model(card.name, input_shape=shape, include_top=False)
     assert backbone.output_shape == own.output_shape
     assert [layer.name for layer in backbone.layers] == [layer.name for layer in own.layers]

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from tests.models import transcribed
+from tests.without_weights import without_weights
 
 DEPTHS = (20, 32, 44, 56, 110)
 # Parameters, buffers and multiply-accumulates with projections
@@ -100,7 +101,7 @@ def test_outputs_of_the_deeper_are_those_of_the_paper(depth):
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_the_depth_is_that_of_the_name(depth):
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         model = cnnzoo.create_model(f"resnet{depth}")
     assert sum(isinstance(layer, keras.layers.Conv2D | keras.layers.Dense) for layer in model.layers) == depth
 
