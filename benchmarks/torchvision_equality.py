@@ -4,7 +4,8 @@
 
 Weights and running statistics are drawn at random, and go from torchvision into ours by the names in each paper's file.
 For three sizes of images, every layer with weights is compared; the largest difference, relative to the layer's largest
-value, is written. Needs torch, torchvision and jax. Each network and backend has a process of its own, for memory.
+value, is written. That the weights go back into the same bytes is checked, too. Needs torch, torchvision and jax. Each
+network and backend has a process of its own, for memory.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ import cnnzoo
 BACKENDS = ("tensorflow", "jax", "torch")
 MEASURE = """
 import sys
-from tests.models.reference import differences, network, reference, sizes
+from tests.models.reference import differences, is_returned, network, reference, sizes
 import cnnzoo
 name = sys.argv[1]
-theirs, card = reference(name), cnnzoo.model_card(name)
-found = (differences(network(name, size), theirs, card.torchvision.module) for size in sizes(card))
-print(max(difference for of_size in found for _, difference in of_size))
+theirs, card, found = reference(name), cnnzoo.model_card(name), []
+for size in sizes(card):
+    ours = network(name, size)
+    found += [difference for _, difference in differences(ours, theirs, card.torchvision.module)]
+assert is_returned(ours, theirs, card.torchvision.module), "the weights do not come back as the same bytes"
+print(max(found))
 """
 
 

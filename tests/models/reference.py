@@ -11,7 +11,7 @@ import torch
 
 import cnnzoo
 from cnnzoo._keras.parameters import flat_layers
-from cnnzoo.models._torch_layout import load_torch
+from cnnzoo.models._torch_layout import load_torch, torch_state
 from tests.models.transcribed import randomized
 
 
@@ -46,6 +46,16 @@ WITH_HEADS_BESIDE = ("googlenet", "inception_v3")
 
 def state_of(model: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+def is_returned(ours: keras.Model, model: torch.nn.Module, module: Callable[[str], str]) -> bool:
+    """Tell whether the weights of ``model``, which ``ours`` has loaded, come back as the same bytes."""
+    state, back = state_of(model), torch_state(ours, module)
+    return back.keys() == state.keys() and all(
+        (values.shape, values.dtype) == (back[name].shape, back[name].dtype)
+        and np.array_equal(values.reshape(-1).view(np.uint8), back[name].reshape(-1).view(np.uint8))
+        for name, values in state.items()
+    )
 
 
 def sizes(card):
