@@ -59,5 +59,5 @@ def test_networks_with_them_are_saved_and_looked_into(tmp_path):
     loaded = cnnzoo.backbone(tmp_path / "model.keras")
     assert [layer.get_config() for layer in loaded.layers] == [layer.get_config() for layer in model.layers]
     table = cnnzoo.inspect.layer_table(model)
-    assert [row.receptive_field for row in table.rows] == [(3, 3)] * 5 + [None]
+    assert [row.receptive_field for row in table.rows] == [(3, 3)] * 5 + [(6, 6)]
     assert table.not_counted == ()
