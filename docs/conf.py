@@ -63,7 +63,8 @@ def _models_page() -> str:
 
 def _zoo_page() -> str:
     """Return a section a paper: its networks, where they differ from it, and how far they are from torchvision's."""
-    differences, published = _by_network("equality.csv"), _by_network("published.csv")
+    differences = _by_network("equality.csv")
+    published = {name: row for name, row in _by_network("published.csv").items() if row["classes"] == "1000"}
     papers: dict[str, list[Any]] = {}
     for card in map(cnnzoo.model_card, cnnzoo.list_models(sort="family")):
         papers.setdefault(card.paper, []).append(card)
@@ -78,7 +79,7 @@ def _by_network(file: str) -> dict[str, dict[str, str]]:
 def _paper(cards: list[Any], differences: dict[str, dict[str, str]], published: dict[str, dict[str, str]]) -> str:
     first, unknown = cards[0], dict.fromkeys(("tensorflow", "jax", "torch"), "")
     has_counterpart = any(card.torchvision for card in cards)
-    has_thousand = any(published.get(card.name, {}).get("classes") == "1000" for card in cards)
+    has_thousand = any(card.name in published for card in cards)
     headings, line = "| name | parameters | MACs |", "|---|---:|---:|"
     if has_thousand:
         headings += " parameters, 1,000 classes | MACs, 1,000 classes |"
@@ -90,9 +91,8 @@ def _paper(cards: list[Any], differences: dict[str, dict[str, str]], published: 
     for card in cards:
         row = f"| `{card.name}` | {card.params:,} | {card.macs:,} |"
         if has_thousand:
-            figures = published.get(card.name, {})
-            is_counted = figures.get("classes") == "1000"
-            row += "".join(f" {int(figures[each]):,} |" if is_counted else " |" for each in ("params", "macs"))
+            figures = published.get(card.name)
+            row += "".join(f" {int(figures[each]):,} |" if figures else " |" for each in ("params", "macs"))
         if has_counterpart:
             theirs = f"`{card.torchvision.network}`" if card.torchvision else ""
             row += f" {theirs} | {' | '.join(differences.get(card.name, unknown).values())} |"

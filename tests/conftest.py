@@ -36,7 +36,7 @@ def pytest_addoption(parser):
     )
 
 
-NUMBERS = itertools.count()
+HOMES = itertools.count()  # numbers of the folders that hold no cache
 MOST_PARAMS = 2_000_000  # of a network whose docstring's example is run by default
 
 
@@ -90,7 +90,7 @@ def _seeded():
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch, tmp_path_factory):
     """Point every cache at a folder that is not there and every proxy at a closed port: nothing leaves the machine."""
-    empty = tmp_path_factory.getbasetemp() / f"home{next(NUMBERS)}"
+    empty = tmp_path_factory.getbasetemp() / f"home{next(HOMES)}"
     monkeypatch.setenv("KERAS_HOME", str(empty / "keras"))
     if config := sys.modules.get("keras.src.backend.config"):  # has read the variable as Keras was imported
         monkeypatch.setattr(config, "_KERAS_DIR", str(empty / "keras"))

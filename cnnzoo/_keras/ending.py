@@ -64,13 +64,10 @@ def check_classifier(model: keras.Model) -> None:
     graph_inputs(model)
     shapes = [len(each.shape) for each in (*model.inputs, *model.outputs)]
     if shapes != [4, 2]:
+        several = ". Choose one output: `keras.Model(model.inputs, model.outputs[0])`" if len(model.outputs) > 1 else ""
         raise ValueError(
             "`model` must map images of shape (n, height, width, channels) to outputs of shape (n, classes). "
-            f"Received: inputs {model.input_shape}, outputs {model.output_shape}"
-            + (
-                ". Of several outputs, take one: `keras.Model(model.inputs, model.outputs[0])`"
-                * (len(model.outputs) > 1)
-            )
+            f"Received: inputs {model.input_shape}, outputs {model.output_shape}{several}"
         )
     ending_by_graph(model)
 

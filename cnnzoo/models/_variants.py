@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Options = ParamSpec("Options")
 
-AUXILIARY = "auxiliary_classifiers"
-
 # What the arguments mean that all builders have
 SHARED = {
     "num_classes": "Number of classes, at least 1; None takes as many as ``weights`` have, else {num_classes}. Unused "
@@ -49,7 +47,7 @@ Args:
 Returns:
     A functional model that takes float images in [0, 1] of shape (n, height, width, channels) and gives float32
     class probabilities (logits when ``classifier_activation=None``) of shape (n, num_classes), or the last maps when
-    ``include_top=False``.{more_outputs}
+    ``include_top=False``.
 
 Raises:
     ValueError: An argument is out of range, ``input_shape`` is too small, or ``weights`` does not fit.
@@ -133,7 +131,6 @@ def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: 
         buffers=f" It keeps {card.buffers:,} buffers as well: values that are not trained." if card.buffers else "",
         deviations="\n".join(_wrapped(f"- {deviation}", "", "  ") for deviation in card.deviations) or "none",
         arguments="\n".join(_wrapped(line, " " * 4, " " * 8) for line in described),
-        more_outputs=f" ``{AUXILIARY}=True`` gives a list of three outputs." if AUXILIARY in arguments else "",
         reference=card.reference,
         side=max(card.smallest_size, 8),
         channels=channels,

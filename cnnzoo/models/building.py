@@ -39,20 +39,26 @@ def check_options(options: Mapping[str, Any], flags: Iterable[str]) -> None:
         if name in options:
             check_flag(name, options[name])
     for name, (kind, place) in NAMED.items():
-        given = options.get(name)
-        try:
-            if place.get(given) is None and name in options:
-                raise ValueError("None chooses nothing")
-        except (ValueError, TypeError):
+        if name in options and not _is_known(options[name], place):
+            given = options[name]
             suggestion = did_you_mean(str(given), [each for each in dir(place) if each.islower()], cutoff=0.6)
             raise ValueError(
                 f"`{name}` must be an {kind} of Keras, or its name. Received: {name}={given!r}.{suggestion}"
-            ) from None
-    if options.get("num_classes") == 1 and options.get("classifier_activation", "softmax") == "softmax":
+            )
+    has_softmax = options.get("include_top", True) and options.get("classifier_activation", "softmax") == "softmax"
+    if has_softmax and options.get("num_classes") == 1:
         raise ValueError(
             "A softmax of one class is always 1: pass `num_classes=2`, or `classifier_activation='sigmoid'`. "
             "Received: num_classes=1"
         )
+
+
+def _is_known(given: Any, place: Any) -> bool:
+    """Tell whether ``place``, a module of Keras, makes something of ``given``."""
+    try:
+        return place.get(given) is not None
+    except (ValueError, TypeError):
+        return False
 
 
 def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool) -> InputShape:
@@ -83,6 +89,7 @@ def check_input_shape(input_shape: InputShape, *, smallest: int, is_fixed: bool)
         ) from None
     if channels is None:
         raise ValueError(f"`input_shape` must end with a number of channels. Received: input_shape={input_shape!r}")
+    # Grey or RGB, with sides behind: no image is so low and has so many channels
     if size[0] in (1, 3) and all(side is not None and side > 4 for side in (size[1], channels)):
         raise ValueError(
             "`input_shape` must be (height, width, channels), with the channels last. "

@@ -72,9 +72,9 @@ def _googlenet(
 
     Its own arguments:
         dropout_rate: Fraction of the inputs that the dropout before the output layer drops, in [0, 1).
-        auxiliary_classifiers: Whether the model has three outputs, to be trained with losses of the weights 1, 0.3 and
-            0.3: the classes, those of the classifier on module 4a and those of that on 4d. Images then have a fixed
-            size of at least 79. The network alone is ``keras.Model(model.inputs[0], model.outputs[0])``.
+        auxiliary_classifiers: Whether the model gives a list of three outputs, to be trained with losses of the weights
+            1, 0.3 and 0.3: the classes, those of the classifier on module 4a and those of that on 4d. Images then have
+            a fixed size of at least 79. The network alone is ``keras.Model(model.inputs[0], model.outputs[0])``.
     """
     num_classes = building.classes_for(card, num_classes, weights)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")

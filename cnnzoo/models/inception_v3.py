@@ -36,7 +36,7 @@ PAPER = Paper(
         "the poolings within the other modules average and count the zeros around the maps, as in torchvision: the "
         "figures name no kind, and the released network leaves the zeros out",
         "dropout of 50 % before the classes, as in torchvision, which table 1 does not have",
-        "no auxiliary classifier, whose 5,326,696 parameters for 1,000 classes other zoos count",
+        "no auxiliary classifier, which other zoos build and count",
         PLAIN_IMAGES,
         "He initialisation, where the paper names none",
         "10 classes by default, where the paper has 1,000",

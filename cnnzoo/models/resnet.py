@@ -1,9 +1,9 @@
 """K. He, X. Zhang, S. Ren, J. Sun, 2016: Deep residual learning for image recognition.
 
 The layers follow table 1 and figure 5. Where a stage halves the maps, the first convolution of its first block strides,
-as in the authors' code; where the number of maps changes, the shortcut is a projection (option B). Batch normalisation
-has torchvision's epsilon and momentum; the paper gives none. The networks "v1.5" are torchvision's: the same weights
-fit both, but give other outputs.
+as in the authors' code; where the number of maps changes, the shortcut is a projection (option B). The paper gives no
+constants of batch normalisation. The networks "v1.5" are torchvision's: the same weights fit both, but give other
+outputs.
 """
 
 from __future__ import annotations

@@ -142,7 +142,9 @@ def _steps_per_execution(model: keras.Model, batch_size: int, steps: int) -> int
     """Return how many of the ``steps`` go into a call of TensorFlow: several where one is short, as in LeNet-5."""
     if keras.config.backend() != "tensorflow" or current_team().devices > 1:  # mirrored, such a call fails
         return 1
-    if steps < SHORT_TRAINING or not is_sized(model):  # how long a step takes is not known
+    if steps < SHORT_TRAINING:
+        return 1
+    if not is_sized(model):  # how long a step takes is not known
         return 1
     return int(np.clip(EXECUTION_MACS // (max(layer_table(model).macs, 1) * batch_size), 1, MOST_STEPS))
 

@@ -2,6 +2,6 @@
 
 import cnnzoo
 
-CARDS = [cnnzoo.model_card(name) for name in cnnzoo.list_models(sort="params")]
-# Of each builder that papers' variants share, the one with the fewest parameters
-SMALLEST = sorted({getattr(cnnzoo.models, card.name).__wrapped__: card.name for card in reversed(CARDS)}.values())
+# Of each builder that a paper's variants share, the one with the fewest parameters
+LARGEST_FIRST = reversed(cnnzoo.list_models(sort="params"))
+SMALLEST = sorted({getattr(cnnzoo.models, name).__wrapped__: name for name in LARGEST_FIRST}.values())

@@ -15,7 +15,7 @@ from tests.models.smallest import SMALLEST
 SLOW = pytest.mark.slow
 FIXED = ["alexnet", "lenet5", "vgg11"]  # a dense layer follows the flattened maps
 SMALL = [name if name in (*FIXED, "resnet18") else pytest.param(name, marks=SLOW) for name in SMALLEST]
-# A network of each kind of block, for what takes long; ``test_every_family`` takes all through their lives
+# A network of each kind of block, for what takes long; ``test_every_builder`` takes all through their lives
 EACH = ["lenet5", *(pytest.param(name, marks=SLOW) for name in ("alexnet", "resnet18", "resnet50", "vgg11"))]
 SIDES = {name: max(cnnzoo.model_card(name).smallest_size, 32) for name in (*SMALLEST, "resnet50")}
 DRAWN_AS_IN_THE_PAPER = ("lenet1", "lenet5_1998")  # by default, where the others have He initialisation
@@ -80,11 +80,8 @@ def test_without_activation_the_output_is_logits(name):
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.usefixtures("weightless")
 def test_without_top_the_output_is_maps_and_the_size_may_be_open(name):
-    if name == "lenet1":  # its tables say which maps feed which, at one size
-        model = build(name, include_top=False)
-    else:
-        model = build(name, include_top=False, input_shape=(None, None, 3))
-        assert model.input_shape == (None, None, None, 3)
+    model = build(name, include_top=False, input_shape=(None, None, 3))
+    assert model.input_shape == (None, None, None, 3)
     assert len(model.output_shape) == 4
     assert not any(isinstance(layer, keras.layers.Dense | keras.layers.Flatten) for layer in model.layers)
 

@@ -320,6 +320,7 @@ def test_the_head_of_fine_tuning_is_taken_where_it_is_the_networks_own(tmp_path)
     np.testing.assert_array_equal(own(images, training=False), tuned(images, training=False))
 
 
+@pytest.mark.slow
 def test_weights_of_a_network_that_strides_elsewhere_are_refused(tmp_path):
     options = {"input_shape": (32, 32, 3), "include_top": False}
     cnnzoo.models.resnet50(**options).save(tmp_path / "a.keras")
