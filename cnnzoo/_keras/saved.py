@@ -39,11 +39,13 @@ class Saved:
         name: The model's name; None where the file does not say.
         image_shape: Height, width and channels of its images; None where the file does not say, or for any size.
         strides: Those of its layers that have some, by name, also of models within.
+        classes: The class of each of its layers, by name, also of models within.
     """
 
     name: str | None = None
     image_shape: tuple[int, int, int] | None = None
     strides: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_model(path: Path) -> keras.Model:
@@ -79,20 +81,27 @@ def describe_saved(path: Path) -> Saved:
     name, layers = (config.get("name"), config.get("layers")) if isinstance(config, dict) else (None, config)
     layers = layers if isinstance(layers, list) else []
     shape = next(filter(None, map(_image_shape, layers)), None)
-    return Saved(name if isinstance(name, str) else None, shape, dict(_strides(layers)))
+    described = list(_described_layers(layers))
+    strides = {name: tuple(options["strides"]) for name, _, options in described if _has_strides(options)}
+    classes = {name: kind for name, kind, _ in described}
+    return Saved(name if isinstance(name, str) else None, shape, strides, classes)
 
 
-def _strides(layers: list[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield name and strides of each layer that has some, from the descriptions of layers."""
+def _described_layers(layers: list[Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield name, class and options of each layer from the descriptions of layers."""
     for layer in layers:
         options = layer.get("config") if isinstance(layer, dict) else None
         if not isinstance(options, dict):
             continue
-        name, strides, within = options.get("name"), options.get("strides"), options.get("layers")
-        if isinstance(name, str) and isinstance(strides, list):
-            yield name, tuple(strides)
+        name, kind, within = options.get("name"), layer.get("class_name"), options.get("layers")
+        if isinstance(name, str) and isinstance(kind, str):
+            yield name, kind, options
         if isinstance(within, list):
-            yield from _strides(within)
+            yield from _described_layers(within)
+
+
+def _has_strides(options: dict[str, Any]) -> bool:
+    return isinstance(options.get("strides"), list)
 
 
 def _image_shape(layer: Any) -> tuple[int, int, int] | None:

@@ -17,6 +17,7 @@ import keras
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
+from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import describe_saved
@@ -41,6 +42,7 @@ from cnnzoo.models.keras_applications import published
 from cnnzoo.models.published import IMAGENET, KerasBackbone, PublishedWeights, TrainedNetwork, network_file
 
 AS_SAVED = " For the network as it was saved, use `cnnzoo.training.load_run` or `keras.saving.load_model`."
+RESPONSES = "LocalResponseNormalization"
 WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
 
 
@@ -195,7 +197,7 @@ def _fill(
     foreign = [layer for layer in extra if not is_of_a_head(layer, heads)]
     if difference := next(filter(None, of_backbone), None) or layers_beyond(foreign):
         raise ValueError(_not_of(model, weights, difference, layers, path))
-    if path is not None and (difference := _other_strides(pairs, path)):
+    if path is not None and (difference := _other_strides(pairs, path) or _other_normalization(model, path)):
         raise ValueError(
             f"'{weights}' has weights of the same shapes as this {model.name}, but is of another network: {difference}."
         )
@@ -242,6 +244,16 @@ def _other_strides(pairs: Sequence[Pair], path: Path) -> str | None:
         if pair.stored is not None and there not in (None, here):
             return f"'{pair.name}' has strides of {there} in '{saved.name}', and of {here} here"
     return None
+
+
+def _other_normalization(model: keras.Model, path: Path) -> str | None:
+    """Say whether only one of a network and the model of a file normalises responses, which takes no weights."""
+    saved = describe_saved(path)
+    here = any(is_named(layer, {RESPONSES}) for layer in flat_layers(model))
+    if not saved.classes or here == (there := RESPONSES in saved.classes.values()):
+        return None
+    ways = "normalises responses, and this one does not", "does not normalise responses, and this one does"
+    return f"'{saved.name}' {ways[0] if there else ways[1]}"
 
 
 def _has_its_classes(pair: Pair, extra: Sequence[StoredLayer]) -> bool:

@@ -329,6 +329,15 @@ def test_weights_of_a_network_that_strides_elsewhere_are_refused(tmp_path):
     cnnzoo.models.resnet50(weights=tmp_path / "a.keras", name="own", **options)
 
 
+@pytest.mark.parametrize(("saved", "built"), [("vgg11", "vgg11_lrn"), ("vgg11_lrn", "vgg11")])
+def test_weights_of_a_network_that_normalises_responses_otherwise_are_refused(tmp_path, saved, built):
+    options = {"input_shape": (32, 32, 3), "include_top": False}
+    cnnzoo.create_model(saved, **options).save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match=f"of another network: '{saved}' (normalises|does not normalise) responses"):
+        cnnzoo.create_model(built, weights=tmp_path / "a.keras", **options)
+    cnnzoo.create_model(saved, weights=tmp_path / "a.keras", name="own", **options)
+
+
 def test_a_head_of_other_layers_and_as_many_classes_is_refused(tmp_path, trained):
     cnnzoo.with_head(trained, 3).save(tmp_path / "finetuned.keras")
     with pytest.raises(
