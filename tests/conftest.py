@@ -95,6 +95,7 @@ def _no_network(monkeypatch, tmp_path_factory):
     if config := sys.modules.get("keras.src.backend.config"):  # has read the variable as Keras was imported
         monkeypatch.setattr(config, "_KERAS_DIR", str(empty / "keras"))
     monkeypatch.setenv("CNNZOO_HOME", str(empty / "cnnzoo"))
+    monkeypatch.setenv("TORCH_HOME", str(empty / "torch"))
     monkeypatch.delenv("CNNZOO_DEBUG", raising=False)  # of whoever runs the tests
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")

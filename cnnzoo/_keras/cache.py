@@ -1,4 +1,4 @@
-"""Keras' download cache: its location, and an explanation when a download fails. Imports no Keras."""
+"""The download caches of Keras and PyTorch, and an explanation when a download by Keras fails. Imports no Keras."""
 
 import contextlib
 import os
@@ -20,6 +20,12 @@ CACHED_AS = {
 def keras_home() -> Path:
     """Return the folder of Keras' downloads: ``KERAS_HOME``, or ``~/.keras``."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def torch_home() -> Path:
+    """Return the folder of PyTorch's downloads: ``TORCH_HOME``, or ``torch`` in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("TORCH_HOME") or Path(cache) / "torch").expanduser()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
+from cnnzoo._keras.saved import Rescaling
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.lookup import look_up
 
@@ -35,15 +37,39 @@ def preprocessed(
         images = keras.ops.repeat(images, 3, axis=-1)
     if mode == "caffe":
         images = keras.ops.flip(images, axis=-1)
-        factor, offset = [to_bytes] * 3, [-mean for mean in CAFFE_MEAN]
-    elif mode == "torch":
-        pairs = list(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
-        factor, offset = [to_bytes / 255 / each for _, each in pairs], [-mean / each for mean, each in pairs]
-    elif mode == "tf":
-        factor, offset = [to_bytes / 127.5] * 3, [-1.0] * 3
-    else:
-        factor, offset = [to_bytes] * 3, [0.0] * 3
+    factor, offset = _constants(mode, to_bytes)
     return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=layer(name))(images)
+
+
+def _constants(mode: str, to_bytes: float) -> tuple[list[float], list[float]]:
+    """Return the factor and the offset of each channel, in the order that the network takes."""
+    if mode == "caffe":
+        return [to_bytes] * 3, [-mean for mean in CAFFE_MEAN]
+    if mode == "torch":
+        pairs = list(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
+        return [to_bytes / 255 / each for _, each in pairs], [-mean / each for mean, each in pairs]
+    if mode == "tf":
+        return [to_bytes / 127.5] * 3, [-1.0] * 3
+    return [to_bytes] * 3, [0.0] * 3
+
+
+def mode_of(rescaling: Rescaling) -> str | None:
+    """Return the mode in which ``preprocessed`` makes a layer that scales images in [0, 1] so; None if in none.
+
+    Args:
+        rescaling: Factors and offsets of the channels.
+    """
+    to_bytes, _ = SCALES["unit"]
+    known = {mode: _constants(mode, to_bytes) for mode in ("caffe", "torch", "tf")}
+    known["caffe, grey"] = _grey_constants()
+    for mode, constants in known.items():
+        if all(len(a) == len(b) and np.allclose(a, b) for a, b in zip(rescaling, constants, strict=True)):
+            return mode.partition(",")[0]
+    return None
+
+
+def _grey_constants() -> tuple[list[float], list[float]]:
+    return [SCALES["unit"][0]], [-sum(CAFFE_MEAN) / len(CAFFE_MEAN)]
 
 
 def preprocessed_grey(images: keras.KerasTensor, layer: Callable[[str], str] = str) -> keras.KerasTensor:
@@ -51,9 +77,8 @@ def preprocessed_grey(images: keras.KerasTensor, layer: Callable[[str], str] = s
 
     The mean of the three channel means is subtracted; these differ by 20 (of 255).
     """
-    to_bytes, name = SCALES["unit"]
-    mean = sum(CAFFE_MEAN) / len(CAFFE_MEAN)
-    return keras.layers.Rescaling([to_bytes], offset=[-mean], dtype="float32", name=layer(name))(images)
+    factor, offset = _grey_constants()
+    return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=layer(SCALES["unit"][1]))(images)
 
 
 def with_channels(model: keras.Model, channels: int) -> keras.Model:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 import h5py
 import keras
@@ -16,6 +16,9 @@ import keras
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras file
 MOST_WORDS = 40  # quoted from a Keras error
 OLD_FUNCTION = r"identifier: \{[^}]*'class_name': 'function', 'config':"  # before the name, in Keras 3.8
+
+
+Rescaling: TypeAlias = tuple[Sequence[float], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ class Saved:
         image_shape: Height, width and channels of its images; None where the file does not say, or for any size.
         strides: Those of its layers that have some, by name, also of models within.
         classes: The class of each of its layers, by name, also of models within.
+        rescaling: Factors and offsets of the channels in its first layer that scales images; None where there is none.
     """
 
     name: str | None = None
     image_shape: tuple[int, int, int] | None = None
     strides: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
+    rescaling: Rescaling | None = None
 
 
 def read_model(path: Path) -> keras.Model:
@@ -84,7 +89,8 @@ def describe_saved(path: Path) -> Saved:
     described = list(_described_layers(layers))
     strides = {name: tuple(options["strides"]) for name, _, options in described if _has_strides(options)}
     classes = {name: kind for name, kind, _ in described}
-    return Saved(name if isinstance(name, str) else None, shape, strides, classes)
+    rescaling = next(filter(None, (_rescaling(kind, options) for _, kind, options in described)), None)
+    return Saved(name if isinstance(name, str) else None, shape, strides, classes, rescaling)
 
 
 def _described_layers(layers: list[Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -98,6 +104,16 @@ def _described_layers(layers: list[Any]) -> Iterator[tuple[str, str, dict[str, A
             yield name, kind, options
         if isinstance(within, list):
             yield from _described_layers(within)
+
+
+def _rescaling(kind: str, options: dict[str, Any]) -> Rescaling | None:
+    """Return what a layer of Keras that scales images multiplies by and adds; None of any other."""
+    factors, offsets = options.get("scale"), options.get("offset")
+    return (factors, offsets) if kind == "Rescaling" and _is_row(factors) and _is_row(offsets) else None
+
+
+def _is_row(value: Any) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(isinstance(each, int | float) for each in value)
 
 
 def _has_strides(options: dict[str, Any]) -> bool:

@@ -41,8 +41,8 @@ def fetch_data(name: Data) -> None:
 @data_app.command("verify")
 def verify_data() -> None:
     """Check the size and hash of all local copies."""
+    from cnnzoo._keras.download import cache_folder
     from cnnzoo.data import list_datasets, local_copies
-    from cnnzoo.data.download import cache_folder
 
     found = [copy for name in list_datasets() for copy in local_copies(name) if copy.state != "absent"]
     for copy in found:
@@ -60,7 +60,7 @@ def verify_data() -> None:
 @data_app.command("where")
 def where_data() -> None:
     """Print the download folder. Set CNNZOO_HOME to move it."""
-    from cnnzoo.data.download import cache_folder
+    from cnnzoo._keras.download import cache_folder
 
     print(cache_folder())
 

@@ -35,7 +35,7 @@ def list_networks(
     for name in cnnzoo.list_models(family=family, weights=weights, max_params=limit, sort=sort):
         card = cnnzoo.model_card(name)
         figures = (f"{figure:,}" for figure in (card.params, card.buffers, card.macs))
-        top1 = f"{card.torchvision.top1:.1f}" if card.torchvision else "-"
+        top1 = f"{card.torchvision.default.top1:.1f}" if card.torchvision else "-"
         words = (name, card.title, card.family, str(card.year), format_shape(card.input_shape))
         table.add_row(*words, *figures, top1, ", ".join(card.weights))
     print_table(table, cut=False)

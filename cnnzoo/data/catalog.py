@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from cnnzoo._keras.download import RemoteFile, check_copy, copies, fetch_any
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.cifar10 import CIFAR10_CLASSES, CIFAR10_FILES, load_cifar10
 from cnnzoo.data.digits import load_digits
-from cnnzoo.data.download import RemoteFile, check_copy, copies, fetch_any
 from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import MNIST_NPZ, load_mnist
 from cnnzoo.data.sampling import sample_fraction

@@ -14,8 +14,8 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 
+from cnnzoo._keras.download import RemoteFile, fetch_any
 from cnnzoo._support.arguments import check_number, check_seed
-from cnnzoo.data.download import RemoteFile, fetch_any
 from cnnzoo.data.resize import check_image_size, resize_into
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Split, one_hot_labels

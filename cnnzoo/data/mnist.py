@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnzoo._keras.download import RemoteFile, fetch
 from cnnzoo._support.wording import sentence
 from cnnzoo.data._idx import read_idx
 from cnnzoo.data._npz import read_npz
-from cnnzoo.data.download import RemoteFile, fetch
 from cnnzoo.data.split import Split, one_hot_labels
 
 NUM_CLASSES = 10

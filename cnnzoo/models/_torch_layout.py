@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,92 +14,158 @@ import numpy as np
 from cnnzoo._keras.graph import functional, producers
 from cnnzoo._keras.kinds import is_kind, is_named
 from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.weight_files import StoredLayer
+from cnnzoo.models.cards import Counterpart
 
 NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"  # PyTorch counts the batches; Keras does not
 
-State = Mapping[str, np.ndarray]
+State = Mapping[str, Any]  # arrays, or what NumPy makes arrays of, with a shape
+
+CONVOLUTION, DEPTHWISE, DENSE, PLAIN = (2, 3, 1, 0), (2, 3, 0, 1), (1, 0), (0,)
 
 
-def load_torch(model: keras.Model, state: State, module: Callable[[str], str]) -> None:
-    """Fill ``model`` with the weights of the same network in PyTorch.
+@dataclass(frozen=True)
+class Layout:
+    """How a weight of a layer lies in PyTorch.
+
+    Attributes:
+        axes: Its axes there, in Keras' order.
+        maps: Height, width and channels of the maps that a dense layer takes flattened, which PyTorch does in another
+            order; None of others.
+    """
+
+    axes: tuple[int, ...]
+    maps: tuple[int, int, int] | None = None
+
+    def shape_in_keras(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape in Keras of a weight of this shape in PyTorch; the same where it has other axes."""
+        if self.axes == DENSE:
+            shape = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else shape
+        return tuple(shape[axis] for axis in self.axes) if len(shape) == len(self.axes) else shape
+
+    def to_keras(self, values: np.ndarray) -> Any:
+        """Turn a weight of PyTorch; of a dense one also where a convolution takes its place, as in timm's VGGs."""
+        if self.axes != DENSE:
+            return values.transpose(self.axes)
+        values = values.reshape(len(values), -1)
+        if self.maps is None:
+            return values.T
+        height, width, channels = self.maps
+        return values.reshape(-1, channels, height, width).transpose(2, 3, 1, 0).reshape(-1, len(values))
+
+    def to_torch(self, values: np.ndarray) -> Any:
+        """Turn a weight of Keras."""
+        if self.maps is None:
+            return values.transpose(np.argsort(self.axes))
+        units = values.shape[1]
+        return values.reshape(*self.maps, units).transpose(3, 2, 0, 1).reshape(units, -1)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A weight of PyTorch in Keras' layout, which it gets as it is read."""
+
+    source: Any
+    layout: Layout
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape in Keras."""
+        return self.layout.shape_in_keras(tuple(self.source.shape))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read it."""
+        return np.asarray(self.layout.to_keras(np.asarray(self.source)), dtype)
+
+
+def stored_layers(
+    model: keras.Model, state: State, counterpart: Counterpart, head: str | None = None
+) -> list[StoredLayer]:
+    """List the layers in a ``state_dict`` by the names of those of ``model``, in Keras' layout, then those beyond them.
 
     Args:
-        model: What to fill; images have their channels last.
-        state: A ``state_dict`` as NumPy arrays: convolutions of shape (filters, channels / groups, height, width).
-        module: What turns the name of a layer into that of PyTorch's module.
-
-    Raises:
-        ValueError: An array is missing, left over or of another shape; the message names the first.
+        model: The network, whose images have their channels last.
+        state: Convolutions are of shape (filters, channels / groups, height, width).
+        counterpart: The network in torchvision.
+        head: The layer that gives the classes, if known. What is stored of a head beyond the layers of ``model`` gets
+            its name.
     """
-    wanted = dict(_pairs(model, module))
-    left = [name for name in state if name not in wanted and not name.endswith(COUNTER)]
-    missing = [name for name in wanted if name not in state]
-    if left or missing:
-        names = f"has no '{missing[0]}'" if missing else f"has an unexpected '{left[0]}'"
-        raise ValueError(f"These are not the weights of this {model.name}: PyTorch's state {names}.")
-    for name, (variable, to_keras, _) in wanted.items():
-        values = to_keras(np.asarray(state[name]))
-        if values.shape != tuple(variable.shape):
-            raise ValueError(
-                f"'{name}' must be of the shape {tuple(variable.shape)} in Keras' layout. Received: {values.shape}"
-            )
-    for name, (variable, to_keras, _) in wanted.items():
-        variable.assign(to_keras(np.asarray(state[name])))
+    names = {
+        counterpart.renamed(name): values
+        for name, values in state.items()
+        if not name.endswith(COUNTER) and not name.startswith(counterpart.beside)
+    }
+    layers, root = [], counterpart.module(head).partition(".")[0] if head else None
+    for layer, parts in _parts(model, counterpart.module):
+        found = [Turned(names.pop(name), layout) for name, _, layout in parts if name in names]
+        if found:
+            layers.append(StoredLayer(layer.name.removeprefix(f"{model.name}_"), None, tuple(found)))
+    extra = defaultdict(list)
+    for name, values in names.items():
+        extra[name.rpartition(".")[0]].append(Turned(values, _usual(len(values.shape))))
+    for module, weights in extra.items():
+        owner = head if root == module.partition(".")[0] else module
+        layers.append(StoredLayer(owner, None, tuple(weights)))
+    return layers
+
+
+def classes_of(state: State, counterpart: Counterpart, head: str) -> int | None:
+    """Return the number of classes in a ``state_dict``; None where it has no layer ``head``."""
+    kernel = f"{counterpart.module(head)}.weight"
+    return next((values.shape[0] for name, values in state.items() if counterpart.renamed(name) == kernel), None)
+
+
+def _usual(axes: int) -> Layout:
+    return Layout({4: CONVOLUTION, 2: DENSE}.get(axes, tuple(range(axes))))
 
 
 def torch_state(model: keras.Model, module: Callable[[str], str]) -> dict[str, np.ndarray]:
-    """Return the weights of ``model`` as PyTorch's ``state_dict`` has them; the inverse of ``load_torch``.
+    """Return the weights of ``model`` as PyTorch's ``state_dict`` has them.
 
     The counters of batches, which Keras does not have, are 0. PyTorch uses them only where a momentum is None.
     """
     state = {}
-    for name, (variable, _, to_torch) in _pairs(model, module):
-        state[name] = np.ascontiguousarray(to_torch(keras.ops.convert_to_numpy(variable.value)))
-        if name.endswith(".running_var"):
-            state[name.replace("running_var", COUNTER)] = np.zeros((), np.int64)
+    for _, parts in _parts(model, module):
+        for name, variable, layout in parts:
+            state[name] = np.ascontiguousarray(layout.to_torch(keras.ops.convert_to_numpy(variable.value)))
+            if name.endswith(".running_var"):
+                state[name.replace("running_var", COUNTER)] = np.zeros((), np.int64)
     return state
 
 
-def _pairs(model: keras.Model, module: Callable[[str], str]) -> Iterator[tuple[str, tuple[Any, Any, Any]]]:
-    """Yield PyTorch's name of each weight, with the variable, and what changes the layout to Keras' and back."""
+def _parts(
+    model: keras.Model, module: Callable[[str], str]
+) -> Iterator[tuple[keras.Layer, list[tuple[str, Any, Layout]]]]:
+    """Yield each layer with PyTorch's names of its weights, the variables, and how they lie there."""
     for layer in flat_layers(model):
-        if not layer.weights or all("seed" in weight.name for weight in layer.weights):
+        variables = [weight for weight in layer.weights if "seed" not in weight.name]
+        if not variables:
             continue
         name = module(layer.name.removeprefix(f"{model.name}_"))
         if is_named(layer, {"BatchNormalization"}):
-            yield from (
-                (f"{name}.{part}", (v, _same, _same)) for part, v in zip(NORMALIZATION, layer.weights, strict=True)
-            )
+            names = (f"{name}.{part}" for part in NORMALIZATION)
+            yield layer, [(part, variable, Layout(PLAIN)) for part, variable in zip(names, variables, strict=True)]
             continue
-        kernel, *bias = layer.weights
-        yield f"{name}.weight", (kernel, *_turned(model, layer))
-        if bias:
-            yield f"{name}.bias", (bias[0], _same, _same)
+        kernel, *bias = variables
+        yield (
+            layer,
+            [
+                (f"{name}.weight", kernel, _layout(model, layer)),
+                *((f"{name}.bias", each, Layout(PLAIN)) for each in bias),
+            ],
+        )
 
 
-def _turned(model: keras.Model, layer: keras.Layer) -> tuple[Any, Any]:
-    """Return what turns a kernel of PyTorch's layout into that of ``layer``, and back."""
+def _layout(model: keras.Model, layer: keras.Layer) -> Layout:
+    """Return how the kernel of a layer lies in PyTorch."""
     if is_named(layer, {"DepthwiseConv2D"}):
-        return _transposing(2, 3, 0, 1)
+        return Layout(DEPTHWISE)
     if is_named(layer, {"Conv2D"}):
-        return _transposing(2, 3, 1, 0)
+        return Layout(CONVOLUTION)
     if not is_kind(layer, "dense"):
         raise ValueError(f"Weights of a {type(layer).__name__} ('{layer.name}') have no layout in PyTorch known here.")
-    shape = _flattened(model, layer)
-    if shape is None:
-        return _transposing(1, 0)
-    height, width, channels = shape
-
-    def to_keras(values: np.ndarray) -> Any:
-        units = len(values)
-        return values.reshape(units, channels, height, width).transpose(2, 3, 1, 0).reshape(-1, units)
-
-    def to_torch(values: np.ndarray) -> Any:
-        units = values.shape[1]
-        return values.reshape(height, width, channels, units).transpose(3, 2, 0, 1).reshape(units, -1)
-
-    return to_keras, to_torch
+    return Layout(DENSE, _flattened(model, layer))
 
 
 def _flattened(model: keras.Model, layer: keras.Layer) -> tuple[int, int, int] | None:
@@ -109,11 +178,3 @@ def _flattened(model: keras.Model, layer: keras.Layer) -> tuple[int, int, int] |
         return None
     height, width, channels = node.input_tensors[0].shape[1:]
     return height, width, channels
-
-
-def _same(values: np.ndarray) -> np.ndarray:
-    return values
-
-
-def _transposing(*axes: int) -> tuple[Any, Any]:
-    return lambda values: values.transpose(axes), lambda values: values.transpose(np.argsort(axes))

@@ -54,3 +54,10 @@ def torchvision_module(row: Row, layer: str) -> str:
     poolings = int(block) - 1
     convolutions = sum(row.convolutions[:poolings]) + int(convolution) - 1
     return f"features.{convolutions * (3 if row.buffers else 2) + poolings + len(normalization)}"
+
+
+def as_in_torchvision(name: str) -> str:
+    """Return torchvision's name of a tensor, also of timm's, whose classifiers begin with convolutions."""
+    module, _, kind = name.rpartition(".")
+    classifier = {"pre_logits.fc1": "classifier.0", "pre_logits.fc2": "classifier.3", "head.fc": "classifier.6"}
+    return f"{classifier.get(module, module)}.{kind}"

@@ -69,8 +69,8 @@ def _alexnet_2014(
     ) -> keras.KerasTensor:
         return make.activation(make.convolution(x, filters, size, strides, name=name, padding=padding), name)
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = convolution(inputs, 64, 11, 4, "conv1", padding=2)  # (55, 55, 64)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = convolution(x, 64, 11, 4, "conv1", padding=2)  # (55, 55, 64)
     x = make.max_pool(x, 3, 2, name="pool1")  # (27, 27, 64)
     x = convolution(x, 192, 5, 1, "conv2", padding=2)  # (27, 27, 192)
     x = make.max_pool(x, 3, 2, name="pool2")  # (13, 13, 192)

@@ -16,6 +16,7 @@ from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models.cards import InputShape, ModelCard
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
+from cnnzoo.models.weights import preprocessing_of as preprocessing_of
 
 # Arguments that name something of Keras, what that is, and where it is looked up
 NAMED = {
@@ -134,15 +135,27 @@ def initializers(kernel_initializer: str | keras.initializers.Initializer) -> Ca
     return of_one_layer
 
 
-def as_in_caffe(images: keras.KerasTensor, layer: Callable[[str], str]) -> keras.KerasTensor:
-    """Return what the VGGs of Keras Applications take, of images in [0, 1], grey or RGB."""
-    if images.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"ImageNet weights and preprocessing take 1 or 3 channels. Received: input_shape={tuple(images.shape[1:])}"
-        )
-    if images.shape[-1] == 1:
-        return preprocessed_grey(images, layer)
-    return preprocessed(images, "caffe", "unit", layer)
+def images(
+    input_shape: InputShape, preprocessing: str | None, layer: Callable[[str], str]
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input of a network, images in [0, 1], and what its first layer takes.
+
+    Args:
+        input_shape: Height, width and channels.
+        preprocessing: What the weights expect, see ``preprocessing_of``; None leaves the images as they are.
+        layer: What turns the name of a layer in the paper into that in the model.
+
+    Raises:
+        ValueError: The images are neither grey nor RGB, as preprocessing needs.
+    """
+    inputs = keras.Input(input_shape, name=layer("input"))
+    if preprocessing is None:
+        return inputs, inputs
+    if input_shape[-1] not in (1, 3):
+        raise ValueError(f"ImageNet weights and preprocessing take 1 or 3 channels. Received: {input_shape=}")
+    if preprocessing == "caffe" and input_shape[-1] == 1:  # whose first kernels are summed
+        return inputs, preprocessed_grey(inputs, layer)
+    return inputs, preprocessed(inputs, preprocessing, "unit", layer)
 
 
 def predictions(

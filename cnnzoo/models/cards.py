@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cnnzoo.models._torchvision import ACCURACIES
-from cnnzoo.models.published import PublishedWeights
+from cnnzoo.models._torchvision import WEIGHTS
+from cnnzoo.models.published import IMAGENET, PublishedWeights, TorchWeights
 
 InputShape = tuple[int | None, int | None, int]
 
@@ -39,21 +39,26 @@ class Counterpart:
         module: What turns the name of a layer into that of the module there.
         sides: The smallest and the largest side of images for which both give the same outputs; None: all. Beyond them,
             torchvision averages the last maps to a fixed size, where the dense layers here take them as they are.
+        renamed: What turns the name of a tensor as other files have it, older ones or timm's, into that there.
+        beside: How the names of tensors begin that only auxiliary classifiers have, which are not built here.
     """
 
     network: str
     module: Callable[[str], str]
     sides: tuple[int, int] | None = None
+    renamed: Callable[[str], str] = str
+    beside: tuple[str, ...] = ()
 
     @property
-    def top1(self) -> float:
-        """Top-1 accuracy of its weights on ImageNet's validation images, in percent."""
-        return ACCURACIES[self.network][0]
+    def default(self) -> TorchWeights:
+        """The weights that torchvision takes by default."""
+        return WEIGHTS[self.network][-1]
 
     @property
-    def top5(self) -> float:
-        """Top-5 accuracy of the same weights, in percent."""
-        return ACCURACIES[self.network][1]
+    def weights(self) -> dict[str, TorchWeights]:
+        """All weights that torchvision publishes, by name: "imagenet" are its default."""
+        versions = enumerate(WEIGHTS[self.network], start=1)
+        return {IMAGENET: self.default, **{f"{IMAGENET}-v{version}": weights for version, weights in versions}}
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ class Paper:
             deviations=(*deviations, *self.deviations),
             datasets=self.datasets,
             buffers=buffers,
-            weights=weights or {},
+            weights={**(torchvision.weights if torchvision else {}), **(weights or {})},
             head=head or self.head,
             torchvision=torchvision,
             normalization=normalization or self.normalization,

@@ -78,7 +78,7 @@ ORDERS: dict[str, tuple[Callable[[ModelCard], Any], bool]] = {
     "year": (lambda card: card.year, False),
     "params": (lambda card: card.params, False),
     "macs": (lambda card: card.macs, False),
-    "top1": (lambda card: card.torchvision.top1 if card.torchvision else 0, True),
+    "top1": (lambda card: card.torchvision.default.top1 if card.torchvision else 0, True),
 }
 
 

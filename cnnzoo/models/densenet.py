@@ -7,6 +7,7 @@ every convolution but the first, and follow the last block, as in the authors' c
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from cnnzoo._support.arguments import check_number
@@ -97,12 +98,12 @@ def _densenet(
         x = make.convolution(x, filters, size, name=f"{name}_conv", use_bias=False)
         return keras.layers.Dropout(dropout_rate, name=layer(f"{name}_dropout"))(x) if dropout_rate else x
 
-    inputs = keras.Input(input_shape, name=layer("input"))
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
     filters = 2 * row.growth_rate if row.is_bc else 16
     if row.is_cifar:
-        x = make.convolution(inputs, filters, 3, name="conv1_conv", use_bias=False)  # (32, 32, filters)
+        x = make.convolution(x, filters, 3, name="conv1_conv", use_bias=False)  # (32, 32, filters)
     else:
-        x = make.normalized(inputs, filters, 7, 2, name="conv1")  # (112, 112, filters)
+        x = make.normalized(x, filters, 7, 2, name="conv1")  # (112, 112, filters)
         x = make.max_pool(x, 3, 2, name="pool1", padding=1)  # (56, 56, filters)
     for block, layers in enumerate(row.layers, start=1):
         for number in range(1, layers + 1):
@@ -134,6 +135,11 @@ def _torchvision_module(layer: str) -> str:
     return f"features.{place.replace('dense', 'denseblock')}.denselayer{numbers[0]}.{kind}{numbers[1]}"
 
 
+def _renamed(tensor: str) -> str:
+    """Return torchvision's name of a tensor, also of its published files, which are older: "norm.1" is "norm1" now."""
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", tensor)
+
+
 CARDS = {
     name: PAPER.card(
         name,
@@ -142,7 +148,7 @@ CARDS = {
         macs=row.macs,
         buffers=row.buffers,
         deviations=row.deviations,
-        torchvision=Counterpart(name, _torchvision_module) if not row.is_cifar else None,
+        torchvision=None if row.is_cifar else Counterpart(name, _torchvision_module, renamed=_renamed),
         input_shape=CIFAR_SHAPE if row.is_cifar else None,
         smallest_size=4 if row.is_cifar else None,  # leaves one pixel after both transitions
     )

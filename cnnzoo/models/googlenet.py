@@ -3,8 +3,8 @@
 The layers follow table 1 and figure 3, which give no constants of the response normalisation: those here are Caffe's.
 The numbers of parameters that table 1 prints do not follow from its channels; those of the cards do.
 
-``googlenet_bn`` is torchvision's network. With its published weights, torchvision rescales the images first
-(``transform_input``); that step is not part of the graph here.
+``googlenet_bn`` is torchvision's network. Where its published weights are loaded, the images are rescaled first, as
+with ``transform_input`` there.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def _googlenet_bn(
     input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=False)
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = inception_maps(inputs, Blocks(layer, kernel, NORMALIZATION), is_normalized=True)["5b"]  # (7, 7, 1,024)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = inception_maps(x, Blocks(layer, kernel, NORMALIZATION), is_normalized=True)["5b"]  # (7, 7, 1,024)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name=layer("pool5"))(x)
         x = keras.layers.Dropout(dropout_rate, name=layer("dropout"))(x)
@@ -142,7 +142,7 @@ CARDS = {
         normalization=NORMALIZATION,
         deviations=NORMALIZED,
         smallest_size=15,  # leaves one pixel after the third pooling; the fourth keeps it
-        torchvision=Counterpart("googlenet", torchvision_module),
+        torchvision=Counterpart("googlenet", torchvision_module, beside=("aux1.", "aux2.")),
     ),
 }
 SUMMARY = "Three convolutions, then nine inception modules of {} side by side, and one dense layer"

@@ -1,8 +1,8 @@
 """C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, 2016: Rethinking the inception architecture.
 
 The layers follow table 1 and figures 5 to 7 and 10 as far as torchvision's network does, a port of the one that the
-authors released; they carry its names. With its published weights, torchvision rescales the images first
-(``transform_input``); that step is not part of the graph here.
+authors released; they carry its names. Where its published weights are loaded, the images are rescaled first, as with
+``transform_input`` there.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def _inception_v3(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     make = Blocks(layer, kernel, NORMALIZATION)
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.normalized(inputs, 32, 3, 2, name="conv2d_1a_3x3", padding=0)  # (149, 149, 32)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = make.normalized(x, 32, 3, 2, name="conv2d_1a_3x3", padding=0)  # (149, 149, 32)
     x = make.normalized(x, 32, 3, name="conv2d_2a_3x3", padding=0)  # (147, 147, 32)
     x = make.normalized(x, 64, 3, name="conv2d_2b_3x3")  # (147, 147, 64)
     x = make.max_pool(x, 3, 2, name="maxpool_3a_3x3")  # (73, 73, 64)
@@ -139,7 +139,7 @@ CARDS = {
         params=21_806_058,
         macs=5_711_188_576,
         buffers=34_432,
-        torchvision=Counterpart("inception_v3", _torchvision_module),
+        torchvision=Counterpart("inception_v3", _torchvision_module, beside=("AuxLogits.",)),
     )
 }
 

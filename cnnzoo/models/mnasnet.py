@@ -91,8 +91,8 @@ def _mnasnet(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     make, width = Blocks(layer, kernel, NORMALIZATION), TABLE[card.name].width
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.normalized(inputs, make_divisible(STEM[0] * width), 3, 2, name="first")  # (112, 112, 32)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = make.normalized(x, make_divisible(STEM[0] * width), 3, 2, name="first")  # (112, 112, 32)
     x = make.depthwise(x, 3, name="separable_depthwise_conv")
     x = make.normalization(x, "separable_depthwise", "relu")
     filters = make_divisible(STEM[1] * width)

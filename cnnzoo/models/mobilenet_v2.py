@@ -69,8 +69,8 @@ def _mobilenet_v2(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     make = Blocks(layer, kernel)
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.normalized(inputs, 32, 3, 2, name="first", activation="relu6")  # (112, 112, 32)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = make.normalized(x, 32, 3, 2, name="first", activation="relu6")  # (112, 112, 32)
     number = 0
     for expansion, filters, blocks, strides in TABLE:
         for block in range(blocks):

@@ -111,8 +111,8 @@ def _mobilenet_v3(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     make, row = Blocks(layer, kernel, NORMALIZATION), TABLE[card.name]
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.normalized(inputs, 16, 3, 2, name="first", activation=HS)  # (112, 112, 16)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = make.normalized(x, 16, 3, 2, name="first", activation=HS)  # (112, 112, 16)
     for number, (size, expanded, filters, is_squeezed, activation, strides) in enumerate(row.blocks, start=1):
         squeezed = make_divisible(expanded // 4) if is_squeezed else None
         block = Inverted(filters, size, strides, expanded, activation, squeezed)

@@ -5,12 +5,14 @@ Imports no Keras.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 IMAGENET = "imagenet"  # the name of all weights that were trained on it
+IMAGENET_KERAS = "imagenet-keras"  # of those of Keras Applications, where there are others as well
+TORCHVISION = "https://download.pytorch.org/models"
+LICENCE = "BSD-3-Clause for torchvision; the weights come from ImageNet, see its terms"
 
 TRAINED = Path(__file__).with_name("trained")
 
@@ -38,23 +40,49 @@ class KerasBackbone:
     network: str
 
 
-PublishedWeights: TypeAlias = ShippedRun | KerasBackbone
+@dataclass(frozen=True)
+class TorchWeights:
+    """A checkpoint that torchvision publishes, for ImageNet's 1,000 classes.
 
+    Attributes:
+        file: Its name there, which ends in the beginning of its SHA-256.
+        top1: Top-1 accuracy on ImageNet's validation images, in percent.
+        top5: Top-5 accuracy, in percent.
+        mebibytes: About how long it is.
+        size: How long it is, in bytes; None if not known exactly.
+        sha256: Its SHA-256 in hexadecimal; None if only the beginning is known.
+        resize: Length to which the shorter side of an image is brought, in pixels, for these accuracies.
+        crop: Side of the square that is then cut out of the middle, in pixels.
+        preprocessing: What its network takes, see ``cnnzoo._keras.preprocessing``.
+    """
 
-class TrainedNetwork(Protocol):
-    """What the card of a network says of its weights, see ``ModelCard``."""
+    file: str
+    top1: float
+    top5: float
+    mebibytes: float
+    size: int | None = None
+    sha256: str | None = None
+    resize: int = 256
+    crop: int = 224
+    preprocessing: str = "torch"
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"{TORCHVISION}/{self.file}"
+
+    @property
+    def digest(self) -> str:
+        """Its SHA-256, or the beginning of it."""
+        return self.sha256 or Path(self.file).stem.rpartition("-")[2]
 
     @property
     def name(self) -> str:
-        """The network's name."""
+        """What it is called in the cache, without its ending."""
+        return Path(self.file).stem
 
-    @property
-    def weights(self) -> Mapping[str, PublishedWeights]:
-        """What there is, by name."""
 
-    @property
-    def head(self) -> str:
-        """The layer that gives the classes."""
+PublishedWeights: TypeAlias = ShippedRun | KerasBackbone | TorchWeights
 
 
 def network_file(folder: Path) -> Path:

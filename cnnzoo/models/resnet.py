@@ -80,10 +80,8 @@ def _resnet(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     row = TABLE[card.name]
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = residual_maps(
-        inputs, Blocks(layer, kernel), Trunk(row.kernels, row.blocks, row.strided)
-    )  # (7, 7, 512 or 2,048)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = residual_maps(x, Blocks(layer, kernel), Trunk(row.kernels, row.blocks, row.strided))  # (7, 7, 512 or 2,048)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name=layer("pool5"))(x)
         x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))

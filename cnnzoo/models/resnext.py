@@ -67,9 +67,9 @@ def _resnext(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     row = TABLE[card.name]
 
-    inputs = keras.Input(input_shape, name=layer("input"))
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
     trunk = Trunk((1, 3, 1), row.blocks, strided=1, width=row.width, groups=row.cardinality)
-    x = residual_maps(inputs, Blocks(layer, kernel), trunk)  # (7, 7, 2,048)
+    x = residual_maps(x, Blocks(layer, kernel), trunk)  # (7, 7, 2,048)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name=layer("pool5"))(x)
         x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))

@@ -69,8 +69,8 @@ def _shufflenet_v2(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     make, row = Blocks(layer, kernel), TABLE[card.name]
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.normalized(inputs, 24, 3, 2, name="conv1")  # (112, 112, 24)
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = make.normalized(x, 24, 3, 2, name="conv1")  # (112, 112, 24)
     x = make.max_pool(x, 3, 2, name="pool1", padding=1)  # (56, 56, 24)
     for stage, (units, filters) in enumerate(zip(UNITS, row.filters, strict=True), start=2):
         for unit in range(1, units + 1):

@@ -99,8 +99,8 @@ def _squeezenet(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     row, make = TABLE[card.name], Blocks(layer, kernel)
 
-    inputs = keras.Input(input_shape, name=layer("input"))
-    x = make.convolution(inputs, row.filters, row.kernel, 2, padding=0, activation="relu", name="conv1")
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
+    x = make.convolution(x, row.filters, row.kernel, 2, padding=0, activation="relu", name="conv1")
     x = make.max_pool(x, 3, 2, ceil=True, name="maxpool1")  # (54 or 55, 54 or 55, 96 or 64)
     for number, (squeezed, expanded) in FIRES.items():
         x = _fire(x, make, squeezed, expanded, f"fire{number}")

@@ -13,9 +13,9 @@ from cnnzoo._support.arguments import check_number
 from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras, layers
 from cnnzoo.models._variants import variant
-from cnnzoo.models._vgg_table import TABLE, torchvision_module
+from cnnzoo.models._vgg_table import TABLE, as_in_torchvision, torchvision_module
 from cnnzoo.models.cards import AS_IN_TORCHVISION, Counterpart, InputShape, ModelCard, Paper
-from cnnzoo.models.published import IMAGENET, KerasBackbone
+from cnnzoo.models.published import IMAGENET_KERAS, KerasBackbone
 
 PAPER = Paper(
     family="vgg",
@@ -63,7 +63,8 @@ def _vgg(
             build, has w W: so 5e-4 here equals 1e-3 in the paper's terms, and the paper's 5e-4 is
             ``weight_decay=2.5e-4``. It is not the decoupled ``weight_decay`` of an optimiser.
         preprocess: Whether the graph turns images in [0, 1] into what the convolutions of Keras Applications take, RGB
-            or grey; None does so with ``weights="imagenet"``. Pass True for a local copy of those.
+            or grey; False leaves them as they are; None does what ``weights`` expect. Pass True for a local copy of
+            the backbone of Keras Applications.
     """
     num_classes = building.classes_for(card, num_classes, weights)
     dropout_rate = check_number("dropout_rate", dropout_rate, "[0, 1)")
@@ -72,11 +73,8 @@ def _vgg(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     row, make = TABLE[card.name], Blocks(layer, kernel)
 
-    x = inputs = keras.Input(input_shape, name=layer("input"))
-    if preprocess is None:
-        preprocess = isinstance(weights, str) and weights.lower() == IMAGENET
-    if preprocess:
-        x = building.as_in_caffe(x, layer)
+    modes = {None: building.preprocessing_of(card, weights), True: "caffe", False: None}
+    inputs, x = building.images(input_shape, modes[preprocess], layer)
     for block, (convolutions, filters) in enumerate(zip(row.convolutions, FILTERS, strict=True), start=1):
         for convolution in range(1, convolutions + 1):
             x = keras.layers.Conv2D(
@@ -111,8 +109,10 @@ CARDS = {
         buffers=row.buffers,
         normalization=AS_IN_TORCHVISION if row.buffers else None,
         deviations=row.deviations,
-        weights={IMAGENET: KerasBackbone(row.keras_name)} if row.keras_name else None,
-        torchvision=Counterpart(name, partial(torchvision_module, row), (224, 255)) if row.is_in_torchvision else None,
+        weights={IMAGENET_KERAS: KerasBackbone(row.keras_name)} if row.keras_name else None,
+        torchvision=Counterpart(name, partial(torchvision_module, row), (224, 255), as_in_torchvision)
+        if row.is_in_torchvision
+        else None,
     )
     for name, row in TABLE.items()
 }

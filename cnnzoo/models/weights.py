@@ -8,9 +8,10 @@ import os
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import keras
 
@@ -19,13 +20,16 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
 from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
+from cnnzoo._keras.preprocessing import mode_of
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import describe_saved
 from cnnzoo._keras.weight_files import StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
+from cnnzoo._support.checkpoints import is_checkpoint, open_checkpoint
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import format_shape
+from cnnzoo.models._fetching import fetch_weights
 from cnnzoo.models._matching import (
     Pair,
     assign,
@@ -37,13 +41,41 @@ from cnnzoo.models._matching import (
     pair_layers,
     shapes_of,
 )
-from cnnzoo.models.cards import CLASSES
+from cnnzoo.models._torch_layout import State, classes_of, stored_layers
+from cnnzoo.models.cards import CLASSES, Counterpart
 from cnnzoo.models.keras_applications import published
-from cnnzoo.models.published import IMAGENET, KerasBackbone, PublishedWeights, TrainedNetwork, network_file
+from cnnzoo.models.published import (
+    IMAGENET,
+    KerasBackbone,
+    PublishedWeights,
+    ShippedRun,
+    TorchWeights,
+    network_file,
+)
 
 AS_SAVED = " For the network as it was saved, use `cnnzoo.training.load_run` or `keras.saving.load_model`."
 RESPONSES = "LocalResponseNormalization"
 WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
+
+
+class TrainedNetwork(Protocol):
+    """What the card of a network says of its weights, see ``ModelCard``."""
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+
+    @property
+    def weights(self) -> Mapping[str, PublishedWeights]:
+        """What there is, by name."""
+
+    @property
+    def head(self) -> str:
+        """The layer that gives the classes."""
+
+    @property
+    def torchvision(self) -> Counterpart | None:
+        """The same network there."""
 
 
 def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os.PathLike[str] | None) -> int:
@@ -57,7 +89,39 @@ def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os
     source = _find(card, weights)  # also where it is not asked: what is not there is refused before anything is built
     if wanted is not None or not isinstance(source, Path):
         return wanted or CLASSES
+    if is_checkpoint(source):
+        with open_checkpoint(source) as state:
+            return classes_of(state, _counterpart(card, source), card.head) or CLASSES
     return classes_in(source, (card.head,)) or CLASSES
+
+
+def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> str | None:
+    """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
+
+    What torchvision publishes, and checkpoints of its networks, take images as torchvision's do, which their files do
+    not say. Files of Keras and run folders contain the preprocessing of the model that was saved.
+
+    Raises:
+        ValueError: The file is of another kind, or damaged; or see ``load_weights``.
+        FileNotFoundError: ``weights`` names nothing.
+    """
+    source = _find(card, weights)
+    if not isinstance(source, Path):
+        return None if source is None else "caffe"  # of VGGs, which alone take weights of Keras Applications
+    if is_checkpoint(source):
+        return _counterpart(card, source).default.preprocessing
+    rescaling = describe_saved(source).rescaling
+    return None if rescaling is None else mode_of(rescaling)
+
+
+def _counterpart(card: TrainedNetwork, path: Path) -> Counterpart:
+    """Return the network in torchvision whose checkpoints ``card`` takes, or raise ``ValueError``."""
+    if card.torchvision is None:
+        raise ValueError(
+            f"{card.name} has no counterpart in torchvision, whose checkpoints these are: give a .weights.h5 or .keras "
+            f"file, or a run folder.{_instead(card)} Received: '{path}'"
+        )
+    return card.torchvision
 
 
 def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | None:
@@ -90,8 +154,8 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
     Args:
         model: What to fill. One with a head is compiled, see ``compile_classifier``.
         card: The network's card.
-        weights: A name that the card lists, in any case; a ``.weights.h5``, ``.keras`` or ``.h5`` file; or a run
-            folder.
+        weights: A name that the card lists, in any case; a ``.weights.h5``, ``.keras`` or ``.h5`` file; a run folder;
+            or a ``.pth``, ``.pt`` or ``.safetensors`` file of the same network in torchvision or timm.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
@@ -102,7 +166,7 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
     source = _find(card, weights)
     if source is None:
         return
-    with _open(source, model) as layers:
+    with _open(source, model, card) as layers:
         _fill(model, layers, weights, (card.head,), source if isinstance(source, Path) else None)
     if [len(output.shape) for output in model.outputs] == [2]:
         compile_classifier(model)
@@ -121,6 +185,18 @@ def load_file(model: keras.Model, weights: str | os.PathLike[str], heads: Sequen
         _fill(model, layers, weights, heads, path)
 
 
+def load_state(model: keras.Model, state: State, counterpart: Counterpart, head: str | None = None) -> None:
+    """Fill ``model`` from the ``state_dict`` of the same network in PyTorch, by the rules of ``load_weights``.
+
+    Args:
+        model: What to fill.
+        state: Arrays by name.
+        counterpart: The network there.
+        head: The layer that gives the classes, if known.
+    """
+    _fill(model, stored_layers(model, state, counterpart, head), "state_dict", (head,) if head else (), None)
+
+
 def load_exactly(model: keras.Model, path: Path) -> None:
     """Fill ``model`` from a file of the same network, head and all.
 
@@ -135,23 +211,33 @@ def load_exactly(model: keras.Model, path: Path) -> None:
         assign(pairs, path)
 
 
-def _find(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> PublishedWeights | Path | None:
-    """Return where weights are: published ones by their name, others as a file."""
+def _find(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> KerasBackbone | Path | None:
+    """Return where weights are; what torchvision publishes is downloaded where it is not in the cache."""
     if weights is None:
         return None
     if isinstance(weights, str):
         if (found := card.weights.get(weights.lower())) is not None:
-            return found if isinstance(found, KerasBackbone) else network_file(found.path)
+            return found if isinstance(found, KerasBackbone) else _file_of(found)
         if weights.isidentifier() and not Path(weights).exists():
             if card.weights:
                 look_up(card.weights, weights, f"{card.name} weights")
             elsewhere = weights.lower() == IMAGENET and card.name in PRETRAINED_CARDS
             where = f" here; `cnnzoo.pretrained.load('{card.name}')` has ImageNet's" if elsewhere else ""
             raise ValueError(
-                f"There are no published weights of {card.name}{where}. Give a file, a run folder or None. "
-                f"Received: weights='{weights}'"
+                f"There are no published weights of {card.name}{where}. Give a file, a run folder or None."
+                f"{_instead(card)} Received: weights='{weights}'"
             )
     return _find_file(weights)
+
+
+def _file_of(published: ShippedRun | TorchWeights) -> Path:
+    return fetch_weights(published) if isinstance(published, TorchWeights) else network_file(published.path)
+
+
+def _instead(card: TrainedNetwork) -> str:
+    """Say which network of the zoo has torchvision's weights, where that of ``card`` differs from it in its strides."""
+    other = f"{card.name}_v1_5"
+    return f" Torchvision's network, with its weights, is '{other}'." if other in cnnzoo.list_models() else ""
 
 
 def _find_file(weights: str | os.PathLike[str]) -> Path:
@@ -169,13 +255,16 @@ def _find_file(weights: str | os.PathLike[str]) -> Path:
 
 
 @contextlib.contextmanager
-def _open(source: PublishedWeights | Path, model: keras.Model) -> Iterator[list[StoredLayer]]:
+def _open(source: KerasBackbone | Path, model: keras.Model, card: TrainedNetwork) -> Iterator[list[StoredLayer]]:
     """List the layers that are stored there; those of Keras Applications for images of the size of ``model``."""
     if isinstance(source, KerasBackbone):
         build = getattr(keras.applications, source.network)
         network = published(build, include_top=False, input_shape=(*model.input_shape[1:3], 3))
         yield [StoredLayer(layer.name, None, tuple(layer.get_weights())) for layer in network.layers if layer.weights]
-    elif isinstance(source, Path):
+    elif is_checkpoint(source):
+        with open_checkpoint(source) as state:
+            yield stored_layers(model, state, _counterpart(card, source), card.head)
+    else:
         with open_weights(source) as layers:
             yield layers
 

@@ -65,9 +65,9 @@ def _wide_resnet(
     input_shape = building.check_input_shape(input_shape, smallest=card.smallest_size, is_fixed=False)
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
 
-    inputs = keras.Input(input_shape, name=layer("input"))
+    inputs, x = building.images(input_shape, building.preprocessing_of(card, weights), layer)
     trunk = Trunk((1, 3, 1), TABLE[card.name].blocks, strided=1, width=FILTERS[0] * WIDENING)
-    x = residual_maps(inputs, Blocks(layer, kernel), trunk)  # (7, 7, 2,048)
+    x = residual_maps(x, Blocks(layer, kernel), trunk)  # (7, 7, 2,048)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name=layer("pool5"))(x)
         x = building.predictions(x, num_classes, classifier_activation, kernel(), layer(card.head))

@@ -14,6 +14,7 @@ from cnnzoo._keras.graph import functional, graph_inputs, walk
 from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.scale import LARGEST, Scale
 from cnnzoo.data.split import Split, as_float
+from cnnzoo.training._fused import FusedBatchNormalization, is_fusible
 from cnnzoo.training._normalization import layers_to_normalize
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and standard deviation, each of shape (channels,)
@@ -84,6 +85,8 @@ def build_training_copy(model: keras.Model, policy: str, statistics: Statistics 
             changes["dtype"] = policy
         if layer is stripped:
             changes["activation"] = "linear"
+        if is_fusible(layer):
+            return copy_layer(layer, changes, FusedBatchNormalization)
         if not any(layer is each for each in normalizing):
             return copy_layer(layer, changes)
         normalized = copy_layer(layer, changes, NormalizedConv2D)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo._keras.download import cache_folder
 from cnnzoo.data.catalog import DATA_CARDS, DataSource, find_source, load_dataset, local_copies
-from cnnzoo.data.download import cache_folder
 from cnnzoo.data.mnist import MNIST_NPZ
 
 

@@ -11,7 +11,9 @@ import torch
 
 import cnnzoo
 from cnnzoo._keras.parameters import flat_layers
-from cnnzoo.models._torch_layout import load_torch, torch_state
+from cnnzoo.models._torch_layout import torch_state
+from cnnzoo.models.cards import Counterpart
+from cnnzoo.models.weights import load_state
 from tests.models.transcribed import randomized
 
 
@@ -86,7 +88,7 @@ def differences(ours: keras.Model, model: torch.nn.Module, module: Callable[[str
         model: The same in PyTorch.
         module: What turns names of our layers into those of its modules.
     """
-    load_torch(ours, state_of(model), module)
+    load_state(ours, state_of(model), Counterpart("", module))
     modules, found = dict(model.named_modules()), {}
     names = {layer.name: module(layer.name) for layer in flat_layers(ours) if layer.weights}
     hooks = [

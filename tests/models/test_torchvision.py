@@ -11,7 +11,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo._keras.parameters import count_of_layer, flat_layers
-from cnnzoo.models._torch_layout import load_torch
+from cnnzoo.models.weights import load_state
 
 if not importlib.util.find_spec("torchvision"):
     pytest.skip("torchvision is not installed", allow_module_level=True)
@@ -51,7 +51,7 @@ def test_accuracies_are_those_of_torchvision():
     for card in COUNTERPARTS:
         weights = reference.torchvision.models.get_model_weights(card.torchvision.network).DEFAULT
         metrics = weights.meta["_metrics"]["ImageNet-1K"]
-        assert (card.torchvision.top1, card.torchvision.top5) == (metrics["acc@1"], metrics["acc@5"]), card.name
+        assert (card.torchvision.default.top1, card.torchvision.default.top5) == (metrics["acc@1"], metrics["acc@5"])
 
 
 @pytest.mark.slow
@@ -72,14 +72,14 @@ def test_each_layer_has_a_module_of_as_many_parameters(card):
 def test_weights_of_another_network_are_refused_before_any_is_loaded():
     ours = cnnzoo.models.resnet18(input_shape=(32, 32, 3), num_classes=7)
     before = ours.get_weights()
-    module = cnnzoo.model_card("resnet18").torchvision.module
+    card = cnnzoo.model_card("resnet18")
     state = dict(reference.state_of(reference.reference("resnet18")))
     kernel = state.pop("conv1.weight")
     for changed, message in (
-        (state, r"PyTorch's state has no 'conv1\.weight'"),
-        ({**state, "conv1.weight": kernel, "extra.weight": kernel}, r"has an unexpected 'extra\.weight'"),
-        ({**state, "conv1.weight": kernel[:, :1]}, r"'conv1\.weight' must be of the shape \(7, 7, 3, 64\)"),
+        (state, "it has no layer 'conv1_conv'"),
+        ({**state, "conv1.weight": kernel, "extra.weight": kernel}, "it has an unexpected layer 'extra'"),
+        ({**state, "conv1.weight": kernel[:, :1]}, r"'conv1_conv' must have weights of the shapes \(7, 7, 3, 64\)"),
     ):
         with pytest.raises(ValueError, match=message):
-            load_torch(ours, changed, module)
+            load_state(ours, changed, card.torchvision, card.head)
     assert all(map(np.array_equal, before, ours.get_weights()))

@@ -55,7 +55,7 @@ def images_of(channels):
 
 
 def test_imagenet_weights_start_the_convolutions_with_their_preprocessing(imagenet):
-    model = vgg19(weights="imagenet", input_shape=(32, 32, 3), num_classes=5, dropout_rate=0, weight_decay=0)
+    model = vgg19(weights="imagenet-keras", input_shape=(32, 32, 3), num_classes=5, dropout_rate=0, weight_decay=0)
     assert (model.output_shape, model.count_params()) == ((None, 5), 20_024_384 + 513 * 4096 + 4097 * 4096 + 4097 * 5)
     maps = keras.Model(model.inputs[0], model.get_layer("block5_pool").output)(images_of(3) / 255)
     expected = imagenet(keras.applications.vgg19.preprocess_input(images_of(3)))
@@ -64,13 +64,13 @@ def test_imagenet_weights_start_the_convolutions_with_their_preprocessing(imagen
 
 
 def test_imagenet_weights_in_any_case_bring_their_preprocessing(imagenet):
-    model = vgg19(weights="ImageNet", input_shape=(32, 32, 3), include_top=False)
+    model = vgg19(weights="ImageNet-Keras", input_shape=(32, 32, 3), include_top=False)
     np.testing.assert_array_equal(model.get_layer("block5_conv4").kernel, imagenet.get_layer("block5_conv4").kernel)
     assert model.layers[1].name == "from_unit"
 
 
 def test_grey_input_sums_the_first_kernels(imagenet):
-    model = vgg19(weights="imagenet", input_shape=(32, 32, 1), include_top=False, preprocess=False)
+    model = vgg19(weights="imagenet-keras", input_shape=(32, 32, 1), include_top=False, preprocess=False)
     np.testing.assert_allclose(
         model.get_layer("block1_conv1").kernel,
         np.sum(imagenet.get_layer("block1_conv1").kernel, axis=2, keepdims=True),
@@ -78,7 +78,7 @@ def test_grey_input_sums_the_first_kernels(imagenet):
     )
     grey = images_of(1) - 100
     np.testing.assert_allclose(model(grey), imagenet(np.repeat(grey, 3, axis=-1)), rtol=1e-3, atol=1e-2)
-    preprocessed = vgg19(weights="imagenet", input_shape=(32, 32, 1), include_top=False)
+    preprocessed = vgg19(weights="imagenet-keras", input_shape=(32, 32, 1), include_top=False)
     in_place = keras.Model(preprocessed.inputs[0], preprocessed.get_layer("from_unit").output)(images_of(1) / 255)
     rgb = keras.applications.vgg19.preprocess_input(np.repeat(images_of(1), 3, axis=-1))
     np.testing.assert_allclose(in_place, rgb.mean(axis=-1, keepdims=True), atol=1e-3)
@@ -106,12 +106,12 @@ def test_without_regulariser_and_dropout_it_is_that_of_keras():
 
 def test_without_network_the_imagenet_weights_are_named():
     with pytest.raises(ConnectionError, match=r"tf_kernels_notop\.h5 elsewhere and place it at"):
-        vgg19(weights="imagenet", include_top=False)
+        vgg19(weights="imagenet-keras", include_top=False)
 
 
 def test_imagenet_weights_take_grey_or_rgb():
     with pytest.raises(ValueError, match="take 1 or 3 channels"):
-        vgg19(weights="imagenet", input_shape=(32, 32, 4))
+        vgg19(weights="imagenet-keras", input_shape=(32, 32, 4))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 import cnnzoo
-from cnnzoo.models._torch_layout import load_torch
+from cnnzoo.models.cards import Counterpart
+from cnnzoo.models.weights import load_state
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -32,7 +33,8 @@ def randomized(model: torch.nn.Module, nonlinearity: str = "relu") -> torch.nn.M
 
 def difference(ours: keras.Model, theirs: torch.nn.Module, module, size: tuple[int, int]) -> float:
     """Return the largest difference of the logits, relative to the largest, after loading their weights."""
-    load_torch(ours, {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}, module)
+    state = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
+    load_state(ours, state, Counterpart("a transcription", module))
     images = np.random.default_rng(0).standard_normal((2, *size, ours.input_shape[-1]), dtype="float32")
     with torch.no_grad():
         wanted = theirs(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()

@@ -1,5 +1,6 @@
 """Downloads that the user asked for: verified files from a cache or from the network."""
 
+import functools
 import os
 import shutil
 import time
@@ -15,7 +16,7 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from cnnzoo._keras.cache import keras_home
+from cnnzoo._keras.cache import keras_home, torch_home
 
 ATTEMPTS = 4  # per address without progress; each resumes where the last stopped
 BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one
@@ -23,6 +24,7 @@ CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte until a download counts as stalled
 CHUNK = 1 << 16  # bytes written at a time; an attempt that receives fewer makes no progress
 SPARE_DISK = 32 << 20  # bytes that must stay free in addition to the file
+WHOLE_HASH = 64  # hexadecimal digits of a SHA-256
 PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # temporary HTTP errors
 
 
@@ -34,19 +36,27 @@ class RemoteFile:
         name: Its name in cnnzoo's cache.
         urls: Addresses of the same bytes, the official host first.
         size: Its length in bytes.
-        sha256: Its SHA-256 in hexadecimal.
-        keras_name: Its name in Keras' cache.
+        sha256: Its SHA-256 in hexadecimal, or the beginning of it.
+        keras_name: Its name in Keras' cache; empty where Keras does not keep it.
+        torch_name: Its name in PyTorch's cache; empty where PyTorch does not keep it.
+        tolerance: How far its length may be from ``size``, where this is not known exactly, in bytes.
     """
 
     name: str
     urls: tuple[str, ...]
     size: int
     sha256: str
-    keras_name: str
+    keras_name: str = ""
+    torch_name: str = ""
+    tolerance: int = 0
+
+    def may_have(self, length: int) -> bool:
+        """Tell whether the file may have so many bytes."""
+        return abs(length - self.size) <= self.tolerance
 
 
 def fetch(file: RemoteFile) -> Path:
-    """Return the path of a verified copy of ``file``: from Keras' cache, from cnnzoo's, or downloaded.
+    """Return the path of a verified copy of ``file``: from Keras' or PyTorch's cache, from cnnzoo's, or downloaded.
 
     The addresses are tried in turn. A download resumes where an earlier one stopped, if the server supports it. It is
     written under a temporary name and renamed only after size and hash are verified. If several processes request the
@@ -84,21 +94,37 @@ def fetch_any(files: Sequence[RemoteFile]) -> Path:
 
 
 def find_copy(file: RemoteFile) -> Path | None:
-    """Return the path of a verified copy in Keras' cache or in cnnzoo's, or None."""
+    """Return the path of a verified copy in one of the caches, or None."""
     return next((path for path in copies(file) if check_copy(path, file) == "verified"), None)
 
 
-def copies(file: RemoteFile) -> tuple[Path, Path]:
-    """Return the possible paths of a copy: in Keras' cache and in cnnzoo's."""
-    return keras_home() / "datasets" / file.keras_name, cache_folder() / file.name
+def copies(file: RemoteFile) -> list[Path]:
+    """Return the possible paths of a copy: in the caches of others and, last, in cnnzoo's."""
+    shared = [
+        keras_home() / "datasets" / file.keras_name if file.keras_name else None,
+        torch_home() / "hub" / "checkpoints" / file.torch_name if file.torch_name else None,
+    ]
+    return [*filter(None, shared), cache_folder() / file.name]
 
 
 def check_copy(path: Path, file: RemoteFile) -> Literal["absent", "damaged", "verified"]:
     """Tell whether ``path`` is a copy of ``file``, by size and hash."""
     if not path.is_file():
         return "absent"
-    right = path.stat().st_size == file.size and pooch.file_hash(str(path)) == file.sha256
+    right = file.may_have(path.stat().st_size) and hash_of(path).startswith(file.sha256)
     return "verified" if right else "damaged"
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal; once computed, again only where its size or its time has changed."""
+    stat = path.stat()
+    return _computed_hash(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _computed_hash(path: Path, size: int, modified: int) -> str:
+    digest: str = pooch.file_hash(str(path))
+    return digest
 
 
 def cache_folder() -> Path:
@@ -119,11 +145,13 @@ def _download(file: RemoteFile, work: Path) -> None:
         if reason is None:
             return
         reasons.append(f"{url}: {reason}")
-    own = copies(file)[1]
-    found = f"; the file there now has SHA-256 {pooch.file_hash(str(own))}" if own.is_file() else ""
+    own = copies(file)[-1]
+    found = f"; the file there now has SHA-256 {hash_of(own)}" if own.is_file() else ""
+    about = "about " if file.tolerance else ""
+    digest = file.sha256 if len(file.sha256) == WHOLE_HASH else f"beginning with {file.sha256}"
     raise ConnectionError(
         f"{file.name} could not be downloaded ({'; '.join(reasons)}). Place it at '{own}' "
-        f"({file.size:,} bytes, SHA-256 {file.sha256}{found}), or pass the path of a local copy."
+        f"({about}{file.size:,} bytes, SHA-256 {digest}{found}), or pass the path of a local copy."
     )
 
 
@@ -144,7 +172,7 @@ def _try_address(url: str, work: Path, downloader: "_ResumingDownloader") -> str
     try:
         pooch.retrieve(
             url,
-            known_hash=f"sha256:{file.sha256}",
+            known_hash=None,  # checked below, as only its beginning may be known
             fname=file.name,
             path=work,
             downloader=downloader,
@@ -153,7 +181,8 @@ def _try_address(url: str, work: Path, downloader: "_ResumingDownloader") -> str
         return str(error)
     except requests.RequestException as error:
         return _reason(error)
-    except ValueError:  # from pooch, which has deleted the file
+    if check_copy(work / file.name, file) != "verified":
+        (work / file.name).unlink()
         return "wrong file (hash mismatch)"
     return None
 
@@ -173,6 +202,7 @@ class _ResumingDownloader:
         self.file = file
         self.part = part
         self.resumed = False  # whether any attempt resumed an earlier part
+        self.length = file.size - file.tolerance  # at least; what the server says, once it has
 
     def __call__(self, url: str, output_file: str | Path, _pooch: Any) -> None:
         furthest, failures = _length(self.part), 0
@@ -192,7 +222,7 @@ class _ResumingDownloader:
     def _resume(self, url: str) -> None:
         have = _length(self.part)
         self.resumed |= have > 0
-        if have == self.file.size:
+        if have == self.file.size and not self.file.tolerance:
             return
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
         with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as response:
@@ -204,25 +234,29 @@ class _ResumingDownloader:
                 have = 0
             self._check_length(response, have)
             self._receive(response, have)
-        if _length(self.part) < self.file.size:
+        if _length(self.part) < self.length:
             raise _BrokenOffError("the connection was lost")
 
     def _check_length(self, response: requests.Response, have: int) -> None:
         length = response.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) != self.file.size - have:
-            raise _WrongFileError(f"wrong file: {int(length) + have:,} bytes, expected {self.file.size:,}")
+        if not length.isdigit():
+            return
+        self.length = int(length) + have
+        if not self.file.may_have(self.length):
+            raise _WrongFileError(f"wrong file: {self.length:,} bytes, expected {self.file.size:,}")
 
     def _receive(self, response: requests.Response, have: int) -> None:
+        most = self.file.size + self.file.tolerance
         with self.part.open("ab" if have else "wb") as stream, _progress_bar() as bar:
             task = bar.add_task(self.file.name, total=self.file.size, completed=have)
             for chunk in _body(response):
                 stream.write(chunk)
                 bar.advance(task, len(chunk))
-                if stream.tell() > self.file.size:
+                if stream.tell() > most:
                     break
-        if _length(self.part) > self.file.size:
+        if _length(self.part) > most:
             self.part.unlink()
-            raise _WrongFileError(f"wrong file: more than {self.file.size:,} bytes")
+            raise _WrongFileError(f"wrong file: more than {most:,} bytes")
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:

@@ -16,9 +16,9 @@ from types import SimpleNamespace
 import filelock
 import pytest
 
+from cnnzoo._keras import download
 from cnnzoo._keras.cache import keras_home
-from cnnzoo.data import download
-from cnnzoo.data.download import ATTEMPTS, CHUNK, SPARE_DISK, RemoteFile, cache_folder, fetch
+from cnnzoo._keras.download import ATTEMPTS, CHUNK, SPARE_DISK, RemoteFile, cache_folder, fetch
 
 SIZE = 8 * CHUNK
 HALF = SIZE // 2
@@ -180,7 +180,7 @@ def put(path, content):
 
 def start_process(file, stderr=None):
     """Start a process that says when it is ready, and fetches the file once it is sent a line."""
-    code = f"from cnnzoo.data.download import RemoteFile, fetch; print('ready', flush=True); input(); fetch({file!r})"
+    code = f"from cnnzoo._keras.download import RemoteFile, fetch; print('ready', flush=True); input(); fetch({file!r})"
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=stderr, text=True)
 

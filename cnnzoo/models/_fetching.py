@@ -1,0 +1,79 @@
+"""The checkpoints that torchvision publishes: downloaded once, verified, and kept as ``.safetensors``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import filelock
+import numpy as np
+
+import cnnzoo
+from cnnzoo._keras.download import RemoteFile, cache_folder, fetch, find_copy, hash_of
+from cnnzoo._support.checkpoints import SAFETENSORS, open_checkpoint
+from cnnzoo._support.files import write_whole
+from cnnzoo.models.published import LICENCE, TorchWeights
+
+ROUNDING = 600  # bytes: about half of the last digit of the lengths that torchvision gives, in MiB
+
+
+def fetch_weights(weights: TorchWeights) -> Path:
+    """Return the path of a checkpoint in cnnzoo's cache, verified, and converted from what torchvision publishes.
+
+    Beside it lies a file of the same name that ends in ``.json``: where it is from, its hashes and its licence.
+
+    Raises:
+        ConnectionError: It is in no cache and cannot be downloaded; the message says which file to place where.
+        OSError: The cache cannot be written, or the disk does not have enough space.
+    """
+    converted = cache_folder() / f"{weights.name}{SAFETENSORS}"
+    if not _is_whole(converted, weights):
+        found = find_copy(remote_file(weights))
+        source = found or fetch(remote_file(weights))
+        with filelock.FileLock(cache_folder() / f".{converted.name}.lock"):
+            if not _is_whole(converted, weights):  # another process has converted it in the meantime
+                _convert(source, converted, weights)
+        if found is None:  # a copy that was there before belongs to the user
+            source.unlink(missing_ok=True)
+    return converted
+
+
+def remote_file(weights: TorchWeights) -> RemoteFile:
+    """Return what is to be downloaded for ``weights``."""
+    return RemoteFile(
+        name=weights.file,
+        urls=(weights.url,),
+        size=weights.size or round(weights.mebibytes * 2**20),
+        sha256=weights.digest,
+        torch_name=weights.file,
+        tolerance=0 if weights.size else ROUNDING,
+    )
+
+
+def _is_whole(converted: Path, weights: TorchWeights) -> bool:
+    """Tell whether a converted checkpoint is there, is of this one, and has not changed since."""
+    try:
+        origin = json.loads(converted.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    is_of_it = isinstance(origin, dict) and str(origin.get("source_sha256")).startswith(weights.digest)
+    return is_of_it and converted.is_file() and hash_of(converted) == origin.get("sha256")
+
+
+def _convert(source: Path, converted: Path, weights: TorchWeights) -> None:
+    """Write the tensors of a checkpoint into a ``.safetensors`` file, and where they are from beside it."""
+    from safetensors.numpy import save_file  # only where it is needed
+
+    converted.parent.mkdir(parents=True, exist_ok=True)
+    with open_checkpoint(source) as tensors:
+        arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        write_whole(converted, lambda path: save_file(arrays, path))
+    origin = {
+        "source": weights.url,
+        "source_sha256": hash_of(source),
+        "sha256": hash_of(converted),
+        "licence": LICENCE,
+        "converted_by": f"cnnzoo {cnnzoo.__version__}",
+    }
+    note = json.dumps(origin, indent=2) + "\n"
+    write_whole(converted.with_suffix(".json"), lambda path: path.write_text(note, encoding="utf-8"))
