@@ -27,7 +27,9 @@ def test_the_docstring_is_that_of_the_variant(name):
 def test_networks_are_found_by_family_and_weights():
     assert cnnzoo.list_models(family="vgg")[:4] == ["vgg11", "vgg11_bn", "vgg11_lrn", "vgg13"]
     assert cnnzoo.list_models(family="alexnet") == ["alexnet", "alexnet_2012", "alexnet_2014"]
-    assert cnnzoo.list_models(family="vgg", weights="imagenet") == ["vgg16", "vgg19"]
+    assert cnnzoo.list_models(family="vgg", weights="imagenet-keras") == ["vgg16", "vgg19"]
+    assert cnnzoo.list_models(family="wide_resnet", weights="imagenet-v2") == ["wide_resnet50_2", "wide_resnet101_2"]
+    assert len(cnnzoo.list_models(weights="imagenet")) == 38
     with pytest.raises(ValueError, match=r"Unknown family 'vgf'\. Did you mean 'vgg'"):
         cnnzoo.list_models(family="vgf")
     with pytest.raises(ValueError, match=r"Unknown weights 'imagnet'\. Did you mean 'imagenet'"):

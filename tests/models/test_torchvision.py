@@ -47,13 +47,6 @@ def test_bottlenecks_as_published_give_what_theirs_give_with_the_strides_moved()
     assert max(difference for _, difference in found) <= TOLERANCE, found
 
 
-def test_accuracies_are_those_of_torchvision():
-    for card in COUNTERPARTS:
-        weights = reference.torchvision.models.get_model_weights(card.torchvision.network).DEFAULT
-        metrics = weights.meta["_metrics"]["ImageNet-1K"]
-        assert (card.torchvision.default.top1, card.torchvision.default.top5) == (metrics["acc@1"], metrics["acc@5"])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("card", COUNTERPARTS, ids=[card.name for card in COUNTERPARTS])
 @pytest.mark.usefixtures("weightless")
@@ -83,3 +76,20 @@ def test_weights_of_another_network_are_refused_before_any_is_loaded():
         with pytest.raises(ValueError, match=message):
             load_state(ours, changed, card.torchvision, card.head)
     assert all(map(np.array_equal, before, ours.get_weights()))
+
+
+@pytest.mark.parametrize("card", COUNTERPARTS, ids=[card.name for card in COUNTERPARTS])
+def test_what_is_published_is_what_torchvision_says(card):
+    entries = list(reference.torchvision.models.get_model_weights(card.torchvision.network))
+    entries = [entry for entry in entries if "FEATURES" not in entry.name]  # their classifier is not a number
+    versions = {name: weights for name, weights in card.weights.items() if name.startswith("imagenet-v")}
+    assert len(versions) == len(entries)
+    assert card.weights["imagenet"] == next(reversed(versions.values()))
+    for (name, weights), entry in zip(versions.items(), entries, strict=True):
+        crop, metrics = entry.transforms(), entry.meta["_metrics"]["ImageNet-1K"]
+        assert name[-1] == entry.name[-1]
+        assert weights.url == entry.url
+        assert (weights.top1, weights.top5) == (metrics["acc@1"], metrics["acc@5"])
+        assert weights.mebibytes == entry.meta["_file_size"]
+        assert ([weights.resize], [weights.crop]) == (crop.resize_size, crop.crop_size)
+        assert crop.mean == [0.485, 0.456, 0.406]

@@ -42,7 +42,7 @@ def test_a_word_that_names_no_weights_is_refused():
         cnnzoo.models.lenet5(weights="imagenet")
     with pytest.raises(ValueError, match=r"There are no published weights of alexnet\..*weights='imagenet'"):
         cnnzoo.models.alexnet(weights="imagenet")
-    with pytest.raises(ValueError, match=r"of resnet50 here; `cnnzoo\.pretrained\.load\('resnet50'\)` has ImageNet's"):
+    with pytest.raises(ValueError, match=r"of resnet50 here; `cnnzoo\.pretrained\.load\('resnet50'\)` has Image"):
         cnnzoo.models.resnet50(weights="imagenet")
     with pytest.raises(ValueError, match=r"a file, a run folder or None\. Received: 3"):
         cnnzoo.models.lenet5(weights=3)

@@ -1,0 +1,214 @@
+"""Weights that torchvision publishes: fetched from a server on loopback, converted, kept, and loaded."""
+
+import functools
+import hashlib
+import http.server
+import json
+import re
+import threading
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo._keras.cache import torch_home
+from cnnzoo._keras.download import cache_folder
+from cnnzoo._keras.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
+from cnnzoo.models import published
+from cnnzoo.models._fetching import ROUNDING
+from cnnzoo.models._torch_layout import torch_state
+from cnnzoo.models._torchvision import WEIGHTS
+from tests.torch_checkpoints import write_row, write_zip
+
+NAME = "squeezenet1_1"
+SMALL = {"input_shape": (64, 64, 3)}
+CARD = cnnzoo.model_card(NAME)
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    """The network with weights that stand for the published ones, of normalised images."""
+    keras.utils.set_random_seed(1)
+    return cnnzoo.create_model(NAME, num_classes=1000, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def state(theirs):
+    return torch_state(theirs, CARD.torchvision.module)
+
+
+@pytest.fixture
+def server(state, tmp_path, monkeypatch):
+    """A server that has the checkpoint, as the card then says; its log of requests is ``server.asked``."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    content = write_row(folder / "a.pth", state).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    weights = replace(
+        CARD.weights["imagenet"],
+        file=f"{NAME}-{digest[:8]}.pth",
+        mebibytes=round(len(content) / 2**20, 3),
+        size=None,
+        sha256=None,
+    )
+    (folder / "a.pth").rename(folder / weights.file)
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    for exempt in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(exempt, "127.0.0.1")
+    monkeypatch.setattr(published, "TORCHVISION", f"http://127.0.0.1:{httpd.server_port}")
+    monkeypatch.setitem(CARD.weights, "imagenet", weights)
+    httpd.asked, httpd.weights, httpd.folder = asked, weights, folder
+    yield httpd
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def images():
+    return np.random.default_rng(0).random((2, 64, 64, 3), dtype="float32")
+
+
+def normalized(pixels):
+    return ((pixels - IMAGENET_MEAN) / IMAGENET_DEVIATION).astype("float32")
+
+
+def outputs(model, pixels):
+    return keras.ops.convert_to_numpy(model(pixels, training=False))
+
+
+def test_they_are_fetched_once_converted_and_take_plain_images(server, theirs):
+    model = cnnzoo.create_model(NAME, weights="ImageNet", **SMALL)
+    assert model.output_shape == (None, 1000)
+    np.testing.assert_allclose(outputs(model, images()), outputs(theirs, normalized(images())), rtol=1e-4)
+    name = server.weights.name
+    assert sorted(path.name for path in cache_folder().iterdir() if not path.name.startswith(".")) == [
+        f"{name}.json",
+        f"{name}.safetensors",
+    ]
+    note = json.loads((cache_folder() / f"{name}.json").read_text())
+    assert note["source"] == f"{published.TORCHVISION}/{server.weights.file}"
+    assert note["source_sha256"].startswith(server.weights.digest)
+    assert "BSD-3-Clause" in note["licence"]
+    again = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    np.testing.assert_array_equal(outputs(again, images()), outputs(model, images()))
+    assert len(server.asked) == 1
+
+
+def test_a_converted_file_that_was_changed_is_fetched_again(server, theirs):
+    cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    path = cache_folder() / f"{server.weights.name}.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    np.testing.assert_allclose(outputs(model, images()), outputs(theirs, normalized(images())), rtol=1e-4)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("place", [lambda: torch_home() / "hub" / "checkpoints", cache_folder])
+def test_a_copy_of_the_users_is_taken_and_stays(server, place):
+    copy = place() / server.weights.file
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes((server.folder / server.weights.file).read_bytes())
+    assert cnnzoo.create_model(NAME, weights="imagenet", **SMALL).output_shape == (None, 1000)
+    assert copy.is_file()
+    assert not server.asked
+
+
+def test_without_network_the_message_says_which_file_to_place_where():
+    place = re.escape(str(cache_folder() / "resnet18-f37072fd.pth"))
+    with pytest.raises(ConnectionError, match=rf"Place it at '{place}' \(46,830,571 bytes, SHA-256 f37072fd47e89c5e82"):
+        cnnzoo.models.resnet18(weights="imagenet")
+    with pytest.raises(ConnectionError, match=r"\(about 531,\d+,\d+ bytes, SHA-256 beginning with 8a719046\)"):
+        cnnzoo.models.vgg11(weights="imagenet-v1")
+    assert not cache_folder().exists() or not [path for path in cache_folder().iterdir() if path.suffix == ".pth"]
+
+
+def test_a_file_with_another_hash_is_refused(server):
+    (server.folder / server.weights.file).write_bytes(bytes((server.folder / server.weights.file).stat().st_size))
+    with pytest.raises(ConnectionError, match=r"wrong file \(hash mismatch\)"):
+        cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+
+
+def test_a_new_head_and_no_head(server, theirs):
+    with pytest.warns(UserWarning, match=r"Not all of the head of 'imagenet' fits.*Left as initialised: conv10"):
+        model = cnnzoo.create_model(NAME, weights="imagenet", num_classes=5, **SMALL)
+    assert model.output_shape == (None, 5)
+    backbone = cnnzoo.create_model(NAME, weights="imagenet", include_top=False, **SMALL)
+    for each in (model, backbone):
+        np.testing.assert_array_equal(
+            each.get_layer("fire9_expand3x3").kernel, theirs.get_layer("fire9_expand3x3").kernel
+        )
+
+
+def test_grey_images_give_what_they_give_as_rgb(server):
+    grey = images()[..., :1]
+    models = [cnnzoo.create_model(NAME, weights="imagenet", input_shape=(64, 64, channels)) for channels in (1, 3)]
+    np.testing.assert_allclose(
+        outputs(models[0], grey), outputs(models[1], np.repeat(grey, 3, axis=-1)), rtol=1e-4, atol=1e-7
+    )
+
+
+def test_a_saved_network_brings_its_preprocessing_into_the_next(server, tmp_path):
+    model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    model.save(tmp_path / "a.keras")
+    again = cnnzoo.create_model(NAME, weights=tmp_path / "a.keras", **SMALL)
+    np.testing.assert_array_equal(outputs(again, images()), outputs(model, images()))
+
+
+@pytest.mark.parametrize("write", [write_zip, write_row])
+def test_a_file_that_was_trained_elsewhere_is_loaded_with_its_classes(tmp_path, write):
+    own = cnnzoo.create_model(NAME, num_classes=7, **SMALL)
+    state = torch_state(own, CARD.torchvision.module)
+    path = write(tmp_path / "a.pth", {"model": {f"module.{name}": each for name, each in state.items()}, "epoch": 3})
+    model = cnnzoo.create_model(NAME, weights=path, **SMALL)
+    assert model.output_shape == (None, 7)
+    np.testing.assert_allclose(outputs(model, images()), outputs(own, normalized(images())), rtol=1e-4)
+
+
+def test_networks_that_torchvision_calls_otherwise_take_its_files(tmp_path):
+    """The classifier of timm's VGGs begins with convolutions; older files of DenseNet have other names."""
+    renamed = cnnzoo.model_card("vgg11").torchvision.renamed
+    assert renamed("pre_logits.fc1.weight") == "classifier.0.weight"
+    assert renamed("features.0.bias") == "features.0.bias"
+    renamed = cnnzoo.model_card("densenet121").torchvision.renamed
+    assert renamed("features.denseblock1.denselayer2.norm.1.weight") == "features.denseblock1.denselayer2.norm1.weight"
+    assert renamed("features.denseblock1.denselayer2.conv2.weight") == "features.denseblock1.denselayer2.conv2.weight"
+
+
+def test_another_network_is_refused_and_named(tmp_path, state):
+    path = write_zip(tmp_path / "a.pth", state)
+    with pytest.raises(ValueError, match=r"it has no layer 'conv1_conv'.*looks like the SqueezeNet 1\.1 of this zoo"):
+        cnnzoo.models.shufflenet_v2_x0_5(weights=path, **SMALL)
+    with pytest.raises(ValueError, match=r"resnet50 has no counterpart in torchvision.*is 'resnet50_v1_5'"):
+        cnnzoo.models.resnet50(weights=path)
+    changed = {name: each for name, each in state.items() if name != "features.3.squeeze.weight"}
+    with pytest.raises(ValueError, match="layer 'fire2_squeeze1x1' must have weights of the shapes"):
+        cnnzoo.create_model(NAME, weights=write_zip(tmp_path / "b.pth", changed), **SMALL)
+    with pytest.raises(ValueError, match="it has an unexpected layer 'layer5'"):
+        cnnzoo.create_model(NAME, weights=write_zip(tmp_path / "c.pth", {**state, "layer5.bias": np.zeros(3, "f4")}))
+
+
+def test_names_are_suggested_and_other_places_told():
+    with pytest.raises(ValueError, match=r"Unknown squeezenet1_1 weights 'imagnet'\. Did you mean 'imagenet'"):
+        cnnzoo.create_model(NAME, weights="imagnet")
+    with pytest.raises(ValueError, match=r"Torchvision's network, with its weights, is 'resnet50_v1_5'"):
+        cnnzoo.models.resnet50(weights="imagenet")
+
+
+def test_every_published_file_ends_in_the_beginning_of_its_hash():
+    for weights in (each for rows in WEIGHTS.values() for each in rows):
+        beginning = weights.name.rpartition("-")[2]
+        assert re.fullmatch("[0-9a-f]{8,10}", beginning)
+        assert weights.digest.startswith(beginning)
+        assert weights.sha256 is None or len(weights.sha256) == 64
+        assert weights.size is None or abs(weights.size - weights.mebibytes * 2**20) < ROUNDING
+        assert 50 < weights.top1 < weights.top5 < 100
