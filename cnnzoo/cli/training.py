@@ -26,6 +26,7 @@ from cnnzoo.cli.shared import (
     stoppable,
     tell,
     tell_missing,
+    tell_of_folder,
 )
 from cnnzoo.training.environment import ADDRESSES
 
@@ -186,14 +187,33 @@ def _classes(evaluation: Evaluation) -> Table:
 
 @app.command()
 def predict(
-    run: RunArgument,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="A run folder, lenet5 (ships trained), or a network with weights for ImageNet, such as resnet18.",
+            callback=tell_of_folder,
+        ),
+    ],
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Images (PNG, JPEG, of any size), or folders of them.")
     ],
+    top: Annotated[
+        int | None,
+        typer.Option(help="How many classes to show of each image.  [default: all of up to 10, otherwise 5]"),
+    ] = None,
+    crop: Annotated[
+        bool | None,
+        typer.Option(
+            "--crop/--squash",
+            help="Keep the proportions and see the middle, or squash to the network's size.  "
+            "[default: crop with ImageNet's weights, otherwise as in training]",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """Predict the class of images, with the probability of every class.
+    """Predict the class of images, by a run, or by a network with weights for ImageNet: resnet18, mobilenetv2.
 
     Unreadable images are reported on standard error, and the others are predicted. The exit code is then 1, or 2 if
     none could be read.
@@ -201,15 +221,17 @@ def predict(
     if as_json and as_csv:
         raise ValueError("Give one of `--json` and `--csv`.")
     with quiet_start():
+        from cnnzoo._support.arguments import check_integer
         from cnnzoo.cli.predictions import print_csv, print_json, print_predictions, print_text
         from cnnzoo.data.folder import passed_over, passed_over_lines
-        from cnnzoo.training import load_run
+        from cnnzoo.pretrained import open_classifier
 
+    shown = None if top is None else check_integer("top", top, least=1)
     for folder in filter(Path.is_dir, images):
         tell(passed_over_lines(passed_over(folder)))
-    trained = load_run(run)
+    classifier = open_classifier(run, crop=crop)
     layout = print_json if as_json else print_csv if as_csv else print_text
-    raise typer.Exit(print_predictions(trained.predict_each(images), trained.class_names, layout))
+    raise typer.Exit(print_predictions(classifier.predict_each(images), classifier.class_names, layout, shown))
 
 
 @app.command()

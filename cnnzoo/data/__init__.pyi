@@ -13,6 +13,8 @@ from .cifar10 import load_cifar10 as load_cifar10
 from .digits import load_digits as load_digits
 from .folder import ImageFiles as ImageFiles
 from .folder import load_folder as load_folder
+from .imagenet import ImageNetClass as ImageNetClass
+from .imagenet import imagenet_classes as imagenet_classes
 from .mnist import load_mnist as load_mnist
 from .picture import prepare_picture as prepare_picture
 from .picture import read_picture as read_picture

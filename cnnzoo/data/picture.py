@@ -256,14 +256,19 @@ def _levels_of_floats(values: np.ndarray) -> np.ndarray:
     return levels
 
 
-def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], preparation: str) -> np.ndarray:
+def prepare_picture(
+    picture: Image.Image, input_shape: tuple[int, int, int], preparation: str, shorter_side: int | None = None
+) -> np.ndarray:
     """Convert ``picture`` to match the images that a network was trained on.
 
     Args:
         picture: An image as ``read_picture`` returns it.
         input_shape: Height, width and channels of the network's input.
         preparation: "digit" finds the digit, dark on light or light on dark, and places it as in MNIST: light on dark,
-            in a 20 x 20 box, centred by mass; an image of 28 x 28 is assumed to have this form. "resize" only resizes.
+            in a 20 x 20 box, centred by mass; an image of 28 x 28 is assumed to have this form. "resize" only resizes,
+            whatever becomes of the proportions. "crop" keeps them and takes the middle of the image.
+        shorter_side: With "crop", the length to which the shorter side is brought, in pixels; None: 8 / 7 of that of
+            the input, as most networks of ImageNet are evaluated.
 
     Returns:
         Float32 in [0, 1] of shape ``input_shape``.
@@ -283,7 +288,24 @@ def prepare_picture(picture: Image.Image, input_shape: tuple[int, int, int], pre
         return _digit(picture, input_shape)
     if preparation == "resize":
         return resized_pixels(picture, input_shape).astype(np.float32) / 255
-    raise ValueError(f"`preparation` must be 'digit' or 'resize'. Received: {preparation!r}")
+    if preparation == "crop":
+        middle = _middle(picture, input_shape[:2], shorter_side or round(min(input_shape[:2]) * 8 / 7))
+        return resized_pixels(middle, input_shape).astype(np.float32) / 255
+    raise ValueError(f"`preparation` must be 'digit', 'resize' or 'crop'. Received: {preparation!r}")
+
+
+def _middle(picture: Image.Image, size: tuple[int, int], shorter_side: int) -> Image.Image:
+    """Resize ``picture`` so that its shorter side has a length; return the middle of it, as torchvision does.
+
+    Raises:
+        ValueError: The shorter side is less than ``size``, height and width of the result.
+    """
+    if shorter_side < max(size):
+        raise ValueError(f"`shorter_side` must be at least the network's {max(size)} pixels. Received: {shorter_side}")
+    width, height = (shorter_side * side // min(picture.size) for side in picture.size)
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = round((width - size[1]) / 2), round((height - size[0]) / 2)
+    return resized.crop((left, top, left + size[1], top + size[0]))
 
 
 def resized_pixels(picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:

@@ -1,3 +1,4 @@
+from .classifier import Classifier as Classifier
 from .evaluator import evaluate as evaluate
 from .evaluator import predict_probabilities as predict_probabilities
 from .metrics import Calibration as Calibration

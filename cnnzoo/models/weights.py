@@ -388,8 +388,9 @@ def _not_of(
 def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | None) -> str:
     """Say which network a file is of, by the number of its values, whatever its classes are, or by the name in it."""
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
-    kernels = [layer.shapes[0] for layer in layers if len(layer.shapes[0]) == 2] or [layers[-1].shapes[0]]
-    *inputs, classes = kernels[-1] or (0,)
+    kernels = [layer.shapes[0] for layer in layers]
+    dense = [kernel for kernel in kernels if len(kernel) == 2]
+    *inputs, classes = (dense or kernels or [(0,)])[-1] or (0,)
     of_a_class = math.prod(inputs) + 1
     whole: defaultdict[int, list[str]] = defaultdict(list)
     without_classes: defaultdict[int, list[str]] = defaultdict(list)

@@ -5,6 +5,7 @@ from .catalog import list_pretrained as list_pretrained
 from .catalog import pretrained_card as pretrained_card
 from .catalog import select_pretrained as select_pretrained
 from .classes import decode as decode
+from .classifying import open_classifier as open_classifier
 from .embeddings import embed as embed
 from .embeddings import features as features
 from .transfer import classifier as classifier

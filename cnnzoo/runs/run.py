@@ -3,13 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
@@ -18,14 +16,13 @@ from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.data.catalog import find_source, load_dataset
-from cnnzoo.data.given import Images, as_picture, each_given, read_given
-from cnnzoo.data.picture import prepare_picture
-from cnnzoo.data.pixels import to_scale
+from cnnzoo.data.given import Images
 from cnnzoo.data.split import Dataset, as_float
-from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
+from cnnzoo.evaluation.classifier import Classifier
+from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights, named_network, trained_folder
-from cnnzoo.models.published import network_file
+from cnnzoo.models.published import IMAGENET, network_file
 from cnnzoo.runs.folder import (
     CONFUSION,
     CURVES,
@@ -125,89 +122,23 @@ class Run:
         size, scale = self.image_size, self.record.data.scale
         return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale)
 
+    @property
+    def classifier(self) -> Classifier:
+        """The network with what it takes to predict a user's images."""
+        data = self.record.data
+        return Classifier(self.model, data.class_names, self.image_size, data.preparation, data.scale)
+
     def predict(self, images: Images) -> list[Prediction]:
-        """Predict the class of each of a user's images, prepared like those that the network was trained on.
-
-        Args:
-            images: What to predict: the path of an image file; a folder, searched with its subfolders; a Pillow image;
-                an array of shape (height, width), (height, width, channels) or, for several, (n, height, width,
-                channels), uint8 or float in [0, 1]; ``ImageFiles``; or any number of these in a list or another
-                iterable. An array of exactly the size and the channels of the network's input is taken as it is, as
-                the loaders give it: for digits light on dark. All else is prepared like a photograph.
-
-        Returns:
-            Always a list, with a prediction for each image in the same order, also for a single one.
-
-        Raises:
-            FileNotFoundError: A file does not exist.
-            ValueError: There is no image, or one is not readable or shows nothing; the message names it. Or the network
-                was trained on floats of another range than pictures have.
+        """Predict the class of each of a user's images; arguments and errors are those of ``Classifier.predict``.
 
         >>> load_run("lenet5").predict(np.zeros((2, 32, 32, 1), np.uint8))[1].image
         'image 1'
         """
-        predictions = []
-        for outcome in self.predict_each(images):
-            if isinstance(outcome, Unreadable):
-                raise outcome.error
-            predictions.append(outcome)
-        if not predictions:
-            raise ValueError("There must be at least one picture to predict. Received none.")
-        return predictions
+        return self.classifier.predict(images)
 
     def predict_each(self, images: Images) -> Iterator[Prediction | Unreadable]:
-        """Predict as ``predict`` does, in memory that does not depend on the number of images.
-
-        Args:
-            images: As ``predict`` takes them.
-
-        Yields:
-            For each image, in the same order, its prediction, or why it cannot be predicted.
-
-        Raises:
-            ValueError: Something is not an image at all, or the network was trained on floats of another range.
-        """
-        scale = self.record.data.scale
-        if scale == "raw":
-            raise ValueError(
-                "This run was trained on floats that are not pixels in [0, 1], and how to convert a picture to that "
-                "range is unknown. Prepare it yourself, and call `run.model.predict`."
-            )
-        if self.image_size is None:
-            raise ValueError("The run does not record an image size, so images cannot be resized.")
-        shape = (*self.image_size, self.model.input_shape[3])
-        given = each_given(images)
-        while batch := list(islice(given, batch_size_for(shape))):
-            prepared = [self._prepared(name, content, shape) for name, content in batch]
-            readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
-            rows = iter(predict_batch(self.model, to_scale(np.stack(readable), scale)) if readable else ())
-            for (name, _), outcome in zip(batch, prepared, strict=True):
-                yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
-
-    def _prepared(
-        self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
-    ) -> np.ndarray | Unreadable:
-        """Return an image as floats in [0, 1] of ``shape``, or why that cannot be done."""
-        is_resized = self.record.data.preparation == "resize"
-        try:
-            image = read_given(content, shape[:2] if is_resized else None)
-        except (ValueError, OSError) as error:
-            if isinstance(content, Path):
-                return Unreadable(name, error)
-            return Unreadable(name, ValueError(f"'{name}': {error}"))
-        try:
-            if isinstance(image, np.ndarray):
-                return image if image.shape == shape else self._prepare(as_picture(image), shape)
-            return self._prepare(image, shape)
-        except ValueError as error:
-            return Unreadable(name, ValueError(f"'{name}': {error}"))
-
-    def _prepare(self, picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-        return prepare_picture(picture, shape, self.record.data.preparation)
-
-    def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
-        best_first = np.argsort(-probabilities, kind="stable")
-        return Prediction(picture, {self.class_names[index]: float(probabilities[index]) for index in best_first})
+        """Predict as ``predict`` does, in memory that does not depend on the number of images."""
+        return self.classifier.predict_each(images)
 
 
 def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.ndarray) -> None:
@@ -254,7 +185,9 @@ def find_run(path: str | os.PathLike[str]) -> Path:
 def _advice(given: str | os.PathLike[str]) -> str:
     """Say what a user who named no run may have meant."""
     if network := named_network(given):
-        return f" {network} does not ship trained: train it by `cnnzoo train {network}`."
+        published = IMAGENET in MODEL_CARDS[network].weights
+        or_imagenet = f", or predict ImageNet's classes by `cnnzoo predict {network} IMAGE`" if published else ""
+        return f" {network} does not ship trained: train it by `cnnzoo train {network}`{or_imagenet}."
     shipped = [name for name in MODEL_CARDS if list_weights(name)]
     is_word = isinstance(given, str) and Path(given).name == os.path.normpath(given)  # "word" or "./word"
     return (did_you_mean(Path(given).name, shipped) if is_word else "") or suggest_path(Path(given))

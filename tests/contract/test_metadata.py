@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 DEPENDENCIES = [
     *("filelock", "h5py", "jinja2", "keras", "lazy-loader", "matplotlib", "numpy", "pillow", "pooch", "psutil"),
-    *("requests", "rich", "scipy", "tensorflow", "typer", "urllib3"),
+    *("requests", "rich", "safetensors", "scipy", "tensorflow", "typer", "urllib3"),
 ]
 EXTRAS = ["docs", "heic", "jax", "lint", "tensorboard", "test"]
 
@@ -35,6 +35,10 @@ def test_the_command(package):
 
 def test_licences(package):
     assert package.metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0"
-    assert package.metadata.get_all("License-File") == ["LICENSE", "cnnzoo/data/DIGITS-LICENSE.md"]
+    assert package.metadata.get_all("License-File") == [
+        "LICENSE",
+        "cnnzoo/data/DIGITS-LICENSE.md",
+        "cnnzoo/data/IMAGENET-LICENSE.md",
+    ]
     for name in package.metadata.get_all("License-File"):
         assert package.read_text(f"licenses/{name}")

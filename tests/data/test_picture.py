@@ -349,5 +349,24 @@ def test_other_channels_are_refused(preparation, shape):
 
 
 def test_an_unknown_preparation_is_refused():
-    with pytest.raises(ValueError, match=r"'digit' or 'resize'\. Received: 'crop'"):
-        prepare_picture(stroke(), SHAPE, "crop")
+    with pytest.raises(ValueError, match=r"'digit', 'resize' or 'crop'\. Received: 'squash'"):
+        prepare_picture(stroke(), SHAPE, "squash")
+
+
+@pytest.mark.parametrize(
+    ("size", "shorter_side"), [((300, 200), None), ((200, 300), 40), ((33, 77), 32), ((32, 32), 35)]
+)
+def test_the_middle_is_taken_as_torchvision_takes_it(size, shorter_side):
+    """Resize the shorter side with antialiasing, then cut out the middle."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    length = shorter_side or 37  # 8 / 7 of 32
+    width, height = (int(length * side / min(size)) for side in size)
+    left, top = round((width - 32) / 2), round((height - 32) / 2)
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    expected = np.asarray(resized.crop((left, top, left + 32, top + 32)), np.float32) / 255
+    np.testing.assert_array_equal(prepare_picture(picture, (32, 32, 3), "crop", shorter_side), expected)
+
+
+def test_a_shorter_side_below_that_of_the_network_is_refused():
+    with pytest.raises(ValueError, match=r"`shorter_side` must be at least the network's 32 pixels\. Received: 31"):
+        prepare_picture(stroke(), SHAPE, "crop", 31)

@@ -11,15 +11,18 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnnzoo
 from cnnzoo._keras.cache import torch_home
 from cnnzoo._keras.download import cache_folder
 from cnnzoo._keras.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
+from cnnzoo.data import imagenet_classes, prepare_picture
 from cnnzoo.models import published
 from cnnzoo.models._fetching import ROUNDING
 from cnnzoo.models._torch_layout import torch_state
 from cnnzoo.models._torchvision import WEIGHTS
+from cnnzoo.pretrained import open_classifier
 from tests.torch_checkpoints import write_row, write_zip
 
 NAME = "squeezenet1_1"
@@ -212,3 +215,29 @@ def test_every_published_file_ends_in_the_beginning_of_its_hash():
         assert weights.sha256 is None or len(weights.sha256) == 64
         assert weights.size is None or abs(weights.size - weights.mebibytes * 2**20) < ROUNDING
         assert 50 < weights.top1 < weights.top5 < 100
+
+
+def test_a_name_predicts_imagenets_classes_of_the_middle_of_a_photograph(server, monkeypatch):
+    monkeypatch.setattr("cnnzoo.pretrained.classifying.create_model", lambda name, **given: built(name, given))
+
+    def built(name, given):
+        assert given == {"weights": "imagenet"}
+        return cnnzoo.create_model(name, **given, **SMALL)
+
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 500, 3), dtype=np.uint8))
+    classifier = open_classifier("SqueezeNet1_1")
+    assert (classifier.preparation, classifier.shorter_side, len(classifier.class_names)) == ("crop", 256, 1000)
+    (prediction,) = classifier.predict(picture)
+    middle = prepare_picture(picture, (64, 64, 3), "crop", 256)
+    probabilities = outputs(classifier.model, middle[None])[0]
+    assert prediction.label == imagenet_classes()[int(probabilities.argmax())].name
+    (squashed,) = open_classifier(NAME, crop=False).predict(picture)
+    assert squashed.probabilities != prediction.probabilities
+
+
+def test_a_run_crops_where_it_is_asked_to_and_one_of_digits_refuses():
+    with pytest.raises(ValueError, match=r"`crop` is for photographs, and 'lenet5' was trained on digits"):
+        open_classifier("lenet5", crop=True)
+    assert open_classifier("lenet5").preparation == "digit"
+    with pytest.raises(FileNotFoundError, match=r"alexnet does not ship trained: train it by `cnnzoo train alexnet`\."):
+        open_classifier("alexnet")

@@ -184,8 +184,8 @@ def test_what_cannot_be_read_is_told_in_its_place(run, tmp_path):
 def test_images_are_read_batch_by_batch(run, monkeypatch):
     path, _ = seven(run)
     read = []
-    monkeypatch.setattr("cnnzoo.runs.run.batch_size_for", lambda shape: 2)
-    monkeypatch.setattr("cnnzoo.runs.run.read_given", lambda path, size: read.append(path) or Image.open(path))
+    monkeypatch.setattr("cnnzoo.evaluation.classifier.batch_size_for", lambda shape: 2)
+    monkeypatch.setattr("cnnzoo.evaluation.classifier.read_given", lambda path, size: read.append(path) or Image.open(path))
     outcomes = run.predict_each(itertools.repeat(path))
     assert [next(outcomes).label for _ in range(3)] == ["7"] * 3
     assert len(read) == 4

@@ -1,0 +1,119 @@
+"""A network that predicts the classes of a user's images, prepared as those that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+from cnnzoo._keras.scale import Scale
+from cnnzoo.data.given import Images, as_picture, each_given, read_given
+from cnnzoo.data.picture import prepare_picture
+from cnnzoo.data.pixels import to_scale
+from cnnzoo.evaluation.evaluator import batch_size_for, predict_batch
+from cnnzoo.evaluation.metrics import Prediction, Unreadable
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network with what it takes to predict a user's images.
+
+    Attributes:
+        model: The network.
+        class_names: Its classes, in the order of their numbers.
+        image_size: Height and width of the images that it sees; None if unknown.
+        preparation: How a picture becomes such an image, see ``cnnzoo.data.prepare_picture``.
+        scale: The range of pixels that it takes.
+        shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels.
+    """
+
+    model: keras.Model
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int] | None
+    preparation: str = "resize"
+    scale: Scale = "unit"
+    shorter_side: int | None = None
+
+    def predict(self, images: Images) -> list[Prediction]:
+        """Predict the class of each of a user's images, prepared like those that the network was trained on.
+
+        Args:
+            images: What to predict: the path of an image file; a folder, searched with its subfolders; a Pillow image;
+                an array of shape (height, width), (height, width, channels) or, for several, (n, height, width,
+                channels), uint8 or float in [0, 1]; ``ImageFiles``; or any number of these in a list or another
+                iterable. An array of exactly the size and the channels of the network's input is taken as it is, as
+                the loaders give it: for digits light on dark. All else is prepared like a photograph.
+
+        Returns:
+            Always a list, with a prediction for each image in the same order, also for a single one.
+
+        Raises:
+            FileNotFoundError: A file does not exist.
+            ValueError: There is no image, or one is not readable or shows nothing; the message names it. Or the network
+                was trained on floats of another range than pictures have.
+        """
+        predictions = []
+        for outcome in self.predict_each(images):
+            if isinstance(outcome, Unreadable):
+                raise outcome.error
+            predictions.append(outcome)
+        if not predictions:
+            raise ValueError("There must be at least one picture to predict. Received none.")
+        return predictions
+
+    def predict_each(self, images: Images) -> Iterator[Prediction | Unreadable]:
+        """Predict as ``predict`` does, in memory that does not depend on the number of images.
+
+        Args:
+            images: As ``predict`` takes them.
+
+        Yields:
+            For each image, in the same order, its prediction, or why it cannot be predicted.
+
+        Raises:
+            ValueError: Something is not an image at all, or the network was trained on floats of another range.
+        """
+        if self.scale == "raw":
+            raise ValueError(
+                "This network was trained on floats that are not pixels in [0, 1], and how to convert a picture to "
+                "that range is unknown. Prepare it yourself, and call `run.model.predict`."
+            )
+        if self.image_size is None:
+            raise ValueError("The run does not record an image size, so images cannot be resized.")
+        shape = (*self.image_size, self.model.input_shape[3])
+        given = each_given(images)
+        while batch := list(islice(given, batch_size_for(shape))):
+            prepared = [self._prepared(name, content, shape) for name, content in batch]
+            readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
+            rows = iter(predict_batch(self.model, to_scale(np.stack(readable), self.scale)) if readable else ())
+            for (name, _), outcome in zip(batch, prepared, strict=True):
+                yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
+
+    def _prepared(
+        self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
+    ) -> np.ndarray | Unreadable:
+        """Return an image as floats in [0, 1] of ``shape``, or why that cannot be done."""
+        try:
+            image = read_given(content, shape[:2] if self.preparation == "resize" else None)
+        except (ValueError, OSError) as error:
+            if isinstance(content, Path):
+                return Unreadable(name, error)
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+        try:
+            if isinstance(image, np.ndarray):
+                return image if image.shape == shape else self._prepare(as_picture(image), shape)
+            return self._prepare(image, shape)
+        except ValueError as error:
+            return Unreadable(name, ValueError(f"'{name}': {error}"))
+
+    def _prepare(self, picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+        return prepare_picture(picture, shape, self.preparation, self.shorter_side)
+
+    def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
+        best_first = np.argsort(-probabilities, kind="stable")
+        return Prediction(picture, {self.class_names[index]: float(probabilities[index]) for index in best_first})
