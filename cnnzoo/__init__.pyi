@@ -1,5 +1,6 @@
 from . import data as data
 from . import evaluation as evaluation
+from . import export as export
 from . import inspect as inspect
 from . import models as models
 from . import plots as plots

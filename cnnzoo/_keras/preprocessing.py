@@ -16,6 +16,12 @@ RAW = "preprocessed_images"  # name of the input of a network that expects image
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+# Mean and standard deviation of RGB in [0, 1], by mode; None is no preprocessing
+NORMALIZATIONS: dict[str | None, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    None: ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "torch": (IMAGENET_MEAN, IMAGENET_DEVIATION),
+    "tf": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR in [0, 255]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,21 @@ def open_checkpoint(path: Path) -> Iterator[dict[str, StoredTensor]]:
         except RefusedError as error:
             raise ValueError(f"'{path}' cannot be read as a checkpoint of PyTorch: it {error}.") from error
         yield tensors
+
+
+def normalization_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return the mean and deviation of images that a ``.safetensors`` file asks for in its metadata; None: nothing."""
+    if path.suffix.lower() != SAFETENSORS:
+        return None
+    import safetensors  # only where it is needed
+
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+        mean, deviation = (json.loads(metadata[key]) for key in ("mean", "std"))
+        return tuple(map(float, mean)), tuple(map(float, deviation))
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _tensors_in(root: Mapping[Any, Any]) -> dict[str, StoredTensor]:

@@ -20,12 +20,12 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
 from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
-from cnnzoo._keras.preprocessing import mode_of
+from cnnzoo._keras.preprocessing import NORMALIZATIONS, mode_of
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import describe_saved
 from cnnzoo._keras.weight_files import StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
-from cnnzoo._support.checkpoints import is_checkpoint, open_checkpoint
+from cnnzoo._support.checkpoints import is_checkpoint, normalization_of, open_checkpoint
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import format_shape
@@ -42,6 +42,7 @@ from cnnzoo.models._matching import (
     shapes_of,
 )
 from cnnzoo.models._torch_layout import State, classes_of, stored_layers
+from cnnzoo.models._torch_layout import torch_state as torch_state
 from cnnzoo.models.cards import CLASSES, Counterpart
 from cnnzoo.models.keras_applications import published
 from cnnzoo.models.published import (
@@ -99,7 +100,8 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
 
     What torchvision publishes, and checkpoints of its networks, take images as torchvision's do, which their files do
-    not say. Files of Keras and run folders contain the preprocessing of the model that was saved.
+    not say, unless ``cnnzoo.export.export_torch`` wrote them. Files of Keras and run folders contain the preprocessing
+    of the model that was saved.
 
     Raises:
         ValueError: The file is of another kind, or damaged; or see ``load_weights``.
@@ -109,7 +111,9 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     if not isinstance(source, Path):
         return None if source is None else "caffe"  # of VGGs, which alone take weights of Keras Applications
     if is_checkpoint(source):
-        return _counterpart(card, source).default.preprocessing
+        counterpart, told = _counterpart(card, source), normalization_of(source)
+        modes = (mode for mode, constants in NORMALIZATIONS.items() if told == constants)
+        return next(modes, counterpart.default.preprocessing)
     rescaling = describe_saved(source).rescaling
     return None if rescaling is None else mode_of(rescaling)
 

@@ -185,7 +185,9 @@ def test_images_are_read_batch_by_batch(run, monkeypatch):
     path, _ = seven(run)
     read = []
     monkeypatch.setattr("cnnzoo.evaluation.classifier.batch_size_for", lambda shape: 2)
-    monkeypatch.setattr("cnnzoo.evaluation.classifier.read_given", lambda path, size: read.append(path) or Image.open(path))
+    monkeypatch.setattr(
+        "cnnzoo.evaluation.classifier.read_given", lambda path, size: read.append(path) or Image.open(path)
+    )
     outcomes = run.predict_each(itertools.repeat(path))
     assert [next(outcomes).label for _ in range(3)] == ["7"] * 3
     assert len(read) == 4

@@ -1,0 +1,2 @@
+from .torch import Exported as Exported
+from .torch import export_torch as export_torch
