@@ -2,6 +2,7 @@
 
     python benchmarks/fuzz.py [--inputs 10000] [--seconds 600] [--seed 0]
     python benchmarks/fuzz.py --models 2000 --seconds 3000  # networks and labels of others, see fuzz_models.py
+    python benchmarks/fuzz.py --checkpoints 10000  # of PyTorch, see fuzz_checkpoints.py
 
 Valid files of every kind are made, then cut, flipped, spliced, repeated or replaced by noise. Memory is limited, so a
 file that unfolds to gigabytes fails the run too. Exit code 1 when there was any other exception, or the
@@ -159,11 +160,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=int, default=0, help="try so many networks instead, see fuzz_models.py")
+    parser.add_argument("--checkpoints", type=int, default=0, help="try so many checkpoints of PyTorch instead")
     arguments = parser.parse_args()
     if arguments.models:
-        from fuzz_models import fuzz
+        from fuzz_models import fuzz as fuzz_models
 
-        sys.exit(0 if fuzz(arguments.models, arguments.seconds, arguments.seed) else 1)
+        sys.exit(0 if fuzz_models(arguments.models, arguments.seconds, arguments.seed) else 1)
+    if arguments.checkpoints:
+        from fuzz_checkpoints import fuzz as fuzz_checkpoints
+
+        sys.exit(0 if fuzz_checkpoints(arguments.checkpoints, arguments.seed) else 1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     dice = random.Random(arguments.seed)
     outcomes: collections.Counter[tuple[str, str]] = collections.Counter()

@@ -76,15 +76,15 @@ class StoredTensor:
 
     Attributes:
         shape: Its shape.
-        elements: Returns its elements: where possible those in the file, not a copy.
+        read: Reads it, or of its first axis a part: those from the first number on, before the second.
     """
 
     shape: tuple[int, ...]
-    elements: Callable[[], np.ndarray]
+    read: Callable[[tuple[int, int] | None], np.ndarray]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return its elements, which are copied only where they must be."""
-        return np.asarray(self.elements(), dtype)
+        """Read it."""
+        return np.asarray(self.read(None), dtype)
 
 
 class RefusedError(ValueError):
@@ -154,7 +154,7 @@ def _read_zip(content: mmap.mmap) -> Any:
     def elements(storage: Storage) -> np.ndarray:
         return _elements(content, place(f"data/{storage.key}"), storage, order)
 
-    return _with_tensors(root, elements)
+    return _with_tensors(root, elements, content)
 
 
 def _span(place: tuple[int, int]) -> tuple[int, int]:
@@ -187,7 +187,7 @@ def _read_row(content: mmap.mmap) -> Any:
             raise RefusedError(f"has no storage '{storage.key}'")
         return _elements(content, places[storage.key], storage, order)
 
-    return _with_tensors(root, elements)
+    return _with_tensors(root, elements, content)
 
 
 class _Seekable(io.RawIOBase):
@@ -236,13 +236,13 @@ def _layouts(tree: Any, seen: set[int]) -> Iterator[Layout]:
             yield from _layouts(each, seen)
 
 
-def _with_tensors(tree: Any, elements: Callable[[Storage], np.ndarray]) -> Any:
+def _with_tensors(tree: Any, elements: Callable[[Storage], np.ndarray], content: mmap.mmap) -> Any:
     """Return nested dicts whose tensors can be read; their places in the file are checked here."""
     done: dict[int, dict[Any, Any]] = {}
 
     def convert(value: Any) -> Any:
         if isinstance(value, Layout):
-            return _stored(value, elements)
+            return _stored(value, elements, content)
         if not isinstance(value, dict):
             return value
         if id(value) not in done:
@@ -253,7 +253,7 @@ def _with_tensors(tree: Any, elements: Callable[[Storage], np.ndarray]) -> Any:
     return convert(tree)
 
 
-def _stored(layout: Layout, elements: Callable[[Storage], np.ndarray]) -> StoredTensor:
+def _stored(layout: Layout, elements: Callable[[Storage], np.ndarray], content: mmap.mmap) -> StoredTensor:
     storage, offset, shape, strides = layout
     last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
     # A tensor that is stretched would take more than the file holds; no network has one
@@ -262,11 +262,14 @@ def _stored(layout: Layout, elements: Callable[[Storage], np.ndarray]) -> Stored
         raise RefusedError(f"is damaged: a tensor of shape {shape} extends beyond its storage")
     elements(storage)
 
-    def read() -> np.ndarray:
+    def read(part: tuple[int, int] | None) -> np.ndarray:
         row = elements(storage)[offset:]
         steps = tuple(stride * row.itemsize for stride in strides)
         values = np.lib.stride_tricks.as_strided(row, shape, steps, writeable=False)
-        return from_bfloat16(values) if storage.kind == BFLOAT16 else values
+        wanted = np.array(values if part is None else values[slice(*part)])
+        if hasattr(mmap, "MADV_DONTNEED"):  # what was read of the file need not stay in memory
+            content.madvise(mmap.MADV_DONTNEED)
+        return from_bfloat16(wanted) if storage.kind == BFLOAT16 else wanted
 
     return StoredTensor(shape, read)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnzoo._support._torch_files import RefusedError, StoredTensor, open_torch
+from cnnzoo._support._torch_files import RefusedError, open_torch
+from cnnzoo._support._torch_files import StoredTensor as StoredTensor
 
 SAFETENSORS = ".safetensors"
 SUFFIXES = (".pth", ".pt", SAFETENSORS)
@@ -92,11 +92,14 @@ def _open_safetensors(path: Path) -> Iterator[dict[str, StoredTensor]]:
 def _described(file: Any, name: str) -> StoredTensor:
     part = file.get_slice(name)
     shape, kind = tuple(part.get_shape()), part.get_dtype()
-    if kind == "BF16":
-        return StoredTensor(shape, lambda: file.get_tensor(name).astype(np.float32))
     if kind not in KINDS:
         raise RefusedError(f"has elements of '{kind}' in '{name}', which are not supported: {', '.join(KINDS)}")
-    return StoredTensor(shape, partial(file.get_tensor, name))
+
+    def read(rows: tuple[int, int] | None) -> np.ndarray:
+        values = file.get_tensor(name) if rows is None else file.get_slice(name)[slice(*rows)]
+        return np.asarray(values, np.float32 if kind == "BF16" else None)
+
+    return StoredTensor(shape, read)
 
 
 KINDS = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL")

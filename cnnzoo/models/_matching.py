@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +15,9 @@ import numpy as np
 from cnnzoo._keras.heads import HEAD
 from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.weight_files import Shapes, StoredLayer
+from cnnzoo.models._torch_layout import Turned
+
+PART = 8 << 20  # elements of a kernel that are loaded at a time
 
 
 @dataclass(frozen=True)
@@ -107,13 +112,49 @@ def assign(pairs: Sequence[Pair], weights: str | os.PathLike[str] | None) -> Non
     """Read what is stored, and load it; ``weights`` says where it is from."""
     for pair in pairs:
         try:
-            arrays = pair.arrays()
-            pair.layer.load_own_variables({str(number): values for number, values in enumerate(arrays)})
+            if not _assign_in_parts(pair):
+                arrays = pair.arrays()
+                pair.layer.load_own_variables({str(number): values for number, values in enumerate(arrays)})
         except Exception as error:  # h5py and Keras raise whatever the damage happens to cause
             raise ValueError(
                 f"'{weights}' is damaged: the weights of its layer '{pair.name}' cannot be read "
                 f"({' '.join(str(error).split())}). Fetch or save it again."
             ) from error
+
+
+def _assign_in_parts(pair: Pair) -> bool:
+    """Load a large kernel piece by piece, so that it is never in memory as a whole a second time; tell whether it was.
+
+    TensorFlow copies what it is given, twice; others take it as it is.
+    """
+    large = [each for each in (pair.stored.weights if pair.stored else ()) if isinstance(each, Turned)]
+    is_large = any(math.prod(each.shape) > PART for each in large)
+    if keras.config.backend() != "tensorflow" or not is_large or pair.is_grey or pair.stored is None:
+        return False
+    for variable, weight in zip(weights_of(pair.layer), pair.stored.weights, strict=True):
+        last = weight.shape[-1]
+        step = max(1, PART * last // math.prod(weight.shape))
+        for begin in range(0, last, step):
+            end = min(begin + step, last)
+            _assign_part(variable, begin, end, weight.part(begin, end))
+    return True
+
+
+def _assign_part(variable: Any, begin: int, end: int, values: np.ndarray) -> None:
+    """Set part of the last axis of a variable of TensorFlow in place; slicing it in Python would copy all of it."""
+    import tensorflow as tf  # only where it is the backend
+
+    before = [0] * (len(variable.shape) - 1)
+    all_of_others = (1 << len(before)) - 1
+    tf.raw_ops.ResourceStridedSliceAssign(
+        ref=variable.value.handle,
+        begin=[*before, begin],
+        end=[*before, end],
+        strides=[1] * len(variable.shape),
+        value=tf.cast(np.ascontiguousarray(values), variable.dtype),
+        begin_mask=all_of_others,
+        end_mask=all_of_others,
+    )
 
 
 def is_of_a_head(layer: StoredLayer, heads: Sequence[str]) -> bool:
@@ -132,8 +173,12 @@ def _plain(name: str) -> str:
 
 
 def shapes_of(layer: keras.Layer) -> Shapes:
-    own = [weight for weight in layer.weights if "seed" not in weight.name]
-    return tuple(tuple(weight.shape) for weight in own)
+    return tuple(tuple(weight.shape) for weight in weights_of(layer))
+
+
+def weights_of(layer: keras.Layer) -> list[Any]:
+    """Return the weights of a layer that files have: all but the states of random numbers."""
+    return [weight for weight in layer.weights if "seed" not in weight.name]
 
 
 def _kind(layer: keras.Layer) -> str:

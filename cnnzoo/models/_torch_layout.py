@@ -15,6 +15,7 @@ from cnnzoo._keras.graph import functional, producers
 from cnnzoo._keras.kinds import is_kind, is_named
 from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.weight_files import StoredLayer
+from cnnzoo._support.checkpoints import StoredTensor
 from cnnzoo.models.cards import Counterpart
 
 NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
@@ -77,6 +78,12 @@ class Turned:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read it."""
         return np.asarray(self.layout.to_keras(np.asarray(self.source)), dtype)
+
+    def part(self, begin: int, end: int) -> np.ndarray:
+        """Read some of its last axis, which is the first of convolutions and of dense layers in PyTorch."""
+        source = self.source
+        rows = source.read((begin, end)) if isinstance(source, StoredTensor) else np.asarray(source)[begin:end]
+        return np.asarray(self.layout.to_keras(rows))
 
 
 def stored_layers(

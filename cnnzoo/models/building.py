@@ -13,6 +13,8 @@ from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.arguments import check_flag, check_integer
 from cnnzoo._support.lookup import did_you_mean
+from cnnzoo.models._undrawn import Undrawn as Undrawn
+from cnnzoo.models._undrawn import draw_where_not_loaded
 from cnnzoo.models.cards import InputShape, ModelCard
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
@@ -196,5 +198,5 @@ def finish(
     model = keras.Model(inputs, outputs, name=name)
     note_scale(model, "unit")
     make_exportable(model)
-    load_weights(model, card, weights)
+    draw_where_not_loaded(model, load_weights(model, card, weights))
     return model

@@ -146,7 +146,7 @@ def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | N
         return classes[-1] if classes else None
 
 
-def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> None:
+def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> set[int]:
     """Fill ``model``, a network of this zoo; the last step of its builder. None leaves it as initialised.
 
     The backbone must fit exactly. The head is loaded layer by layer where it fits; where it does not, because the
@@ -161,6 +161,9 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
         weights: A name that the card lists, in any case; a ``.weights.h5``, ``.keras`` or ``.h5`` file; a run folder;
             or a ``.pth``, ``.pt`` or ``.safetensors`` file of the same network in torchvision or timm.
 
+    Returns:
+        The identities of the layers whose weights were loaded.
+
     Raises:
         FileNotFoundError: There is no such file or folder.
         ValueError: The file is of another kind, damaged, or belongs to another network; the message names the first
@@ -169,11 +172,12 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
     """
     source = _find(card, weights)
     if source is None:
-        return
+        return set()
     with _open(source, model, card) as layers:
-        _fill(model, layers, weights, (card.head,), source if isinstance(source, Path) else None)
+        loaded = _fill(model, layers, weights, (card.head,), source if isinstance(source, Path) else None)
     if [len(output.shape) for output in model.outputs] == [2]:
         compile_classifier(model)
+    return loaded
 
 
 def load_file(model: keras.Model, weights: str | os.PathLike[str], heads: Sequence[str] = ()) -> None:
@@ -279,8 +283,12 @@ def _fill(
     weights: str | os.PathLike[str] | None,
     heads: Sequence[str],
     path: Path | None,
-) -> None:
-    """Load the backbone of ``model``, and of its head what fits, from the layers of ``path`` if they are of a file."""
+) -> set[int]:
+    """Load the backbone of ``model``, and of its head what fits, from the layers of ``path`` if they are of a file.
+
+    Returns:
+        The identities of the layers that were loaded.
+    """
     own = next((layer.name for layer in model.layers if own_name(layer, model) in heads), None)
     alone = model if len(model.outputs) == 1 else keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     backbone = {id(layer) for layer in flat_layers(without_head(alone, own))}
@@ -305,7 +313,9 @@ def _fill(
             raise ValueError(f"{message}{sized or AS_SAVED} For the backbone alone: `include_top=False`.")
         message += f"{sized} Left as initialised: {', '.join(left)}."
         warnings.warn(message, stacklevel=_level_of_the_user())
-    assign([pair for pair in pairs if differences[pair.name] is None], weights)
+    fitting = [pair for pair in pairs if differences[pair.name] is None]
+    assign(fitting, weights)
+    return {id(pair.layer) for pair in fitting}
 
 
 def _with_head_of_finetuning(

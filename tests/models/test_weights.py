@@ -329,6 +329,20 @@ def test_weights_of_a_network_that_strides_elsewhere_are_refused(tmp_path):
     cnnzoo.models.resnet50(weights=tmp_path / "a.keras", name="own", **options)
 
 
+def test_what_is_not_loaded_is_drawn_as_it_is_without_weights(tmp_path):
+    """The same seed gives the same new head, and the layers have the initializers that were asked for."""
+    small = {"input_shape": (32, 32, 3)}
+    cnnzoo.models.mobilenet_v2(**small).save_weights(tmp_path / "a.weights.h5")
+    keras.utils.set_random_seed(3)
+    drawn = cnnzoo.models.mobilenet_v2(num_classes=4, **small)
+    keras.utils.set_random_seed(3)
+    with pytest.warns(UserWarning, match="Left as initialised: predictions"):
+        loaded = cnnzoo.models.mobilenet_v2(num_classes=4, weights=tmp_path / "a.weights.h5", **small)
+    np.testing.assert_array_equal(loaded.get_layer("predictions").kernel, drawn.get_layer("predictions").kernel)
+    assert not np.array_equal(loaded.layers[1].kernel, drawn.layers[1].kernel)
+    assert [layer.get_config() for layer in loaded.layers] == [layer.get_config() for layer in drawn.layers]
+
+
 @pytest.mark.parametrize(("saved", "built"), [("vgg11", "vgg11_lrn"), ("vgg11_lrn", "vgg11")])
 def test_weights_of_a_network_that_normalises_responses_otherwise_are_refused(tmp_path, saved, built):
     options = {"input_shape": (32, 32, 3), "include_top": False}
