@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnzoo._support._torch_files import RefusedError, open_torch
+from cnnzoo._support._torch_files import RefusedError, from_bfloat16, open_torch
 from cnnzoo._support._torch_files import StoredTensor as StoredTensor
 
 SAFETENSORS = ".safetensors"
@@ -77,29 +79,43 @@ def _without_prefix(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]
 
 @contextlib.contextmanager
 def _open_safetensors(path: Path) -> Iterator[dict[str, StoredTensor]]:
-    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16
+    """Give the tensors of a ``.safetensors`` file, which the package checks; they are read part by part."""
     import safetensors  # only where it is needed
 
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(safetensors.safe_open(path, framework="np"))
-            tensors = {name: _described(file, name) for name in file.keys()}  # noqa: SIM118  # it is no dict
-        except safetensors.SafetensorError as error:
-            raise RefusedError(f"is damaged, truncated or another kind of file ({error})") from error
-        yield tensors
+    try:
+        with safetensors.safe_open(path, framework="np"):
+            pass
+        with path.open("rb") as file:
+            (length,) = HEADER_LENGTH.unpack(file.read(HEADER_LENGTH.size))
+            header = json.loads(file.read(length))
+    except safetensors.SafetensorError as error:
+        raise RefusedError(f"is damaged, truncated or another kind of file ({error})") from error
+    header.pop("__metadata__", None)
+    start = HEADER_LENGTH.size + length
+    yield {name: _described(path, start, name, **entry) for name, entry in header.items()}
 
 
-def _described(file: Any, name: str) -> StoredTensor:
-    part = file.get_slice(name)
-    shape, kind = tuple(part.get_shape()), part.get_dtype()
-    if kind not in KINDS:
-        raise RefusedError(f"has elements of '{kind}' in '{name}', which are not supported: {', '.join(KINDS)}")
+def _described(
+    path: Path, start: int, name: str, dtype: str, shape: list[int], data_offsets: list[int]
+) -> StoredTensor:
+    """Describe a tensor of a ``.safetensors`` file by what its header says of it; ``start`` is where the data begin."""
+    if dtype not in KINDS:
+        raise RefusedError(f"has elements of '{dtype}' in '{name}', which are not supported: {', '.join(KINDS)}")
+    kind = np.dtype(KINDS[dtype])
+    begin, row = start + data_offsets[0], math.prod(shape[1:])
 
-    def read(rows: tuple[int, int] | None) -> np.ndarray:
-        values = file.get_tensor(name) if rows is None else file.get_slice(name)[slice(*rows)]
-        return np.asarray(values, np.float32 if kind == "BF16" else None)
+    def read(part: tuple[int, int] | None) -> np.ndarray:
+        length = shape[0] if shape else 1
+        first, last = (min(each, length) for each in part or (0, length))
+        values = np.fromfile(path, kind, (last - first) * row, offset=begin + first * row * kind.itemsize)
+        values = values.reshape(last - first, *shape[1:]) if shape else values.reshape(())
+        return from_bfloat16(values) if dtype == "BF16" else values
 
-    return StoredTensor(shape, read)
+    return StoredTensor(tuple(shape), read)
 
 
-KINDS = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL")
+HEADER_LENGTH = struct.Struct("<Q")  # at the beginning of a .safetensors file
+KINDS = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"},
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "b1"},
+}
