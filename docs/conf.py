@@ -10,6 +10,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cnnzoo
+from cnnzoo.models.catalog import in_keras_applications
 from cnnzoo.recipes.cards import has_recipes
 
 HERE = Path(__file__).parent
@@ -28,6 +29,7 @@ COMMANDS = (
         "pretrained",
         "finetune",
         "embed",
+        "export",
     ),
     *DATA_COMMANDS,
 )
@@ -47,6 +49,7 @@ autodoc_member_order = "bysource"
 add_module_names = False
 
 
+IN_TIMM = ("vgg", "resnet", "resnext", "wide_resnet", "densenet", "inception_v3")  # families with torchvision's weights
 MOST_LAYERS = 60  # of a network whose layers a page lists
 
 
@@ -121,6 +124,33 @@ def _deviations(cards: list[Any]) -> list[str]:
     return [f"- {each}" for each in common] + [f"- {of[each]}: {each}" for each in own]
 
 
+def _weights_page() -> str:
+    """Return a table of what torchvision publishes, beside what Keras and timm do."""
+    headings = ("network", "weights", "file", "MB", "SHA-256", "top-1", "top-5", "Keras: top-1", "timm")
+    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---:|---|---:|---:|---:|---|"]
+    for card in map(cnnzoo.model_card, cnnzoo.list_models(weights="imagenet", sort="family")):
+        other = in_keras_applications(card.name.removesuffix("_v1_5"))
+        keras_top1 = cnnzoo.pretrained.pretrained_card(other).top1 if other else ""
+        for name, weights in card.torchvision.weights.items():
+            if name == "imagenet":
+                continue
+            default = " (`imagenet`)" if weights == card.torchvision.default else ""
+            timm = f"`{card.torchvision.network}.tv{'2' if name.endswith('2') else ''}_in1k`"
+            row = (
+                f"`{card.name}`",
+                f"`{name}`{default}",
+                f"[{weights.file}]({weights.url})",
+                f"{weights.mebibytes * 1.048576:.0f}",
+                f"`{weights.digest[:16]}`" if weights.sha256 else f"`{weights.digest}`...",
+                str(weights.top1),
+                str(weights.top5),
+                str(keras_top1),
+                timm if card.family in IN_TIMM else "",
+            )
+            rows.append(f"| {' | '.join(row)} |")
+    return "\n".join(rows) + "\n"
+
+
 def _recipes_page() -> str:
     parts = []
     for network in filter(has_recipes, cnnzoo.list_models()):
@@ -159,6 +189,7 @@ def _generate(app: object) -> None:
     pages = {
         "models.md": _models_page(),
         "zoo.md": _zoo_page(),
+        "weights.md": _weights_page(),
         "recipes.md": _recipes_page(),
         "pretrained.md": _pretrained_page(),
         "commands.md": "\n\n".join(f"## {name}\n\n{_block((*name.split(), '--help'))}" for name in COMMANDS) + "\n",
