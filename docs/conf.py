@@ -125,30 +125,31 @@ def _deviations(cards: list[Any]) -> list[str]:
 
 
 def _weights_page() -> str:
-    """Return a table of what torchvision publishes, beside what Keras and timm do."""
-    headings = ("network", "weights", "file", "MB", "SHA-256", "top-1", "top-5", "Keras: top-1", "timm")
-    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---:|---|---:|---:|---:|---|"]
+    """Return a table of what torchvision publishes, beside what Keras and timm do, and one of the whole hashes."""
+    headings = ("network", "`imagenet-`", "file", "MB", "top-1", "top-5", "Keras: top-1", "timm")
+    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---:|---:|---:|---:|---|"]
+    hashes = ["| file | bytes | SHA-256 |", "|---|---:|---|"]
     for card in map(cnnzoo.model_card, cnnzoo.list_models(weights="imagenet", sort="family")):
         other = in_keras_applications(card.name.removesuffix("_v1_5"))
         keras_top1 = cnnzoo.pretrained.pretrained_card(other).top1 if other else ""
-        for name, weights in card.torchvision.weights.items():
-            if name == "imagenet":
-                continue
-            default = " (`imagenet`)" if weights == card.torchvision.default else ""
-            timm = f"`{card.torchvision.network}.tv{'2' if name.endswith('2') else ''}_in1k`"
+        for name, weights in list(card.torchvision.weights.items())[1:]:
+            version = name.rpartition("-")[2]
+            timm = f"`{card.torchvision.network}.tv{'2' if version == 'v2' else ''}_in1k`"
             row = (
                 f"`{card.name}`",
-                f"`{name}`{default}",
+                f"**{version}**" if weights == card.torchvision.default else version,
                 f"[{weights.file}]({weights.url})",
                 f"{weights.mebibytes * 1.048576:.0f}",
-                f"`{weights.digest[:16]}`" if weights.sha256 else f"`{weights.digest}`...",
                 str(weights.top1),
                 str(weights.top5),
                 str(keras_top1),
                 timm if card.family in IN_TIMM else "",
             )
             rows.append(f"| {' | '.join(row)} |")
-    return "\n".join(rows) + "\n"
+            if weights.sha256:
+                size = f"{weights.size:,}" if weights.size else ""
+                hashes.append(f"| {weights.file} | {size} | `{weights.sha256}` |")
+    return "\n".join([*rows, "", "Whole hashes, where they are known:", "", *hashes]) + "\n"
 
 
 def _recipes_page() -> str:

@@ -38,5 +38,5 @@ def is_fusible(layer: Any) -> bool:
         type(layer) is keras.layers.BatchNormalization
         and keras.config.backend() == "tensorflow"
         and not layer.synchronized
-        and layer.axis in (-1, len(layer.input.shape) - 1)
+        and layer.axis in (-1, layer.input_spec.ndim - 1)
     )
