@@ -33,7 +33,8 @@ from cnnzoo.data._idx import read_idx
 from cnnzoo.data.cifar10 import TEST_BATCHES, TRAIN_BATCHES, read_cifar10
 from cnnzoo.data.folder import load_folder
 from cnnzoo.data.mnist import load_mnist
-from cnnzoo.data.picture import prepare_picture, read_picture
+from cnnzoo.data.picture import read_picture
+from cnnzoo.data.preparing import prepare_picture
 
 DOCUMENTED = (ValueError, FileNotFoundError)
 MEMORY = 4 << 30  # bytes of address space

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from cnnzoo.cli.shared import (
     Augment,
+    Crop,
     DataPath,
     Force,
     MaxParams,
@@ -96,6 +97,7 @@ def finetune(
     unfrozen_learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate for them.  [default: 1e-05]")
     ] = None,
+    crop: Crop = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
     report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
@@ -125,6 +127,7 @@ def embed(
         str | None, typer.Option(help="The pixels that a file takes, where its graph does not tell: unit or byte.")
     ] = None,
     skip_broken: SkipBroken = None,
+    crop: Crop = None,
     force: Force = False,
 ) -> None:
     """Write a feature vector for each image."""
@@ -140,6 +143,7 @@ def embed(
         out=out,
         scale=None if scale is None else check_scale(scale),
         skip_broken=bool(skip_broken),
+        crop=crop,
         force=force,
     )
     print(written)

@@ -50,6 +50,14 @@ RunArgument = Annotated[
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnzoo data list`.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder to use instead of a download.")]
+Crop = Annotated[
+    bool | None,
+    typer.Option(
+        "--crop/--no-crop",
+        help="Keep the proportions of photographs and see the middle, or squash them.  "
+        "[default: crop with ImageNet's weights from torchvision]",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 MaxParams = Annotated[
     str | None, typer.Option(help="Only networks with at most so many parameters, with their heads: 10M.")

@@ -205,7 +205,7 @@ def predict(
     crop: Annotated[
         bool | None,
         typer.Option(
-            "--crop/--squash",
+            "--crop/--no-crop",
             help="Keep the proportions and see the middle, or squash to the network's size.  "
             "[default: crop with ImageNet's weights, otherwise as in training]",
         ),

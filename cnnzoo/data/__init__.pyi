@@ -16,8 +16,8 @@ from .folder import load_folder as load_folder
 from .imagenet import ImageNetClass as ImageNetClass
 from .imagenet import imagenet_classes as imagenet_classes
 from .mnist import load_mnist as load_mnist
-from .picture import prepare_picture as prepare_picture
 from .picture import read_picture as read_picture
+from .preparing import prepare_picture as prepare_picture
 from .split import Dataset as Dataset
 from .split import Split as Split
 from .streaming import stream as stream

@@ -184,6 +184,7 @@ def load_dataset(source: str | os.PathLike[str] | DataSource) -> Dataset:
             fraction=source.fraction,
             seed=source.seed,
             skip_broken=source.skip_broken,
+            crop=source.crop,
         )
         return replace(found, source=source)
     card = data_card(source.name)

@@ -16,7 +16,8 @@ from cnnzoo.data._cache import PixelCache, file_state
 from cnnzoo.data._layout import Layout, find_layout, first_few, looks_like_parent, subfolders
 from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
 from cnnzoo.data._listing import passed_over_lines as passed_over_lines
-from cnnzoo.data.picture import picture_mode, read_picture, resized_pixels
+from cnnzoo.data.picture import picture_mode, read_picture
+from cnnzoo.data.preparing import cropped_pixels, resized_pixels, shorter_side_of
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Dataset, Split, take
@@ -37,12 +38,20 @@ class ImageFiles:
     ndim = 4
 
     def __init__(
-        self, paths: Iterable[str | os.PathLike[str]], size: tuple[int, int], channels: int, *, cached: bool = True
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        size: tuple[int, int],
+        channels: int,
+        *,
+        cached: bool = True,
+        crop: bool = False,
     ) -> None:
         """Represent the files at ``paths``, resized to ``size`` (height, width) with 1 or 3 ``channels``.
 
-        ``cached=False`` decodes them on every access, for images that are read only once.
+        ``cached=False`` decodes them on every access, for images that are read only once. ``crop=True`` keeps the
+        proportions of the images and takes the middle.
         """
+        self.crop = crop
         self.paths = np.array([os.fspath(path) for path in paths], dtype=object)
         self.shape = (len(self.paths), *size, channels)
         self._cache = PixelCache(self.shape[1:]) if cached else None
@@ -70,7 +79,7 @@ class ImageFiles:
         def decode(number: int) -> None:
             path = paths[number]
             state = file_state(path)
-            images[number] = resized_pixels(read_picture(path, self.shape[1:3]), self.shape[1:])
+            images[number] = self._pixels(path)
             if cache is not None:
                 cache.write(path, state, images[number])
 
@@ -78,6 +87,12 @@ class ImageFiles:
         for _ in _decoders(os.getpid()).map(decode, missing):
             pass
         return images
+
+    def _pixels(self, path: str) -> np.ndarray:
+        size = self.shape[1:3]
+        if self.crop:
+            return cropped_pixels(read_picture(path, shorter_side=shorter_side_of(size)), self.shape[1:])
+        return resized_pixels(read_picture(path, size), self.shape[1:])
 
     def select(self, positions: np.ndarray) -> "ImageFiles":
         """Return the files at ``positions``, unread."""
@@ -101,6 +116,7 @@ def load_folder(
     test_fraction: float = 0.2,
     seed: int = 0,
     skip_broken: bool = False,
+    crop: bool = False,
 ) -> Dataset:
     """Load a folder of images with one subfolder per class.
 
@@ -119,6 +135,8 @@ def load_folder(
         test_fraction: Fraction of each class to use for testing, in (0, 1), if there is no test folder.
         seed: Random seed of both samplings.
         skip_broken: Whether to skip and list files that are not readable images, instead of raising an error.
+        crop: Whether to keep the proportions of the images and take the middle: the shorter side is brought to 8 / 7 of
+            ``image_size``, as most networks of ImageNet are evaluated. False squashes the whole image.
 
     Returns:
         Splits of ``ImageFiles`` (uint8, one channel if all images are grey, otherwise three) and int64 labels, with
@@ -149,7 +167,7 @@ def load_folder(
     listed = [_by_class(root, listing, class_names) for root in layout.parts]
     greys, skipped = _inspect([file for files, _ in listed for file in files], skip_broken)
     channels = 1 if all(greys.values()) else 3
-    splits = [_split(files, labels, greys, size, channels) for files, labels in listed]
+    splits = [_split(files, labels, greys, (*size, channels), crop) for files, labels in listed]
     for root, split in zip(layout.parts, splits, strict=True):
         _check_classes(root, split, class_names, listing, least=1 if layout.held_out else 2)
     train, test = splits if layout.held_out else _hold_out(splits[0], test_fraction, seed)
@@ -157,6 +175,7 @@ def load_folder(
         sample_fraction(train, fraction, seed=seed),
         sample_fraction(test, fraction, seed=seed),
         class_names,
+        "crop" if crop else "resize",
         skipped=skipped,
         layout=_described(folder, layout, listing, test_fraction),
         passed_over=_passed_over(layout, listing),
@@ -308,10 +327,10 @@ def _mode_or_error(file: Path) -> str | Exception:
 
 
 def _split(
-    files: list[Path], labels: list[int], greys: dict[Path, bool], size: tuple[int, int], channels: int
+    files: list[Path], labels: list[int], greys: dict[Path, bool], shape: tuple[int, int, int], crop: bool
 ) -> Split:
     kept = [(file, label) for file, label in zip(files, labels, strict=True) if file in greys]
-    images = ImageFiles((file for file, _ in kept), size, channels)
+    images = ImageFiles((file for file, _ in kept), shape[:2], shape[2], crop=crop)
     return Split(cast(np.ndarray, images), np.array([label for _, label in kept], np.int64))
 
 

@@ -1,4 +1,4 @@
-"""Reading image files, and converting a user's own image to match a network's training images."""
+"""Reading image files."""
 
 import contextlib
 import math
@@ -13,14 +13,6 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from cnnzoo.data._formats import HOW_TO_READ_HEIF, is_heif, lacks_reader, register_heif
-from cnnzoo.data.mnist import PADDING
-
-DIGIT_BOX = 20  # MNIST: the digit fills a 20 x 20 box ...
-DIGIT_FIELD = 28  # ... centred by its mass in a 28 x 28 field,
-LARGEST_SIDE = 256  # pixels: larger photographs are reduced to this, which also removes noise
-GRAIN = 0.1  # weaker contrast, as a fraction of the strongest, counts as paper
-STROKE = 0.3  # pixels with more ink belong to the stroke
-LEAST_CONTRAST = 0.1  # of black to white; an image with less shows no digit
 
 BYTES_PER_PIXEL = 4  # in Pillow's memory, for most modes
 JPEG_START, JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"  # markers at the start of a file and of a scan
@@ -37,7 +29,9 @@ FORMATS_OF_16_BITS = ("PNG", "PPM")  # which Pillow may read into a 32-bit mode
 _LOCK = threading.Lock()  # warning filters are global, and one large image at a time needs enough memory
 
 
-def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Image.Image:
+def read_picture(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = None, *, shorter_side: int | None = None
+) -> Image.Image:
     """Read an image file, upright. Transparent images are drawn on white, or on black if their content is light.
 
     Integers of more than 8 bits are scaled by the range of their type; floats must lie in [0, 1]. Of a file with
@@ -48,6 +42,7 @@ def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = No
         size: Final height and width. A JPEG at least 3 times as large is reduced while decoding, which is several times
             faster, and returned in this size. None: full size, except for images of more than 89 megapixels
             (``PIL.Image.MAX_IMAGE_PIXELS``), which are returned at half their size or less.
+        shorter_side: In place of ``size``: the final length of the shorter side, where the proportions are kept.
 
     Returns:
         An image of mode "RGB".
@@ -62,7 +57,7 @@ def read_picture(path: str | os.PathLike[str], size: tuple[int, int] | None = No
     ...
     FileNotFoundError: No such image: 'missing.png'
     """
-    return _read(path, size, _without_transparency)
+    return _read(path, size if shorter_side is None else shorter_side, _without_transparency)
 
 
 def picture_mode(path: str | os.PathLike[str]) -> str:
@@ -72,9 +67,12 @@ def picture_mode(path: str | os.PathLike[str]) -> str:
 
 
 def _read(
-    path: str | os.PathLike[str], size: tuple[int, int] | None, finish: Callable[[Image.Image], Image.Image]
+    path: str | os.PathLike[str], size: tuple[int, int] | int | None, finish: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
-    """Return an upright image with 8 bits per channel, after applying ``finish``."""
+    """Return an upright image with 8 bits per channel, after applying ``finish``.
+
+    ``size`` is the final height and width, or the length of the shorter side.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No such image: '{path}'")
@@ -116,7 +114,7 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
+def _decode(image: Image.Image, size: tuple[int, int] | int | None) -> Image.Image:
     """Decode an image to 8 bits per channel, not yet upright; reduce a JPEG to ``size`` if possible."""
     limit = BYTES_PER_PIXEL * (Image.MAX_IMAGE_PIXELS or math.inf)
     wanted, box, needed = None, None, 0.0
@@ -124,7 +122,9 @@ def _decode(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
         if BYTES_PER_PIXEL * image.width * image.height > limit:
             _check_length(image)
         needed = _coefficient_bytes(image)
-        if size is not None:
+        if isinstance(size, int):
+            wanted = with_shorter_side(image, size)
+        elif size is not None:
             is_turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
             wanted = size if is_turned else size[::-1]
         box = _draft(image, wanted, limit)
@@ -256,112 +256,11 @@ def _levels_of_floats(values: np.ndarray) -> np.ndarray:
     return levels
 
 
-def prepare_picture(
-    picture: Image.Image, input_shape: tuple[int, int, int], preparation: str, shorter_side: int | None = None
-) -> np.ndarray:
-    """Convert ``picture`` to match the images that a network was trained on.
-
-    Args:
-        picture: An image as ``read_picture`` returns it.
-        input_shape: Height, width and channels of the network's input.
-        preparation: "digit" finds the digit, dark on light or light on dark, and places it as in MNIST: light on dark,
-            in a 20 x 20 box, centred by mass; an image of 28 x 28 is assumed to have this form. "resize" only resizes,
-            whatever becomes of the proportions. "crop" keeps them and takes the middle of the image.
-        shorter_side: With "crop", the length to which the shorter side is brought, in pixels; None: 8 / 7 of that of
-            the input, as most networks of ImageNet are evaluated.
-
-    Returns:
-        Float32 in [0, 1] of shape ``input_shape``.
-
-    Raises:
-        ValueError: ``preparation`` is unknown, ``input_shape`` does not have 1 or 3 channels, or the image is of a
-            single colour and shows no digit.
-
-    >>> prepare_picture(Image.new("RGB", (40, 30)), (32, 32, 3), "resize").shape
-    (32, 32, 3)
-    """
-    if len(input_shape) != 3 or input_shape[2] not in (1, 3):
-        raise ValueError(
-            f"`input_shape` must be (height, width, channels) with 1 or 3 channels. Received: input_shape={input_shape}"
-        )
-    if preparation == "digit":
-        return _digit(picture, input_shape)
-    if preparation == "resize":
-        return resized_pixels(picture, input_shape).astype(np.float32) / 255
-    if preparation == "crop":
-        middle = _middle(picture, input_shape[:2], shorter_side or round(min(input_shape[:2]) * 8 / 7))
-        return resized_pixels(middle, input_shape).astype(np.float32) / 255
-    raise ValueError(f"`preparation` must be 'digit', 'resize' or 'crop'. Received: {preparation!r}")
-
-
-def _middle(picture: Image.Image, size: tuple[int, int], shorter_side: int) -> Image.Image:
-    """Resize ``picture`` so that its shorter side has a length; return the middle of it, as torchvision does.
-
-    Raises:
-        ValueError: The shorter side is less than ``size``, height and width of the result.
-    """
-    if shorter_side < max(size):
-        raise ValueError(f"`shorter_side` must be at least the network's {max(size)} pixels. Received: {shorter_side}")
-    width, height = (shorter_side * side // min(picture.size) for side in picture.size)
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size[1]) / 2), round((height - size[0]) / 2)
-    return resized.crop((left, top, left + size[1], top + size[0]))
-
-
-def resized_pixels(picture: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-    """Resize ``picture`` to ``shape`` (height, width, 1 or 3 channels), bilinear with antialiasing; uint8."""
-    height, width, channels = shape
-    converted = picture.convert("L" if channels == 1 else "RGB")
-    if converted.size != (width, height):
-        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(converted).reshape(shape)
-
-
-def _digit(picture: Image.Image, input_shape: tuple[int, int, int]) -> np.ndarray:
-    grey = picture.convert("L")
-    grey.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    pixels = np.asarray(grey, np.float32) / 255
-    middle = (pixels.min() + pixels.max()) / 2
-    if pixels.max() - pixels.min() < LEAST_CONTRAST:
-        raise ValueError(
-            "The image shows no digit: it has a single colour. Use an image with a dark or a light stroke."
-        )
-    background = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]))
-    dark_on_light = background > middle
-    if grey.size == (DIGIT_FIELD, DIGIT_FIELD):
-        field = 1 - pixels if dark_on_light else pixels
-    else:
-        field = _centred(_ink(background - pixels if dark_on_light else pixels - background))
-    padded = Image.fromarray(np.pad(field, PADDING).astype(np.float32))
-    if padded.size != (input_shape[1], input_shape[0]):
-        padded = padded.resize((input_shape[1], input_shape[0]), Image.Resampling.BILINEAR)
-    return np.repeat(np.asarray(padded)[:, :, np.newaxis], input_shape[2], axis=2)
-
-
-def _ink(contrast: np.ndarray) -> np.ndarray:
-    """Convert contrast to the background to ink in [0, 1], without the grain of the paper."""
-    ink: np.ndarray = np.clip((contrast / contrast.max() - GRAIN) / (1 - GRAIN), 0, 1)
-    return ink
-
-
-def _centred(ink: np.ndarray) -> np.ndarray:
-    """Scale the stroke into MNIST's box and put its centre of mass at the centre of MNIST's field."""
-    rows, columns = np.flatnonzero((ink > STROKE).any(axis=1)), np.flatnonzero((ink > STROKE).any(axis=0))
-    stroke = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-    scale = DIGIT_BOX / max(stroke.size)
-    box_size = (max(1, round(stroke.width * scale)), max(1, round(stroke.height * scale)))
-    box = np.asarray(stroke.resize(box_size, Image.Resampling.BILINEAR))
-    box = box / box.max()
-    field = np.zeros((DIGIT_FIELD, DIGIT_FIELD), np.float32)
-    top, left = (_offset(box.sum(axis=1 - axis)) for axis in (0, 1))
-    field[top : top + box.shape[0], left : left + box.shape[1]] = box
-    return field
-
-
-def _offset(profile: np.ndarray) -> int:
-    """Return the start of a box along an axis so that its mass is centred in the field, as far as it fits."""
-    centre = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
-    return int(np.clip(round(DIGIT_FIELD / 2 - centre), 0, DIGIT_FIELD - len(profile)))
+def with_shorter_side(picture: Image.Image, length: int) -> tuple[int, int]:
+    """Return width and height in the proportions of ``picture`` whose shorter one is ``length``."""
+    width, height = picture.size
+    least = min(width, height)
+    return length * width // least, length * height // least
 
 
 def _without_transparency(image: Image.Image) -> Image.Image:

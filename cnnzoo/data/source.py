@@ -14,6 +14,7 @@ class DataSource:
         image_size: Height and width in pixels that the images of a folder are read at; unused for a data set.
         seed: Seed of the draws.
         skip_broken: Whether to skip files of a folder that are not images instead of raising.
+        crop: Whether the images of a folder keep their proportions and are cropped, instead of squashed.
     """
 
     name: str
@@ -22,3 +23,4 @@ class DataSource:
     image_size: tuple[int, int] | None = None
     seed: int = 0
     skip_broken: bool = False
+    crop: bool = False

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data._listing import passed_over_lines
 from cnnzoo.data.source import DataSource
+
+Preparation: TypeAlias = Literal["digit", "resize", "crop"]
 
 
 class Split(NamedTuple):
@@ -45,7 +47,7 @@ class Dataset:
     train: Split
     test: Split
     class_names: tuple[str, ...] = ()
-    preparation: Literal["digit", "resize"] = "resize"
+    preparation: Preparation = "resize"
     skipped: tuple[str, ...] = ()
     layout: str = ""
     passed_over: Mapping[str, int] = field(default_factory=dict)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from cnnzoo._keras.scale import Scale
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
-from cnnzoo.data.picture import prepare_picture
 from cnnzoo.data.pixels import to_scale
+from cnnzoo.data.preparing import prepare_picture
+from cnnzoo.data.split import Preparation
 from cnnzoo.evaluation.evaluator import batch_size_for, predict_batch
 from cnnzoo.evaluation.metrics import Prediction, Unreadable
 
@@ -35,7 +36,7 @@ class Classifier:
     model: keras.Model
     class_names: tuple[str, ...]
     image_size: tuple[int, int] | None
-    preparation: str = "resize"
+    preparation: Preparation = "resize"
     scale: Scale = "unit"
     shorter_side: int | None = None
 

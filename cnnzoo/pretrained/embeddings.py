@@ -22,7 +22,7 @@ from cnnzoo.data.split import Split
 from cnnzoo.data.streaming import reraise_read_errors, stream
 from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.features import features as features
-from cnnzoo.pretrained.networks import DEFAULT, Network, open_backbone
+from cnnzoo.pretrained.networks import DEFAULT, Network, are_published, network_name, open_backbone
 
 Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -39,6 +39,7 @@ def embed(
     batch_size: int | None = None,
     skip_broken: bool = False,
     scale: Scale | None = None,
+    crop: bool | None = None,
     force: bool = False,
 ) -> np.ndarray | Path:
     """Return a vector for each image; the images are read, and predicted, batch by batch.
@@ -60,6 +61,8 @@ def embed(
         skip_broken: Whether to skip files that are not readable images instead of raising.
         scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
             "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
+        crop: Whether files keep their proportions and their middle is seen, instead of the whole image without them.
+            None does so with the weights that torchvision publishes.
         force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
 
     Returns:
@@ -74,12 +77,15 @@ def embed(
     """
     target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
+    if crop is None:
+        named = None if isinstance(model, keras.Model) else network_name(model)
+        crop = named is not None and are_published(named, weights)
     if not isinstance(model, keras.Model):
         model = open_backbone(model, weights=weights, image_size=size, scale="byte")
     _check_graph(model)
     if image_size is not None or not isinstance(images, np.ndarray):
         check_channels_last(model, "to be given files, or images to resize")
-    pixels, names = _pixels(images, model, size, skip_broken)
+    pixels, names = _pixels(images, model, size, skip_broken=skip_broken, crop=crop)
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
     channels = graph_outputs(model)[0].channels + 1
@@ -111,7 +117,7 @@ def _check_graph(model: keras.Model) -> None:
 
 
 def _pixels(
-    images: Images, model: keras.Model, image_size: tuple[int, int] | None, skip_broken: bool
+    images: Images, model: keras.Model, image_size: tuple[int, int] | None, *, skip_broken: bool, crop: bool
 ) -> tuple[np.ndarray, list[str]]:
     """Return the images, unread where they are files, and the files' names."""
     height, width, channels = model.input_shape[1:]
@@ -137,7 +143,7 @@ def _pixels(
     if isinstance(images, str | os.PathLike):
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
-    return cast(np.ndarray, ImageFiles(files, (height, width), channels, cached=False)), names
+    return cast(np.ndarray, ImageFiles(files, (height, width), channels, cached=False, crop=crop)), names
 
 
 def _batches(

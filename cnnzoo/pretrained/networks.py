@@ -17,6 +17,7 @@ from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, in_keras_applications, model_card, named_network
 from cnnzoo.models.keras_applications import IMAGENET
+from cnnzoo.models.published import TorchWeights
 from cnnzoo.pretrained.builders import load
 from cnnzoo.pretrained.catalog import list_pretrained, pretrained_card
 from cnnzoo.runs.run import load_run
@@ -178,6 +179,13 @@ def published_weights(name: str, weights: Any) -> Any:
             "folder, or None (on the command line, none) to initialise."
         )
     return names[0]
+
+
+def are_published(name: str, weights: Any) -> bool:
+    """Tell whether ``weights`` of the network called ``name`` are those that torchvision publishes for ImageNet."""
+    found = MODEL_CARDS[name].weights if name in MODEL_CARDS and name not in PRETRAINED_CARDS else {}
+    weights = next(iter(found), None) if weights == DEFAULT else weights
+    return isinstance(weights, str) and isinstance(found.get(weights.lower()), TorchWeights)
 
 
 def image_shape(model: keras.Model, image_size: tuple[int, int]) -> tuple[int, ...]:

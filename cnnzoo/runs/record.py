@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cnnzoo._keras.scale import Scale
 from cnnzoo.data.source import DataSource
+from cnnzoo.data.split import Preparation
 from cnnzoo.recipes.recipe import Recipe
 from cnnzoo.runs._decoding import Json, decoded, plain
 
@@ -63,7 +64,7 @@ class DataRecord:
     validation_size: int
     test_size: int
     class_names: tuple[str, ...]
-    preparation: Literal["digit", "resize"]
+    preparation: Preparation
     scale: Scale = "unit"
     files: str | None = None
     labels: str | None = None

@@ -13,7 +13,7 @@ from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.seeds import seeded
-from cnnzoo._support.arguments import check_number, check_seed, shape_fits
+from cnnzoo._support.arguments import check_flag, check_number, check_seed, shape_fits
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.augment import check_augment
 from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
@@ -26,6 +26,7 @@ from cnnzoo.pretrained.embeddings import embed
 from cnnzoo.pretrained.networks import (
     DEFAULT,
     Network,
+    are_published,
     network_name,
     open_backbone,
     own_size,
@@ -46,7 +47,14 @@ from cnnzoo.training._progress import print_notes
 
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
-OTHERS = ("data_path", "fraction", "skip_broken", "dropout_rate", "scale")  # options that are no fields of a recipe
+OTHERS = (
+    "data_path",
+    "fraction",
+    "skip_broken",
+    "crop",
+    "dropout_rate",
+    "scale",
+)  # options that are no fields of a recipe
 ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, *OTHERS, "batch_size", "patience", "augment"} - {"dropout_rate"}
 KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
 OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
@@ -89,8 +97,10 @@ def finetune(
         progress: Whether to print a progress bar and a line for each epoch.
         **options: ``epochs`` and ``learning_rate`` of the head, ``unfrozen_epochs`` and ``unfrozen_learning_rate`` of
             the layers that ``unfreeze`` names, any other field of ``Recipe`` for both; ``dropout_rate`` of the head;
-            ``scale="unit"`` where the graph of a model or a file does not tell that it takes images in [0, 1]; and
-            ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them.
+            ``scale="unit"`` where the graph of a model or a file does not tell that it takes images in [0, 1];
+            ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them; and ``crop``, whether photographs
+            of a folder keep their proportions and their middle is seen, by default with the weights that torchvision
+            publishes.
 
     Returns:
         The run, with the epochs of both parts in its history; ``run.predict`` gives the names of the classes.
@@ -128,6 +138,7 @@ def finetune(
         seed=seed,
     )
     check_number("fraction", source.fraction, "(0, 1]")
+    source = replace(source, crop=_crops(given.get("crop"), source, name, weights))
     title = network if isinstance(network, str) else network.name
     named = name or place_of(backbone)
     command = None
@@ -169,6 +180,15 @@ def finetune(
         write_run(folder, run, evaluation, dataset.test.images)
     compile_classifier(model)
     return run
+
+
+def _crops(given: bool | None, source: DataSource, name: str | None, weights: str | os.PathLike[str] | None) -> bool:
+    """Tell whether the photographs of a folder are cropped, or raise ``ValueError`` if something else was to be."""
+    if given is None:
+        return source.name == FOLDER and name is not None and are_published(name, weights)
+    if check_flag("crop", given) and source.name != FOLDER:
+        raise ValueError(f"`crop` is for folders of images, not for '{source.name}'. Received: crop={given}")
+    return given
 
 
 def _sorted_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -275,6 +295,7 @@ def _command(named: str, source: DataSource, own: dict[str, Any], options: dict[
     is_folder = source.name == FOLDER
     given["data_path"] = None if is_folder else source.path
     given["skip_broken"] = source.skip_broken or None
+    given["crop"] = options.get("crop")
     given["fraction"] = None if source.fraction == 1 else source.fraction
     return command_words("finetune", named, str(source.path) if is_folder else source.name, **given)
 

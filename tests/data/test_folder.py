@@ -226,3 +226,23 @@ def test_any_folder_is_split_with_every_class_in_both_parts(tmp_path_factory, co
     assert (trained + held_out).tolist() == counts
     assert trained.min() >= 1
     assert held_out.min() >= 1
+
+
+def test_cropped_images_keep_their_proportions(tmp_path):
+    """Large JPEGs are reduced while decoding, turned ones too; all else is as for a single picture."""
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number, size in enumerate([(60, 40), (700, 500), (30, 90)]):
+            picture = Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).resize(size)
+            turned = Image.Exif()
+            turned[0x0112] = 6  # shown turned by 90 degrees
+            picture.save(tmp_path / name / f"{number}.jpg", exif=turned if number == 1 else Image.Exif())
+    dataset = load_folder(tmp_path, 32, crop=True)
+    assert dataset.preparation == "crop"
+    files = dataset.train.images
+    assert files.shape[1:] == (32, 32, 3)
+    for path, pixels in zip(files.paths, files[:], strict=True):
+        whole = prepare_picture(read_picture(path), (32, 32, 3), "crop")
+        np.testing.assert_allclose(pixels / 255, whole, atol=0.1 if "1.jpg" in path else 1e-6)
+    assert not np.array_equal(files[:], load_folder(tmp_path, 32).train.images[:])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from cnnzoo.data import prepare_picture, read_picture
-from cnnzoo.data.picture import picture_mode, resized_pixels
+from cnnzoo.data.picture import picture_mode
+from cnnzoo.data.preparing import resized_pixels
 from tests.data import tiff
 
 SHAPE = (32, 32, 1)

@@ -17,12 +17,13 @@ import cnnzoo
 from cnnzoo._keras.cache import torch_home
 from cnnzoo._keras.download import cache_folder
 from cnnzoo._keras.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
-from cnnzoo.data import imagenet_classes, prepare_picture
+from cnnzoo.data import imagenet_classes, load_folder, prepare_picture
 from cnnzoo.models import published
 from cnnzoo.models._fetching import ROUNDING
 from cnnzoo.models._torch_layout import torch_state
 from cnnzoo.models._torchvision import WEIGHTS
-from cnnzoo.pretrained import open_classifier
+from cnnzoo.pretrained import embed, open_classifier
+from cnnzoo.training import finetune, load_run
 from tests.torch_checkpoints import write_row, write_zip
 
 NAME = "squeezenet1_1"
@@ -241,3 +242,37 @@ def test_a_run_crops_where_it_is_asked_to_and_one_of_digits_refuses():
     assert open_classifier("lenet5").preparation == "digit"
     with pytest.raises(FileNotFoundError, match=r"alexnet does not ship trained: train it by `cnnzoo train alexnet`\."):
         open_classifier("alexnet")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three wide pictures of each of two colours, whose left and right edges have another."""
+    for name, color in (("blue", (40, 60, 200)), ("red", (200, 50, 40))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.full((80, 240, 3), color, np.uint8)
+            pixels[:, :70] = pixels[:, -70:] = 40 * number
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.slow
+def test_finetuning_and_embedding_see_the_middle_of_photographs(server, photos, tmp_path):
+    options = {"image_size": 64, "epochs": 1, "progress": False}
+    run = finetune(NAME, photos, out=tmp_path / "run", **options)
+    assert (run.record.data.preparation, run.record.data.source.crop) == ("crop", True)
+    assert "--crop" not in run.record.command
+    assert load_run(run.path).classifier.preparation == "crop"
+    assert run.load_data().preparation == "crop"
+    squashed = finetune(NAME, photos, out=tmp_path / "squashed", crop=False, **options)
+    assert (squashed.record.data.preparation, squashed.record.data.source.crop) == ("resize", False)
+    assert "--no-crop" in squashed.record.command
+    file = tmp_path / "initial.weights.h5"
+    cnnzoo.create_model(NAME, include_top=False, **SMALL).save_weights(file)
+    assert not finetune(NAME, photos, weights=file, out=tmp_path / "own", **options).record.data.source.crop
+    backbone = cnnzoo.create_model(NAME, weights="imagenet", include_top=False, **SMALL)
+    middles = np.stack([load_folder(photos, 64, crop=True).train.images[0]])
+    vectors = embed(NAME, [load_folder(photos, 64, crop=True).train.images.paths[0]], image_size=64)
+    np.testing.assert_allclose(vectors, embed(backbone, middles), rtol=1e-3, atol=1e-5)
+    with pytest.raises(ValueError, match=r"`crop` is for folders of images, not for 'digits'"):
+        finetune(NAME, "digits", crop=True, **options)
