@@ -18,7 +18,6 @@ from cnnzoo.cli.shared import (
     Augment,
     DataPath,
     OtherData,
-    RunArgument,
     app,
     bar,
     print_table,
@@ -33,6 +32,14 @@ from cnnzoo.training.environment import ADDRESSES
 if TYPE_CHECKING:
     from cnnzoo.evaluation import Evaluation
 
+Predicting = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A run folder, lenet5 (ships trained), or a network with weights for ImageNet, such as resnet18.",
+        callback=tell_of_folder,
+    ),
+]
 NO_OPTIONS = ("resume", "tensorboard", "report", "distributed", "addresses", "processes", "process_id")  # of a run
 
 
@@ -147,19 +154,26 @@ def print_run(run: Any) -> None:
 
 @app.command()
 def evaluate(
-    run: RunArgument,
+    run: Predicting,
     data: OtherData = None,
     data_path: DataPath = None,
 ) -> None:
-    """Evaluate a trained network on the test images of a data set."""
+    """Evaluate a trained network on the test images of a data set, or on a folder of some of ImageNet's classes."""
     with quiet_start():
         from cnnzoo.evaluation.metrics import TOP
+        from cnnzoo.pretrained import open_classifier
+        from cnnzoo.pretrained.classifying import has_imagenet
         from cnnzoo.training import load_run
 
-    trained = load_run(run)
-    dataset = trained.load_data(data, data_path)
-    tell(dataset.notes())
-    evaluation = trained.evaluate_on(dataset)
+    if has_imagenet(run):
+        if data is None:
+            raise ValueError(f"Give a folder with one subfolder per class of ImageNet: `--data`. Received: {run}")
+        evaluation = open_classifier(run).evaluate_folder(data)
+    else:
+        trained = load_run(run)
+        dataset = trained.load_data(data, data_path)
+        tell(dataset.notes())
+        evaluation = trained.evaluate_on(dataset)
     right, total = int(evaluation.is_right.sum()), len(evaluation.labels)
     low, high = evaluation.accuracy_interval()
     print(
@@ -179,7 +193,7 @@ def _classes(evaluation: Evaluation) -> Table:
     for heading in ("images", "precision", "recall", "F1"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    for name, images, *fractions in evaluation.by_class():
+    for name, images, *fractions in (row for row in evaluation.by_class() if row.images):
         values = ("-" if fraction is None else f"{fraction:.2%}" for fraction in fractions)
         table.add_row(Text(name), f"{images:,}", *values, bar(fractions[1] or 0))
     return table
@@ -187,14 +201,7 @@ def _classes(evaluation: Evaluation) -> Table:
 
 @app.command()
 def predict(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK",
-            help="A run folder, lenet5 (ships trained), or a network with weights for ImageNet, such as resnet18.",
-            callback=tell_of_folder,
-        ),
-    ],
+    run: Predicting,
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Images (PNG, JPEG, of any size), or folders of them.")
     ],

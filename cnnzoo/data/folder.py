@@ -182,6 +182,46 @@ def load_folder(
     )
 
 
+def load_labelled(
+    path: str | os.PathLike[str], image_size: int | tuple[int, int], *, crop: bool = False, skip_broken: bool = False
+) -> Dataset:
+    """Load a folder of images with one subfolder per class to evaluate on: its test part, or all where it has none.
+
+    Args:
+        path: The folder, see ``load_folder``.
+        image_size: Side, or height and width, in pixels, to which images are brought.
+        crop: Whether to keep the proportions of the images and take the middle.
+        skip_broken: Whether to skip and list files that are not readable images, instead of raising an error.
+
+    Returns:
+        What ``load_folder`` returns, without images to train on.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        OSError: A folder cannot be listed.
+        ValueError: See ``load_folder``.
+    """
+    size = check_image_size(image_size)
+    folder = Path(path)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder '{folder}'. Pass a folder with one subfolder per class.")
+    root = find_layout(folder).parts[-1]
+    class_names, listing = _class_names([root]), list_images(root)
+    files, labels = _by_class(root, listing, class_names)
+    greys, skipped = _inspect(files, skip_broken)
+    split = _split(files, labels, greys, (*size, 3), crop)
+    _check_classes(root, split, class_names, listing, least=1)
+    return Dataset(
+        take(split, np.arange(0)),
+        split,
+        class_names,
+        "crop" if crop else "resize",
+        skipped=skipped,
+        layout="" if root == folder else f"evaluated on: {root}",
+        passed_over=listing.passed_over(),
+    )
+
+
 def list_image_files(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_broken: bool = False
 ) -> tuple[list[Path], list[str]]:

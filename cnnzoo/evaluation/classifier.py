@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,12 +13,14 @@ import numpy as np
 from PIL import Image
 
 from cnnzoo._keras.scale import Scale
+from cnnzoo._support.lookup import look_up
+from cnnzoo.data.folder import load_labelled
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
 from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.preparing import prepare_picture
-from cnnzoo.data.split import Preparation
-from cnnzoo.evaluation.evaluator import batch_size_for, predict_batch
-from cnnzoo.evaluation.metrics import Prediction, Unreadable
+from cnnzoo.data.split import Preparation, Split
+from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
+from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Classifier:
         preparation: How a picture becomes such an image, see ``cnnzoo.data.prepare_picture``.
         scale: The range of pixels that it takes.
         shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels.
+        identifiers: Other names of the classes, in the same order, such as those of WordNet; empty if there are none.
     """
 
     model: keras.Model
@@ -39,6 +43,7 @@ class Classifier:
     preparation: Preparation = "resize"
     scale: Scale = "unit"
     shorter_side: int | None = None
+    identifiers: tuple[str, ...] = ()
 
     def predict(self, images: Images) -> list[Prediction]:
         """Predict the class of each of a user's images, prepared like those that the network was trained on.
@@ -95,6 +100,31 @@ class Classifier:
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 
+    def evaluate_folder(self, folder: str | os.PathLike[str], *, skip_broken: bool = False) -> Evaluation:
+        """Evaluate on a folder of images with one subfolder per class, of all classes or of some.
+
+        Args:
+            folder: Its subfolders have the names of classes, in any case and with spaces or underscores, or their
+                identifiers. Where it has a test or validation part, that is taken.
+            skip_broken: Whether to skip files that are not readable images, instead of raising an error.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+            ValueError: A subfolder is not named after a class, or an image cannot be read.
+        """
+        if self.image_size is None:
+            raise ValueError("The run does not record an image size, so images cannot be resized.")
+        found = load_labelled(folder, self.image_size, crop=self.preparation == "crop", skip_broken=skip_broken)
+        numbers = np.array([self._number_of(name) for name in found.class_names])
+        split = Split(found.test.images, numbers[found.test.labels])
+        return evaluate(self.model, split, class_names=self.class_names, scale=self.scale)
+
+    def _number_of(self, name: str) -> int:
+        """Return the number of the class that a folder is named after."""
+        known = {_plain(each): number for number, each in enumerate(self.class_names)}
+        known |= {_plain(each): number for number, each in enumerate(self.identifiers)}
+        return look_up(known, _plain(name), "class")
+
     def _prepared(
         self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]
     ) -> np.ndarray | Unreadable:
@@ -118,3 +148,7 @@ class Classifier:
     def _prediction(self, picture: str, probabilities: np.ndarray) -> Prediction:
         best_first = np.argsort(-probabilities, kind="stable")
         return Prediction(picture, {self.class_names[index]: float(probabilities[index]) for index in best_first})
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", " ")

@@ -32,11 +32,7 @@ def open_classifier(network: str | os.PathLike[str], *, crop: bool | None = None
         ConnectionError: Weights must be downloaded and there is no network.
     """
     name = network_name(network)
-    has_imagenet = name in PRETRAINED_CARDS or (name in MODEL_CARDS and IMAGENET in MODEL_CARDS[name].weights)
-    if name is not None and has_imagenet and not (name in MODEL_CARDS and list_weights(name)):
-        classifier = _of_imagenet(name)
-    else:
-        classifier = load_run(network).classifier
+    classifier = _of_imagenet(name) if name and has_imagenet(network) else load_run(network).classifier
     if crop is None:
         return classifier
     if classifier.preparation == "digit":
@@ -44,13 +40,21 @@ def open_classifier(network: str | os.PathLike[str], *, crop: bool | None = None
     return replace(classifier, preparation="crop" if crop else "resize")
 
 
+def has_imagenet(network: str | os.PathLike[str]) -> bool:
+    """Tell whether a user means a network by its name that has weights for ImageNet, and none that ship."""
+    name = network_name(network)
+    if name is None or (name in MODEL_CARDS and list_weights(name)):
+        return False
+    return name in PRETRAINED_CARDS or IMAGENET in MODEL_CARDS[name].weights
+
+
 def _of_imagenet(name: str) -> Classifier:
     """Return a network with the weights for ImageNet that are published for it, and what their accuracies assume."""
-    names = tuple(each.name for each in imagenet_classes())
+    identifiers, names = (tuple(column) for column in zip(*imagenet_classes(), strict=True))
     if name in PRETRAINED_CARDS:
         model = load(name, include_top=True, preprocess=True, scale="unit")
-        return Classifier(model, names, model.input_shape[1:3], "crop")
+        return Classifier(model, names, model.input_shape[1:3], "crop", identifiers=identifiers)
     published = MODEL_CARDS[name].weights[IMAGENET]
     shorter_side = published.resize if isinstance(published, TorchWeights) else None
     model = create_model(name, weights=IMAGENET)
-    return Classifier(model, names, model.input_shape[1:3], "crop", shorter_side=shorter_side)
+    return Classifier(model, names, model.input_shape[1:3], "crop", "unit", shorter_side, identifiers)

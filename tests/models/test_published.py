@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import json
 import re
+import shutil
 import threading
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from cnnzoo._keras.cache import torch_home
 from cnnzoo._keras.download import cache_folder
 from cnnzoo._keras.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cnnzoo.data import imagenet_classes, load_folder, prepare_picture
+from cnnzoo.evaluation import Classifier
 from cnnzoo.models import published
 from cnnzoo.models._fetching import ROUNDING
 from cnnzoo.models._torch_layout import torch_state
@@ -242,6 +244,30 @@ def test_a_run_crops_where_it_is_asked_to_and_one_of_digits_refuses():
     assert open_classifier("lenet5").preparation == "digit"
     with pytest.raises(FileNotFoundError, match=r"alexnet does not ship trained: train it by `cnnzoo train alexnet`\."):
         open_classifier("alexnet")
+
+
+def test_folders_named_after_some_classes_are_evaluated(server, monkeypatch, tmp_path):
+    """By name, in any case and with underscores, or by the identifier of WordNet."""
+    classes = imagenet_classes()
+    random = np.random.default_rng(0)
+    for name in ("Golden_Retriever", "n02123045", "great white shark"):
+        (tmp_path / "val" / name).mkdir(parents=True)
+        for number in range(2):
+            pixels = random.integers(0, 256, (70, 90, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "val" / name / f"{number}.png")
+    model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    names = tuple(each.name for each in classes)
+    identifiers = tuple(each.wordnet_id for each in classes)
+    classifier = Classifier(model, names, (64, 64), "crop", identifiers=identifiers)
+    shutil.copytree(tmp_path / "val", tmp_path / "parted" / "val")
+    shutil.copytree(tmp_path / "val", tmp_path / "parted" / "train")
+    for folder in (tmp_path / "parted", tmp_path / "val"):
+        evaluation = classifier.evaluate_folder(folder)
+        assert sorted(evaluation.labels) == [2, 2, 207, 207, 281, 281]
+        assert evaluation.probabilities.shape == (6, 1000)
+    shutil.copytree(tmp_path / "val" / "n02123045", tmp_path / "val" / "golden retreiver")
+    with pytest.raises(ValueError, match=r"Unknown class 'golden retreiver'\. Did you mean 'golden retriever'\?"):
+        classifier.evaluate_folder(tmp_path / "val")
 
 
 @pytest.fixture
