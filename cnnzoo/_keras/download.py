@@ -39,6 +39,7 @@ class RemoteFile:
         sha256: Its SHA-256 in hexadecimal, or the beginning of it.
         keras_name: Its name in Keras' cache; empty where Keras does not keep it.
         torch_name: Its name in PyTorch's cache; empty where PyTorch does not keep it.
+        instead: What else the user can pass, for the message where it cannot be downloaded.
         tolerance: How far its length may be from ``size``, where this is not known exactly, in bytes.
     """
 
@@ -48,6 +49,7 @@ class RemoteFile:
     sha256: str
     keras_name: str = ""
     torch_name: str = ""
+    instead: str = "the path of a local copy"
     tolerance: int = 0
 
     def may_have(self, length: int) -> bool:
@@ -151,7 +153,7 @@ def _download(file: RemoteFile, work: Path) -> None:
     digest = file.sha256 if len(file.sha256) == WHOLE_HASH else f"beginning with {file.sha256}"
     raise ConnectionError(
         f"{file.name} could not be downloaded ({'; '.join(reasons)}). Place it at '{own}' "
-        f"({about}{file.size:,} bytes, SHA-256 {digest}{found}), or pass the path of a local copy."
+        f"({about}{file.size:,} bytes, SHA-256 {digest}{found}), or pass {file.instead}."
     )
 
 

@@ -10,7 +10,8 @@ from cnnzoo._keras.scale import Scale
 from cnnzoo._support.lookup import look_up
 
 # The factor that converts an input range to [0, 255], and the name of the layer that does so
-SCALES = {"byte": (1.0, "from_bytes"), "unit": (255.0, "from_unit")}
+FROM_UNIT = "from_unit"
+SCALES = {"byte": (1.0, "from_bytes"), "unit": (255.0, FROM_UNIT)}
 
 RAW = "preprocessed_images"  # name of the input of a network that expects images from ``preprocess_input``
 

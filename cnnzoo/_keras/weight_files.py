@@ -13,7 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-SUFFIXES = (".weights.h5", ".keras", ".h5")
+WEIGHTS_ONLY = ".weights.h5"
+SUFFIXES = (WEIGHTS_ONLY, ".keras", ".h5")
 IN_KERAS_FILE = "model.weights.h5"
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -67,6 +68,19 @@ def open_weights(path: Path) -> Iterator[list[StoredLayer]]:
                 "Download or save it again."
             ) from error
         yield layers
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """Return the names of the layers in a ``.weights.h5`` file of Keras 3, also of those without weights."""
+    names = set()
+
+    def visit(place: str, item: Any) -> None:
+        if place.endswith("vars") and "name" in item.attrs:
+            names.add(_text(item.attrs["name"]))
+
+    with contextlib.suppress(OSError), h5py.File(path) as file:  # where it cannot be read, loading it will say so
+        file.visititems(visit)
+    return frozenset(names)
 
 
 def _layers_in(file: h5py.File) -> list[StoredLayer]:

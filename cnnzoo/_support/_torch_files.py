@@ -165,7 +165,7 @@ def _span(place: tuple[int, int]) -> tuple[int, int]:
 def _read_row(content: mmap.mmap) -> Any:
     """Read an older file: five pickles, the last of which lists the storages that follow them."""
     if content[: len(PICKLE)] != PICKLE:
-        raise RefusedError("is not a checkpoint of PyTorch")
+        raise RefusedError("is neither of PyTorch's zip files nor one of its older files, which begin with a pickle")
     magic, version, system, root, keys = (_Interpreter(content).run() for _ in range(5))
     if magic != MAGIC or version != VERSION or not isinstance(system, dict) or not isinstance(keys, list):
         raise RefusedError("is a pickle, but not a checkpoint of PyTorch")
@@ -319,7 +319,9 @@ class _Interpreter:
             elif operation.name not in IGNORED:
                 run = OPERATIONS.get(operation.name)
                 if run is None:
-                    raise RefusedError(f"has {operation.name} in its pickle, which no dict of tensors needs")
+                    raise RefusedError(
+                        f"has {operation.name} in its pickle, which no dict of tensors needs. {SAVE_TENSORS}"
+                    )
                 run(self, argument)
         raise RefusedError("is truncated: its pickle does not end")
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo._support._torch_files import RefusedError, from_bfloat16, open_torch
+from cnnzoo._support._torch_files import SAVE_TENSORS, RefusedError, from_bfloat16, open_torch
 from cnnzoo._support._torch_files import StoredTensor as StoredTensor
 
 SAFETENSORS = ".safetensors"
 SUFFIXES = (".pth", ".pt", SAFETENSORS)
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # what trainers call the weights, beside their own state
+CHANNELS = 3  # of images in colour
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of networks in DataParallel, compiled, or within a Lightning module
 
 
@@ -42,12 +43,16 @@ def open_checkpoint(path: Path) -> Iterator[dict[str, StoredTensor]]:
         try:
             tensors = _without_prefix(_tensors_in(stack.enter_context(opened)))
         except RefusedError as error:
-            raise ValueError(f"'{path}' cannot be read as a checkpoint of PyTorch: it {error}.") from error
+            raise ValueError(f"'{path}' cannot be read as a checkpoint: it {error}.") from error
         yield tensors
 
 
 def normalization_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the mean and deviation of images that a ``.safetensors`` file asks for in its metadata; None: nothing."""
+    """Return the mean and deviation of images that a ``.safetensors`` file asks for in its metadata; None: nothing.
+
+    Raises:
+        ValueError: They are no numbers for each channel.
+    """
     if path.suffix.lower() != SAFETENSORS:
         return None
     import safetensors  # only where it is needed
@@ -55,19 +60,38 @@ def normalization_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] 
     try:
         with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-        mean, deviation = (json.loads(metadata[key]) for key in ("mean", "std"))
-        return tuple(map(float, mean)), tuple(map(float, deviation))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError):
+    except safetensors.SafetensorError:
+        return None  # opening it says why
+    told = {key: metadata[key] for key in ("mean", "std") if key in metadata}
+    if not told:
         return None
+    try:
+        mean, deviation = (tuple(map(float, json.loads(told[key]))) for key in ("mean", "std"))
+    except (KeyError, TypeError, ValueError):
+        mean = deviation = ()
+    if len(mean) != CHANNELS or len(deviation) != CHANNELS or not all(each > 0 for each in deviation):
+        raise ValueError(
+            f"The metadata of '{path}' must have lists of {CHANNELS} numbers under `mean` and `std`, as JSON, those of "
+            f"`std` above 0. Received: {told}"
+        )
+    return mean, deviation
 
 
 def _tensors_in(root: Mapping[Any, Any]) -> dict[str, StoredTensor]:
     inner = next((root[key] for key in WRAPPERS if isinstance(root.get(key), dict)), root)
-    found = {name: value for name, value in inner.items() if isinstance(name, str) and isinstance(value, StoredTensor)}
-    if not found:
-        known = ", ".join(f"'{key}'" for key in list(root)[:3])
-        raise RefusedError(f"has no tensors{f', but {known}' if known else ''}")
-    return found
+    if found := _tensors_of(inner):
+        return found
+    within = [key for key, value in root.items() if isinstance(value, dict) and _tensors_of(value)]
+    if len(within) == 1:
+        return _tensors_of(root[within[0]])
+    if within:
+        keys = ", ".join(f"'{key}'" for key in within)
+        raise RefusedError(f"has tensors under {keys}, and nothing tells which are the network's. {SAVE_TENSORS}")
+    raise RefusedError(f"has no tensors. {SAVE_TENSORS}")
+
+
+def _tensors_of(values: Mapping[Any, Any]) -> dict[str, StoredTensor]:
+    return {name: value for name, value in values.items() if isinstance(name, str) and isinstance(value, StoredTensor)}
 
 
 def _without_prefix(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:

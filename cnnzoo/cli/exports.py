@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from cnnzoo._support.lookup import look_up
-from cnnzoo.cli.shared import Force, RunArgument, app, quiet_start
+from cnnzoo.cli.shared import Force, app, quiet_start, tell_of_folder
 
 TARGETS = {"torch": "the same network in torchvision"}
 
 
 @app.command()
 def export(
-    run: RunArgument,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.", callback=tell_of_folder)],
     to: Annotated[
         str, typer.Option(help="torch: weights for the same network in torchvision, .safetensors.")
     ] = "torch",
@@ -31,9 +31,8 @@ def export(
 
     exported = export_torch(run, out, force=force)
     print(exported.path)
-    print(
-        f"In PyTorch: torchvision.models.{exported.network}(num_classes={len(exported.class_names)})"
-        f".load_state_dict(safetensors.torch.load_file('{exported.path}'))"
-    )
+    print("In PyTorch, with `import safetensors.torch, torchvision`:")
+    print(f"  network = torchvision.models.{exported.network}(num_classes={len(exported.class_names)})")
+    print(f"  network.load_state_dict(safetensors.torch.load_file('{exported.path}'), strict=True)")
     mean, deviation = (", ".join(f"{each:g}" for each in values) for values in (exported.mean, exported.deviation))
     print(f"It takes RGB in [0, 1], less the mean ({mean}), divided by ({deviation}), and gives logits.")

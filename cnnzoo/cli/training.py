@@ -209,6 +209,9 @@ def predict(
         int | None,
         typer.Option(help="How many classes to show of each image.  [default: all of up to 10, otherwise 5]"),
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of a network with weights for ImageNet: their name, or a file.")
+    ] = None,
     crop: Annotated[
         bool | None,
         typer.Option(
@@ -231,12 +234,15 @@ def predict(
         from cnnzoo._support.arguments import check_integer
         from cnnzoo.cli.predictions import print_csv, print_json, print_predictions, print_text
         from cnnzoo.data.folder import passed_over, passed_over_lines
+        from cnnzoo.models.published import IMAGENET
         from cnnzoo.pretrained import open_classifier
 
     shown = None if top is None else check_integer("top", top, least=1)
     for folder in filter(Path.is_dir, images):
         tell(passed_over_lines(passed_over(folder)))
-    classifier = open_classifier(run, crop=crop)
+    if not any(path.exists() for path in images):  # before weights are downloaded
+        raise FileNotFoundError(f"No such image: '{images[0]}'")
+    classifier = open_classifier(run, weights=weights or IMAGENET, crop=crop)
     layout = print_json if as_json else print_csv if as_csv else print_text
     raise typer.Exit(print_predictions(classifier.predict_each(images), classifier.class_names, layout, shown))
 

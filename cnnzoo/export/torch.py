@@ -60,6 +60,8 @@ def export_torch(
         FileNotFoundError: There is no such run.
         FileExistsError: ``path`` exists.
     """
+    if not isinstance(run, str | os.PathLike):
+        raise ValueError(f"`run` must be the path of a run folder. Received: {type(run).__name__}")
     folder = find_run(run)
     target = Path(folder / "model.safetensors" if path is None else path)
     if target.suffix != ".safetensors":
@@ -70,7 +72,7 @@ def export_torch(
     name = trained.record.model.name if finetuned is None else finetuned.network or finetuned.backbone
     card = model_card(str(name))
     if card.torchvision is None:
-        raise ValueError(f"'{run}' is a run of {card.name}, which torchvision does not have.")
+        raise ValueError(f"Torchvision does not have {card.name}, the network of '{run}'.")
     model = _in_full(trained, card.name, folder)
     mean, deviation = NORMALIZATIONS[preprocessing_of(card, folder)]
     metadata = {

@@ -46,6 +46,7 @@ def remote_file(weights: TorchWeights) -> RemoteFile:
         size=weights.size or round(weights.mebibytes * 2**20),
         sha256=weights.digest,
         torch_name=weights.file,
+        instead="a local file as `weights` (--weights)",
         tolerance=0 if weights.size else ROUNDING,
     )
 

@@ -73,8 +73,8 @@ def _vgg(
     layer, kernel = building.layer_names(card, name), building.initializers(kernel_initializer)
     row, make = TABLE[card.name], Blocks(layer, kernel)
 
-    modes = {None: building.preprocessing_of(card, weights), True: "caffe", False: None}
-    inputs, x = building.images(input_shape, modes[preprocess], layer)
+    of_weights = building.preprocessing_of(card, weights) if preprocess is None else None
+    inputs, x = building.images(input_shape, "caffe" if preprocess else of_weights, layer)
     for block, (convolutions, filters) in enumerate(zip(row.convolutions, FILTERS, strict=True), start=1):
         for convolution in range(1, convolutions + 1):
             x = keras.layers.Conv2D(

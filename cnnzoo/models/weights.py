@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import sys
 import warnings
 from collections import defaultdict
@@ -14,16 +15,17 @@ from pathlib import Path
 from typing import Protocol
 
 import keras
+import numpy as np
 
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
 from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
-from cnnzoo._keras.preprocessing import NORMALIZATIONS, mode_of
+from cnnzoo._keras.preprocessing import FROM_UNIT, NORMALIZATIONS, mode_of
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import describe_saved
-from cnnzoo._keras.weight_files import StoredLayer, open_weights
+from cnnzoo._keras.weight_files import WEIGHTS_ONLY, StoredLayer, names_in, open_weights
 from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.checkpoints import is_checkpoint, normalization_of, open_checkpoint
 from cnnzoo._support.files import suggest_path
@@ -55,6 +57,7 @@ from cnnzoo.models.published import (
 )
 
 AS_SAVED = " For the network as it was saved, use `cnnzoo.training.load_run` or `keras.saving.load_model`."
+WORD = re.compile(r"[\w-]+")  # what may be a name of weights, and no path
 RESPONSES = "LocalResponseNormalization"
 WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
 
@@ -112,18 +115,38 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
         return None if source is None else "caffe"  # of VGGs, which alone take weights of Keras Applications
     if is_checkpoint(source):
         counterpart, told = _counterpart(card, source), normalization_of(source)
-        modes = (mode for mode, constants in NORMALIZATIONS.items() if told == constants)
-        return next(modes, counterpart.default.preprocessing)
+        if told is None:
+            return counterpart.default.preprocessing
+        modes = [mode for mode, constants in NORMALIZATIONS.items() if np.allclose(told, constants)]
+        if not modes:
+            known = " or ".join(f"mean {mean} and std {deviation}" for mean, deviation in NORMALIZATIONS.values())
+            raise ValueError(f"'{source}' asks for images of {told}, which are not supported: {known}.")
+        return modes[0]
+    if source.name.endswith(WEIGHTS_ONLY):
+        return _preprocessing_of_weights(card, source)
     rescaling = describe_saved(source).rescaling
     return None if rescaling is None else mode_of(rescaling)
+
+
+def _preprocessing_of_weights(card: TrainedNetwork, path: Path) -> str | None:
+    """Return the preprocessing of the network whose weights a file has: of this, it only has the name of a layer."""
+    if card.torchvision is None or not any(name.endswith(FROM_UNIT) for name in names_in(path)):
+        return None
+    if any(isinstance(weights, KerasBackbone) for weights in card.weights.values()):
+        raise ValueError(
+            f"'{path}' has the weights of a {card.name} with preprocessing, but not which: torchvision's or that of "
+            "Keras Applications. Save the whole network (`model.save`, .keras) and give that file; or pass "
+            "`preprocess=True` for that of Keras Applications."
+        )
+    return card.torchvision.default.preprocessing
 
 
 def _counterpart(card: TrainedNetwork, path: Path) -> Counterpart:
     """Return the network in torchvision whose checkpoints ``card`` takes, or raise ``ValueError``."""
     if card.torchvision is None:
         raise ValueError(
-            f"{card.name} has no counterpart in torchvision, whose checkpoints these are: give a .weights.h5 or .keras "
-            f"file, or a run folder.{_instead(card)} Received: '{path}'"
+            f"{card.name} has no counterpart in torchvision, so it takes no checkpoint of PyTorch: give a .weights.h5 "
+            f"or .keras file, or a run folder.{_instead(card)} Received: '{path}'"
         )
     return card.torchvision
 
@@ -226,9 +249,9 @@ def _find(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> Keras
     if isinstance(weights, str):
         if (found := card.weights.get(weights.lower())) is not None:
             return found if isinstance(found, KerasBackbone) else _file_of(found)
-        if weights.isidentifier() and not Path(weights).exists():
+        if WORD.fullmatch(weights) and not Path(weights).exists():
             if card.weights:
-                look_up(card.weights, weights, f"{card.name} weights")
+                look_up(dict(sorted(card.weights.items())), weights, f"{card.name} weights")
             elsewhere = weights.lower() == IMAGENET and card.name in PRETRAINED_CARDS
             where = f" here; `cnnzoo.pretrained.load('{card.name}')` has ImageNet's" if elsewhere else ""
             raise ValueError(
@@ -243,9 +266,10 @@ def _file_of(published: ShippedRun | TorchWeights) -> Path:
 
 
 def _instead(card: TrainedNetwork) -> str:
-    """Say which network of the zoo has torchvision's weights, where that of ``card`` differs from it in its strides."""
-    other = f"{card.name}_v1_5"
-    return f" Torchvision's network, with its weights, is '{other}'." if other in cnnzoo.list_models() else ""
+    """Say which network of the zoo is torchvision's of the name of ``card``, where that is another one."""
+    cards = map(cnnzoo.model_card, cnnzoo.list_models())
+    other = next((each.name for each in cards if each.torchvision and each.torchvision.network == card.name), None)
+    return f" Torchvision's network of that name, with its weights, is '{other}'." if other else ""
 
 
 def _find_file(weights: str | os.PathLike[str]) -> Path:
@@ -312,6 +336,10 @@ def _fill(
         if is_complete:
             raise ValueError(f"{message}{sized or AS_SAVED} For the backbone alone: `include_top=False`.")
         message += f"{sized} Left as initialised: {', '.join(left)}."
+        warnings.warn(message, stacklevel=_level_of_the_user())
+    head = [pair.name for pair in pairs if id(pair.layer) not in backbone]
+    if path is not None and is_checkpoint(path) and head and not has_head:
+        message = f"'{weights}' has no head. Left as initialised: {', '.join(head)}."
         warnings.warn(message, stacklevel=_level_of_the_user())
     fitting = [pair for pair in pairs if differences[pair.name] is None]
     assign(fitting, weights)
@@ -415,8 +443,8 @@ def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | 
         without_classes[card.params_no_top + card.buffers].append(f"{name} with another head")
         without_classes[card.params + card.buffers - of_a_class * 1000].append(f"{name} of other classes")
     for own in map(cnnzoo.model_card, cnnzoo.list_models()):
-        whole[own.params + own.buffers].append(f"the {own.title} of this zoo")
-        without_classes[own.params + own.buffers - of_a_class * own.num_classes].append(f"the {own.title} of this zoo")
+        whole[own.params + own.buffers].append(f"the {own.name} of this zoo")
+        without_classes[own.params + own.buffers - of_a_class * own.num_classes].append(f"the {own.name} of this zoo")
     if found := whole.get(total) or without_classes.get(total - of_a_class * classes):
         return f" By its {total:,} values it looks like {' or '.join(dict.fromkeys(found))}."
     saved = None if path is None else describe_saved(path).name

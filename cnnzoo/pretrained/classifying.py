@@ -15,24 +15,36 @@ from cnnzoo.pretrained.networks import network_name
 from cnnzoo.runs.run import load_run
 
 
-def open_classifier(network: str | os.PathLike[str], *, crop: bool | None = None) -> Classifier:
+def open_classifier(
+    network: str | os.PathLike[str], *, weights: str | os.PathLike[str] = IMAGENET, crop: bool | None = None
+) -> Classifier:
     """Return what predicts the classes of photographs.
 
     Args:
         network: A run folder; the name of a network that ships trained, "lenet5"; or of one with weights for ImageNet:
             of ``list_models(weights="imagenet")``, or of ``list_pretrained``, which comes first where both have it. A
             run folder of that name in the working directory comes before all.
+        weights: Of a network with weights for ImageNet: their name, or a file. Its classes have ImageNet's names if
+            they are 1,000, and numbers otherwise.
         crop: Whether photographs keep their proportions, and their middle is seen, or are squashed to the size of the
             network. None: networks with ImageNet's weights crop, as for their published accuracies; runs prepare images
             as those that they were trained on.
 
     Raises:
         FileNotFoundError: There is no such run, or it is not finished.
-        ValueError: The run is damaged, or ``crop`` is given for one of digits.
+        ValueError: The run is damaged, ``weights`` do not fit or are given for a run, or ``crop`` for one of digits.
         ConnectionError: Weights must be downloaded and there is no network.
     """
     name = network_name(network)
-    classifier = _of_imagenet(name) if name and has_imagenet(network) else load_run(network).classifier
+    if name and has_imagenet(network):
+        classifier = _of_imagenet(name, weights)
+    elif weights != IMAGENET:
+        raise ValueError(
+            f"`weights` are for a network with weights for ImageNet, and '{network}' has its own. "
+            f"Received: weights='{weights}'"
+        )
+    else:
+        classifier = load_run(network).classifier
     if crop is None:
         return classifier
     if classifier.preparation == "digit":
@@ -48,13 +60,15 @@ def has_imagenet(network: str | os.PathLike[str]) -> bool:
     return name in PRETRAINED_CARDS or IMAGENET in MODEL_CARDS[name].weights
 
 
-def _of_imagenet(name: str) -> Classifier:
-    """Return a network with the weights for ImageNet that are published for it, and what their accuracies assume."""
+def _of_imagenet(name: str, weights: str | os.PathLike[str]) -> Classifier:
+    """Return a network with weights for ImageNet, and what the accuracies assume that are published for them."""
     identifiers, names = (tuple(column) for column in zip(*imagenet_classes(), strict=True))
     if name in PRETRAINED_CARDS:
-        model = load(name, include_top=True, preprocess=True, scale="unit")
-        return Classifier(model, names, model.input_shape[1:3], "crop", identifiers=identifiers)
-    published = MODEL_CARDS[name].weights[IMAGENET]
+        model, published = load(name, weights=weights, include_top=True, preprocess=True, scale="unit"), None
+    else:
+        model, published = create_model(name, weights=weights), MODEL_CARDS[name].weights.get(str(weights).lower())
+    classes = model.output_shape[-1]
+    if classes != len(names):
+        names, identifiers = tuple(map(str, range(classes))), ()
     shorter_side = published.resize if isinstance(published, TorchWeights) else None
-    model = create_model(name, weights=IMAGENET)
     return Classifier(model, names, model.input_shape[1:3], "crop", "unit", shorter_side, identifiers)

@@ -13,6 +13,7 @@ from cnnzoo._keras.heads import without_head
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import Scale
+from cnnzoo._support.checkpoints import is_checkpoint
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, in_keras_applications, model_card, named_network
@@ -216,6 +217,11 @@ def _open_saved(name: str | os.PathLike[str]) -> keras.Model:
         )
     if path.is_dir():
         return load_run(path).model
+    if path.is_file() and is_checkpoint(path):
+        raise ValueError(
+            f"'{name}' is a checkpoint of PyTorch, which has only weights. Name its network, and give the file as "
+            "`weights` (--weights): resnet18, for example."
+        )
     if path.is_file():
         return read_model(path)
     suggestion = suggest_path(path)

@@ -188,7 +188,7 @@ def _advice(given: str | os.PathLike[str]) -> str:
         published = IMAGENET in MODEL_CARDS[network].weights
         or_imagenet = f", or predict ImageNet's classes by `cnnzoo predict {network} IMAGE`" if published else ""
         return f" {network} does not ship trained: train it by `cnnzoo train {network}`{or_imagenet}."
-    shipped = [name for name in MODEL_CARDS if list_weights(name)]
+    shipped = [name for name, card in MODEL_CARDS.items() if list_weights(name) or IMAGENET in card.weights]
     is_word = isinstance(given, str) and Path(given).name == os.path.normpath(given)  # "word" or "./word"
     return (did_you_mean(Path(given).name, shipped) if is_word else "") or suggest_path(Path(given))
 

@@ -192,7 +192,7 @@ def test_networks_that_torchvision_calls_otherwise_take_its_files(tmp_path):
 
 def test_another_network_is_refused_and_named(tmp_path, state):
     path = write_zip(tmp_path / "a.pth", state)
-    with pytest.raises(ValueError, match=r"it has no layer 'conv1_conv'.*looks like the SqueezeNet 1\.1 of this zoo"):
+    with pytest.raises(ValueError, match=r"it has no layer 'conv1_conv'.*looks like the squeezenet1_1 of this zoo"):
         cnnzoo.models.shufflenet_v2_x0_5(weights=path, **SMALL)
     with pytest.raises(ValueError, match=r"resnet50 has no counterpart in torchvision.*is 'resnet50_v1_5'"):
         cnnzoo.models.resnet50(weights=path)
@@ -206,7 +206,7 @@ def test_another_network_is_refused_and_named(tmp_path, state):
 def test_names_are_suggested_and_other_places_told():
     with pytest.raises(ValueError, match=r"Unknown squeezenet1_1 weights 'imagnet'\. Did you mean 'imagenet'"):
         cnnzoo.create_model(NAME, weights="imagnet")
-    with pytest.raises(ValueError, match=r"Torchvision's network, with its weights, is 'resnet50_v1_5'"):
+    with pytest.raises(ValueError, match=r"Torchvision's network of that name, with its weights, is 'resnet50_v1_5'"):
         cnnzoo.models.resnet50(weights="imagenet")
 
 

@@ -74,7 +74,7 @@ def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
     message = (
         r"does not hold the weights of this lenet5 \(62,006 parameters\): layer 'c1' must have weights of the "
         r"shapes \(5, 5, 3, 6\) and \(6,\), but the file has \(5, 5, 1, 6\) and \(6,\)\. "
-        r"By its 61,706 values it looks like the LeNet-5 of this zoo\."
+        r"By its 61,706 values it looks like the lenet5 of this zoo\."
     )
     with pytest.raises(ValueError, match=message):
         cnnzoo.models.lenet5(input_shape=(32, 32, 3), weights=path)
@@ -83,7 +83,7 @@ def test_a_backbone_of_another_shape_is_refused(model, tmp_path, suffix):
 @pytest.mark.parametrize("classes", [10, 5])
 def test_a_file_is_known_by_its_values_whatever_its_classes_are(tmp_path, classes):
     cnnzoo.models.lenet5(num_classes=classes).save_weights(tmp_path / "a.weights.h5")
-    with pytest.raises(ValueError, match=r"values it looks like the LeNet-5 of this zoo\."):
+    with pytest.raises(ValueError, match=r"values it looks like the lenet5 of this zoo\."):
         cnnzoo.models.vgg11(input_shape=(32, 32, 3), weights=tmp_path / "a.weights.h5")
     cnnzoo.models.lenet5(num_classes=classes, input_shape=(36, 32, 1)).save(tmp_path / "a.keras")
     with pytest.raises(ValueError, match=r"The model in it is called 'lenet5'\."):
