@@ -1,5 +1,6 @@
 """Downloads that the user asked for: verified files from a cache or from the network."""
 
+import contextlib
 import functools
 import os
 import shutil
@@ -65,7 +66,7 @@ def fetch(file: RemoteFile) -> Path:
     same file, one downloads it and the others wait.
 
     Raises:
-        ConnectionError: The file is in neither cache and no address works; the message names the file, where to place
+        ConnectionError: The file is in no cache and no address works; the message names the file, where to place
             it, and its hash.
         OSError: The cache cannot be written, or the disk does not have enough space.
     """
@@ -73,14 +74,7 @@ def fetch(file: RemoteFile) -> Path:
         return copy
     cache = cache_folder()
     work = cache / f".{file.name}.partial"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(cache / f".{file.name}.lock").acquire()
-    except OSError as error:
-        raise OSError(
-            f"The cache '{cache}' cannot be written ({error.strerror}). Set CNNZOO_HOME to another folder."
-        ) from error
-    with lock:
+    with lock_in_cache(file.name):
         if copy := find_copy(file):  # another process has downloaded it in the meantime
             return copy
         work.mkdir(exist_ok=True)
@@ -88,6 +82,25 @@ def fetch(file: RemoteFile) -> Path:
         (work / file.name).replace(cache / file.name)
         shutil.rmtree(work)
     return cache / file.name
+
+
+@contextlib.contextmanager
+def lock_in_cache(name: str) -> Iterator[None]:
+    """Keep other processes from writing a file of that name into cnnzoo's cache, which is made where it is not there.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    cache = cache_folder()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(cache / f".{name}.lock").acquire()
+    except OSError as error:
+        raise OSError(
+            f"The cache '{cache}' cannot be written ({error.strerror}). Set CNNZOO_HOME to another folder."
+        ) from error
+    with lock:
+        yield
 
 
 def fetch_any(files: Sequence[RemoteFile]) -> Path:
@@ -137,7 +150,7 @@ def cache_folder() -> Path:
 def _download(file: RemoteFile, work: Path) -> None:
     """Download ``file`` into the folder ``work`` from the first address that works, and verify it."""
     part = work / "part"
-    _check_disk(file, part)
+    check_disk(file.name, file.size - _length(part))
     reasons = []
     for url in file.urls:
         downloader = _ResumingDownloader(file, part)
@@ -157,12 +170,17 @@ def _download(file: RemoteFile, work: Path) -> None:
     )
 
 
-def _check_disk(file: RemoteFile, part: Path) -> None:
-    needed = file.size - _length(part) + SPARE_DISK
-    free = shutil.disk_usage(part.parent).free
+def check_disk(name: str, size: int) -> None:
+    """Check that cnnzoo's cache has room for ``size`` bytes more.
+
+    Raises:
+        OSError: It has not.
+    """
+    needed = size + SPARE_DISK
+    free = shutil.disk_usage(cache_folder()).free
     if free < needed:
         raise OSError(
-            f"{file.name} needs {needed / 1e6:,.0f} MB of disk space in '{cache_folder()}'; only {free / 1e6:,.0f} MB "
+            f"{name} needs {needed / 1e6:,.0f} MB of disk space in '{cache_folder()}'; only {free / 1e6:,.0f} MB "
             "are free. Free some space, or set CNNZOO_HOME to another folder."
         )
 

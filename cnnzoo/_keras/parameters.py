@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -28,6 +28,11 @@ def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield from flat_layers(layer)
         else:
             yield layer
+
+
+def weights_in_files(layer: keras.Layer) -> list[Any]:
+    """Return the weights of ``layer`` that files have: all but the states of random numbers."""
+    return [weight for weight in layer.weights if "seed" not in weight.name]
 
 
 def count_parameters(model: keras.Model) -> Counts:

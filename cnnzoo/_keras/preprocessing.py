@@ -1,6 +1,7 @@
 """The preprocessing of Keras Applications as layers, so that it is saved with the network."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -17,25 +18,27 @@ RAW = "preprocessed_images"  # name of the input of a network that expects image
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-# Mean and standard deviation of RGB in [0, 1], by mode; None is no preprocessing
-NORMALIZATIONS: dict[str | None, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    None: ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+MeanStd: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # of each channel of images in [0, 1]
+# The modes of Keras Applications that subtract a mean and divide by a standard deviation
+NORMALIZATIONS: dict[str, MeanStd] = {
     "torch": (IMAGENET_MEAN, IMAGENET_DEVIATION),
     "tf": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
+NOT_NORMALIZED: MeanStd = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR in [0, 255]
 
 
 def preprocessed(
-    images: keras.KerasTensor, mode: str, scale: Scale = "byte", layer: Callable[[str], str] = str
+    images: keras.KerasTensor, mode: str | MeanStd, scale: Scale = "byte", layer: Callable[[str], str] = str
 ) -> keras.KerasTensor:
-    """Preprocess ``images`` for a network of Keras Applications, by layers without weights.
+    """Preprocess ``images`` by layers without weights.
 
-    The result equals that of its ``preprocess_input`` up to 1e-5, but the caller's array is not modified.
+    For a network of Keras Applications, the result equals that of its ``preprocess_input`` up to 1e-5, but the
+    caller's array is not modified.
 
     Args:
         images: RGB of shape (n, height, width, 3), or grey with one channel, which is repeated.
-        mode: One of ``cnnzoo._keras.applications.PREPROCESSING``.
+        mode: One of ``cnnzoo._keras.applications.PREPROCESSING``, or means and standard deviations of the channels.
         scale: "byte" for values in [0, 255], "unit" for [0, 1].
         layer: What turns the name of the layer into that in the model.
     """
@@ -48,31 +51,38 @@ def preprocessed(
     return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=layer(name))(images)
 
 
-def _constants(mode: str, to_bytes: float) -> tuple[list[float], list[float]]:
+def _constants(mode: str | MeanStd, to_bytes: float) -> tuple[list[float], list[float]]:
     """Return the factor and the offset of each channel, in the order that the network takes."""
     if mode == "caffe":
         return [to_bytes] * 3, [-mean for mean in CAFFE_MEAN]
-    if mode == "torch":
-        pairs = list(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
-        return [to_bytes / 255 / each for _, each in pairs], [-mean / each for mean, each in pairs]
-    if mode == "tf":
-        return [to_bytes / 127.5] * 3, [-1.0] * 3
-    return [to_bytes] * 3, [0.0] * 3
+    normalization = NORMALIZATIONS.get(mode) if isinstance(mode, str) else mode
+    if normalization is None:
+        return [to_bytes] * 3, [0.0] * 3
+    pairs = list(zip(*normalization, strict=True))
+    return [to_bytes / 255 / std for _, std in pairs], [-mean / std for mean, std in pairs]
 
 
-def mode_of(rescaling: Rescaling) -> str | None:
+def mode_of(rescaling: Rescaling) -> str | MeanStd | None:
     """Return the mode in which ``preprocessed`` makes a layer that scales images in [0, 1] so; None if in none.
 
     Args:
         rescaling: Factors and offsets of the channels.
     """
-    to_bytes, _ = SCALES["unit"]
-    known = {mode: _constants(mode, to_bytes) for mode in ("caffe", "torch", "tf")}
-    known["caffe, grey"] = _grey_constants()
-    for mode, constants in known.items():
+    factors, offsets = rescaling
+    for constants in (_constants("caffe", SCALES["unit"][0]), _grey_constants()):
         if all(len(a) == len(b) and np.allclose(a, b) for a, b in zip(rescaling, constants, strict=True)):
-            return mode.partition(",")[0]
-    return None
+            return "caffe"
+    if len(factors) != 3 or len(offsets) != 3 or min(factors) <= 0:
+        return None
+    std = tuple(round(1 / factor, 6) for factor in factors)
+    return tuple(round(-offset * each, 6) for offset, each in zip(offsets, std, strict=True)), std
+
+
+def normalization_of_mode(mode: str | MeanStd | None) -> MeanStd | None:
+    """Return the mean and standard deviation of the channels in a mode; None of one that does something else."""
+    if mode is None:
+        return NOT_NORMALIZED
+    return NORMALIZATIONS.get(mode) if isinstance(mode, str) else mode
 
 
 def _grey_constants() -> tuple[list[float], list[float]]:

@@ -14,6 +14,7 @@ import h5py
 import keras
 
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras file
+LARGEST = 1e12  # factor or offset of pixels
 MOST_WORDS = 40  # quoted from a Keras error
 OLD_FUNCTION = r"identifier: \{[^}]*'class_name': 'function', 'config':"  # before the name, in Keras 3.8
 
@@ -113,7 +114,7 @@ def _rescaling(kind: str, options: dict[str, Any]) -> Rescaling | None:
 
 
 def _is_row(value: Any) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and all(isinstance(each, int | float) for each in value)
+    return isinstance(value, list) and all(isinstance(each, int | float) and abs(each) < LARGEST for each in value)
 
 
 def _has_strides(options: dict[str, Any]) -> bool:

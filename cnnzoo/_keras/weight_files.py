@@ -13,6 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from cnnzoo._support.checkpoints import SUFFIXES as CHECKPOINTS
+
 WEIGHTS_ONLY = ".weights.h5"
 SUFFIXES = (WEIGHTS_ONLY, ".keras", ".h5")
 IN_KERAS_FILE = "model.weights.h5"
@@ -55,7 +57,10 @@ def open_weights(path: Path) -> Iterator[list[StoredLayer]]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'.")
     if not path.name.endswith(SUFFIXES):
-        raise ValueError(f"`weights` must be a file that ends in {', '.join(SUFFIXES)}. Received: '{path}'")
+        raise ValueError(
+            f"`weights` must be a file that ends in {', '.join(SUFFIXES)}, or, of a network that torchvision has, in "
+            f"{', '.join(CHECKPOINTS)}. Received: '{path}'"
+        )
     with contextlib.ExitStack() as stack:
         try:
             source: Any = path

@@ -12,15 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo._support._torch_files import SAVE_TENSORS, RefusedError, from_bfloat16, open_torch
 from cnnzoo._support._torch_files import StoredTensor as StoredTensor
+from cnnzoo._support._torch_files import from_bfloat16, open_torch
+from cnnzoo._support._torch_pickle import SAVE_TENSORS, RefusedError, is_shape
 
 SAFETENSORS = ".safetensors"
-SUFFIXES = (".pth", ".pt", SAFETENSORS)
+SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", SAFETENSORS)  # ".pth.tar" is what PyTorch's ImageNet example writes
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # what trainers call the weights, beside their own state
-CHANNELS = 3  # of images in colour
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of networks in DataParallel, compiled, or within a Lightning module
+CHANNELS = 3  # of images in colour
+
+HEADER_LENGTH = struct.Struct("<Q")  # at the beginning of a .safetensors file
+KINDS = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"},
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "b1"},
+}
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -48,7 +55,7 @@ def open_checkpoint(path: Path) -> Iterator[dict[str, StoredTensor]]:
 
 
 def normalization_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the mean and deviation of images that a ``.safetensors`` file asks for in its metadata; None: nothing.
+    """Return the mean and standard deviation of images in the metadata of a ``.safetensors`` file; None: none.
 
     Raises:
         ValueError: They are no numbers for each channel.
@@ -62,32 +69,40 @@ def normalization_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] 
             metadata = file.metadata() or {}
     except safetensors.SafetensorError:
         return None  # opening it says why
-    told = {key: metadata[key] for key in ("mean", "std") if key in metadata}
-    if not told:
+    given = {key: metadata[key] for key in ("mean", "std") if key in metadata}
+    if not given:
         return None
     try:
-        mean, deviation = (tuple(map(float, json.loads(told[key]))) for key in ("mean", "std"))
-    except (KeyError, TypeError, ValueError):
-        mean = deviation = ()
-    if len(mean) != CHANNELS or len(deviation) != CHANNELS or not all(each > 0 for each in deviation):
+        mean, std = (tuple(map(float, json.loads(given[key]))) for key in ("mean", "std"))
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        mean = std = ()
+    if len(mean) != CHANNELS or len(std) != CHANNELS or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
         raise ValueError(
             f"The metadata of '{path}' must have lists of {CHANNELS} numbers under `mean` and `std`, as JSON, those of "
-            f"`std` above 0. Received: {told}"
+            f"`std` above 0. Received: {str(given)[:200]}"
         )
-    return mean, deviation
+    return mean, std
 
 
 def _tensors_in(root: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    inner = next((root[key] for key in WRAPPERS if isinstance(root.get(key), dict)), root)
-    if found := _tensors_of(inner):
+    """Find the tensors of the network in a checkpoint, which may be in a dict, or in a dict in a dict."""
+    wrapped = next((root[key] for key in WRAPPERS if isinstance(root.get(key), dict) and _is_filled(root[key])), None)
+    if wrapped is not None:
+        return _tensors_in(wrapped)
+    if found := _tensors_of(root):
         return found
-    within = [key for key, value in root.items() if isinstance(value, dict) and _tensors_of(value)]
+    within = [key for key, value in root.items() if isinstance(value, dict) and _is_filled(value)]
     if len(within) == 1:
-        return _tensors_of(root[within[0]])
+        return _tensors_in(root[within[0]])
     if within:
         keys = ", ".join(f"'{key}'" for key in within)
-        raise RefusedError(f"has tensors under {keys}, and nothing tells which are the network's. {SAVE_TENSORS}")
+        raise RefusedError(f"has tensors under {keys[:200]}, and nothing tells which are the network's. {SAVE_TENSORS}")
     raise RefusedError(f"has no tensors. {SAVE_TENSORS}")
+
+
+def _is_filled(values: Mapping[Any, Any]) -> bool:
+    """Tell whether there are tensors in a dict, or in a dict within."""
+    return bool(_tensors_of(values)) or any(_tensors_of(each) for each in values.values() if isinstance(each, dict))
 
 
 def _tensors_of(values: Mapping[Any, Any]) -> dict[str, StoredTensor]:
@@ -112,34 +127,34 @@ def _open_safetensors(path: Path) -> Iterator[dict[str, StoredTensor]]:
         with path.open("rb") as file:
             (length,) = HEADER_LENGTH.unpack(file.read(HEADER_LENGTH.size))
             header = json.loads(file.read(length))
-    except safetensors.SafetensorError as error:
-        raise RefusedError(f"is damaged, truncated or another kind of file ({error})") from error
-    header.pop("__metadata__", None)
-    start = HEADER_LENGTH.size + length
-    yield {name: _described(path, start, name, **entry) for name, entry in header.items()}
+        header.pop("__metadata__", None)
+        start = HEADER_LENGTH.size + length
+        tensors = {name: _described(path, start, name, entry) for name, entry in header.items()}
+    except RefusedError:
+        raise
+    except Exception as error:  # what the package lets pass may still be odd
+        raise RefusedError(f"is damaged, truncated or another kind of file ({str(error)[:200]})") from error
+    yield tensors
 
 
-def _described(
-    path: Path, start: int, name: str, dtype: str, shape: list[int], data_offsets: list[int]
-) -> StoredTensor:
+def _described(path: Path, start: int, name: str, entry: Mapping[str, Any]) -> StoredTensor:
     """Describe a tensor of a ``.safetensors`` file by what its header says of it; ``start`` is where the data begin."""
+    shape, (begin, _) = tuple(entry["shape"]), entry["data_offsets"]
+    dtype = entry["dtype"]
     if dtype not in KINDS:
-        raise RefusedError(f"has elements of '{dtype}' in '{name}', which are not supported: {', '.join(KINDS)}")
-    kind = np.dtype(KINDS[dtype])
-    begin, row = start + data_offsets[0], math.prod(shape[1:])
+        raise RefusedError(
+            f"has elements of '{entry['dtype']}' in '{name}', which are not supported: {', '.join(KINDS)}"
+        )
+    kind, row = np.dtype(KINDS[dtype]), math.prod(shape[1:])
+    if not is_shape(shape):
+        raise RefusedError(f"has no valid shape of '{name}'")
+    length = shape[0] if shape else 1
 
-    def read(part: tuple[int, int] | None) -> np.ndarray:
-        length = shape[0] if shape else 1
-        first, last = (min(each, length) for each in part or (0, length))
-        values = np.fromfile(path, kind, (last - first) * row, offset=begin + first * row * kind.itemsize)
+    def read(rows: tuple[int, int] | None) -> np.ndarray:
+        first, last = (min(each, length) for each in rows or (0, length))
+        offset = start + begin + first * row * kind.itemsize
+        values = np.fromfile(path, kind, (last - first) * row, offset=offset)
         values = values.reshape(last - first, *shape[1:]) if shape else values.reshape(())
         return from_bfloat16(values) if dtype == "BF16" else values
 
-    return StoredTensor(tuple(shape), read)
-
-
-HEADER_LENGTH = struct.Struct("<Q")  # at the beginning of a .safetensors file
-KINDS = {
-    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"},
-    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "b1"},
-}
+    return StoredTensor(shape, read)

@@ -32,7 +32,9 @@ def export(
     exported = export_torch(run, out, force=force)
     print(exported.path)
     print("In PyTorch, with `import safetensors.torch, torchvision`:")
-    print(f"  network = torchvision.models.{exported.network}(num_classes={len(exported.class_names)})")
+    print(f"  network = {exported.network}")
     print(f"  network.load_state_dict(safetensors.torch.load_file('{exported.path}'), strict=True)")
-    mean, deviation = (", ".join(f"{each:g}" for each in values) for values in (exported.mean, exported.deviation))
-    print(f"It takes RGB in [0, 1], less the mean ({mean}), divided by ({deviation}), and gives logits.")
+    mean, std = (", ".join(f"{each:g}" for each in values) for values in (exported.mean, exported.std))
+    print(
+        f"It gives logits of RGB images in [0, 1], normalised by the mean ({mean}) and the standard deviation ({std})."
+    )

@@ -36,7 +36,7 @@ Weights = Annotated[
     str,
     typer.Option(
         help="For a network given by its name: default (those published for it), imagenet, mnist, a file (.h5, "
-        ".weights.h5, .keras), a run folder, or none."
+        ".weights.h5, .keras, .pth, .safetensors), a run folder, or none."
     ),
 ]
 ImageSize = Annotated[

@@ -44,14 +44,14 @@ class ImageFiles:
         channels: int,
         *,
         cached: bool = True,
-        crop: bool = False,
+        shorter_side: int | None = None,
     ) -> None:
         """Represent the files at ``paths``, resized to ``size`` (height, width) with 1 or 3 ``channels``.
 
-        ``cached=False`` decodes them on every access, for images that are read only once. ``crop=True`` keeps the
-        proportions of the images and takes the middle.
+        ``cached=False`` decodes them on every access, for images that are read only once. ``shorter_side`` keeps the
+        proportions of the images: their shorter side is brought to this length, and the middle is taken.
         """
-        self.crop = crop
+        self.shorter_side = shorter_side
         self.paths = np.array([os.fspath(path) for path in paths], dtype=object)
         self.shape = (len(self.paths), *size, channels)
         self._cache = PixelCache(self.shape[1:]) if cached else None
@@ -89,10 +89,10 @@ class ImageFiles:
         return images
 
     def _pixels(self, path: str) -> np.ndarray:
-        size = self.shape[1:3]
-        if self.crop:
-            return cropped_pixels(read_picture(path, shorter_side=shorter_side_of(size)), self.shape[1:])
-        return resized_pixels(read_picture(path, size), self.shape[1:])
+        if self.shorter_side is None:
+            return resized_pixels(read_picture(path, self.shape[1:3]), self.shape[1:])
+        picture = read_picture(path, shorter_side=self.shorter_side)
+        return cropped_pixels(picture, self.shape[1:], self.shorter_side)
 
     def select(self, positions: np.ndarray) -> "ImageFiles":
         """Return the files at ``positions``, unread."""
@@ -167,7 +167,8 @@ def load_folder(
     listed = [_by_class(root, listing, class_names) for root in layout.parts]
     greys, skipped = _inspect([file for files, _ in listed for file in files], skip_broken)
     channels = 1 if all(greys.values()) else 3
-    splits = [_split(files, labels, greys, (*size, channels), crop) for files, labels in listed]
+    shorter_side = shorter_side_of(size) if crop else None
+    splits = [_split(files, labels, greys, (*size, channels), shorter_side) for files, labels in listed]
     for root, split in zip(layout.parts, splits, strict=True):
         _check_classes(root, split, class_names, listing, least=1 if layout.held_out else 2)
     train, test = splits if layout.held_out else _hold_out(splits[0], test_fraction, seed)
@@ -183,14 +184,19 @@ def load_folder(
 
 
 def load_labelled(
-    path: str | os.PathLike[str], image_size: int | tuple[int, int], *, crop: bool = False, skip_broken: bool = False
+    path: str | os.PathLike[str],
+    image_size: int | tuple[int, int],
+    *,
+    shorter_side: int | None = None,
+    skip_broken: bool = False,
 ) -> Dataset:
     """Load a folder of images with one subfolder per class to evaluate on: its test part, or all where it has none.
 
     Args:
         path: The folder, see ``load_folder``.
         image_size: Side, or height and width, in pixels, to which images are brought.
-        crop: Whether to keep the proportions of the images and take the middle.
+        shorter_side: Length to which the shorter side is brought, in pixels, before the middle is taken; None squashes
+            the whole image.
         skip_broken: Whether to skip and list files that are not readable images, instead of raising an error.
 
     Returns:
@@ -209,13 +215,13 @@ def load_labelled(
     class_names, listing = _class_names([root]), list_images(root)
     files, labels = _by_class(root, listing, class_names)
     greys, skipped = _inspect(files, skip_broken)
-    split = _split(files, labels, greys, (*size, 3), crop)
+    split = _split(files, labels, greys, (*size, 3), shorter_side)
     _check_classes(root, split, class_names, listing, least=1)
     return Dataset(
         take(split, np.arange(0)),
         split,
         class_names,
-        "crop" if crop else "resize",
+        "resize" if shorter_side is None else "crop",
         skipped=skipped,
         layout="" if root == folder else f"evaluated on: {root}",
         passed_over=listing.passed_over(),
@@ -367,10 +373,14 @@ def _mode_or_error(file: Path) -> str | Exception:
 
 
 def _split(
-    files: list[Path], labels: list[int], greys: dict[Path, bool], shape: tuple[int, int, int], crop: bool
+    files: list[Path],
+    labels: list[int],
+    greys: dict[Path, bool],
+    shape: tuple[int, int, int],
+    shorter_side: int | None,
 ) -> Split:
     kept = [(file, label) for file, label in zip(files, labels, strict=True) if file in greys]
-    images = ImageFiles((file for file, _ in kept), shape[:2], shape[2], crop=crop)
+    images = ImageFiles((file for file, _ in kept), shape[:2], shape[2], shorter_side=shorter_side)
     return Split(cast(np.ndarray, images), np.array([label for _, label in kept], np.int64))
 
 

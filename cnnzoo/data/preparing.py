@@ -8,6 +8,7 @@ from cnnzoo.data.picture import with_shorter_side
 
 DIGIT_BOX = 20  # MNIST: the digit fills a 20 x 20 box ...
 DIGIT_FIELD = 28  # ... centred by its mass in a 28 x 28 field,
+LONGEST = 100  # times the shorter side: of images that are cropped
 LARGEST_SIDE = 256  # pixels: larger photographs are reduced to this, which also removes noise
 GRAIN = 0.1  # weaker contrast, as a fraction of the strongest, counts as paper
 STROKE = 0.3  # pixels with more ink belong to the stroke
@@ -72,8 +73,12 @@ def cropped_pixels(picture: Image.Image, shape: tuple[int, int, int], shorter_si
     if length < max(size):
         raise ValueError(f"`shorter_side` must be at least the network's {max(size)} pixels. Received: {length}")
     width, height = with_shorter_side(picture, length)
-    resized = picture if picture.size == (width, height) else picture.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - size[1]) / 2), round((height - size[0]) / 2)
+    if max(width, height) > LONGEST * length:  # resized as a whole, it would take too much memory
+        raise ValueError(
+            f"The image is more than {LONGEST} times as long as it is wide: its middle says nothing of it."
+        )
+    resized = picture if picture.size == (width, height) else picture.resize((width, height), Image.Resampling.BILINEAR)
     return resized_pixels(resized.crop((left, top, left + size[1], top + size[0])), shape)
 
 

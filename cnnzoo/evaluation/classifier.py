@@ -17,7 +17,7 @@ from cnnzoo._support.lookup import look_up
 from cnnzoo.data.folder import load_labelled
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
 from cnnzoo.data.pixels import to_scale
-from cnnzoo.data.preparing import prepare_picture
+from cnnzoo.data.preparing import prepare_picture, shorter_side_of
 from cnnzoo.data.split import Preparation, Split
 from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
@@ -114,7 +114,9 @@ class Classifier:
         """
         if self.image_size is None:
             raise ValueError("The run does not record an image size, so images cannot be resized.")
-        found = load_labelled(folder, self.image_size, crop=self.preparation == "crop", skip_broken=skip_broken)
+        cropped = self.shorter_side or shorter_side_of(self.image_size)
+        shorter_side = cropped if self.preparation == "crop" else None
+        found = load_labelled(folder, self.image_size, shorter_side=shorter_side, skip_broken=skip_broken)
         numbers = np.array([self._number_of(name) for name in found.class_names])
         split = Split(found.test.images, numbers[found.test.labels])
         return evaluate(self.model, split, class_names=self.class_names, scale=self.scale)

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 import cnnzoo
-from cnnzoo._keras.preprocessing import NORMALIZATIONS
+from cnnzoo._keras.preprocessing import normalization_of_mode
+from cnnzoo._support.checkpoints import SAFETENSORS
 from cnnzoo._support.files import check_target, write_whole
 from cnnzoo.models.catalog import create_model, model_card
 from cnnzoo.models.weights import preprocessing_of, torch_state
@@ -29,17 +30,18 @@ class Exported:
 
     Attributes:
         path: The file.
-        network: The name of the network in torchvision, whose ``load_state_dict`` takes the file with ``strict=True``.
+        network: What builds the network in torchvision, as Python code: its ``load_state_dict`` takes the file with
+            ``strict=True``.
         class_names: The classes, in the order of its logits.
         mean: Of each channel of RGB in [0, 1], to be subtracted from images first.
-        deviation: Of each channel, to be divided by.
+        std: Standard deviation of each channel, to divide by.
     """
 
     path: Path
     network: str
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
-    deviation: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 def export_torch(
@@ -47,7 +49,7 @@ def export_torch(
 ) -> Exported:
     """Write the network of a run for torchvision.
 
-    Classes, mean and deviation also stand in the metadata of the file.
+    The metadata of the file contain the classes, the mean and the standard deviation, too.
 
     Args:
         run: A run folder, of a network that torchvision has: ``model_card(name).torchvision``.
@@ -63,9 +65,9 @@ def export_torch(
     if not isinstance(run, str | os.PathLike):
         raise ValueError(f"`run` must be the path of a run folder. Received: {type(run).__name__}")
     folder = find_run(run)
-    target = Path(folder / "model.safetensors" if path is None else path)
-    if target.suffix != ".safetensors":
-        raise ValueError(f"The file must end in .safetensors. Received: '{target}'")
+    target = Path(folder / f"model{SAFETENSORS}" if path is None else path)
+    if target.suffix != SAFETENSORS:
+        raise ValueError(f"The file must end in {SAFETENSORS}. Received: '{target}'")
     target = check_target(target, force=force)
     trained = load_run(run)
     finetuned = trained.record.finetuned
@@ -74,17 +76,22 @@ def export_torch(
     if card.torchvision is None:
         raise ValueError(f"Torchvision does not have {card.name}, the network of '{run}'.")
     model = _in_full(trained, card.name, folder)
-    mean, deviation = NORMALIZATIONS[preprocessing_of(card, folder)]
+    normalization = normalization_of_mode(preprocessing_of(card, folder))
+    if normalization is None:
+        raise ValueError(f"The network of '{run}' preprocesses images as Keras Applications do, not as torchvision.")
+    mean, std = normalization
     metadata = {
         "network": card.torchvision.network,
         "class_names": json.dumps(trained.class_names),
         "mean": json.dumps(mean),
-        "std": json.dumps(deviation),
+        "std": json.dumps(std),
         "exported_by": f"cnnzoo {cnnzoo.__version__}",
     }
+    without = ", aux_logits=False" if card.torchvision.auxiliary_prefixes else ""
+    constructor = f"torchvision.models.{card.torchvision.network}(num_classes={len(trained.class_names)}{without})"
     state = torch_state(model, card.torchvision.module)
     write_whole(target, lambda file: _save(state, file, metadata))
-    return Exported(target, card.torchvision.network, trained.class_names, mean, deviation)
+    return Exported(target, constructor, trained.class_names, mean, std)
 
 
 def _save(state: dict[str, np.ndarray], path: Path, metadata: dict[str, str]) -> None:
@@ -96,10 +103,11 @@ def _save(state: dict[str, np.ndarray], path: Path, metadata: dict[str, str]) ->
 def _in_full(run: Run, name: str, folder: Path) -> keras.Model:
     """Build the network as torchvision has it, with the run's weights, and check that it gives what the run's gives."""
     card, shape = model_card(name), run.model.input_shape[1:]
+    theirs = card.torchvision.network if card.torchvision else name
     least, most = (card.torchvision and card.torchvision.sides) or (1, sys.maxsize)
     if shape[2] != 3 or not all(least <= (side or least) <= most for side in shape[:2]):
         sides = f" and sides of {least} to {most} pixels" if least > 1 else ""
-        raise ValueError(f"torchvision's {name} takes images of 3 channels{sides}. Received a run of images {shape}")
+        raise ValueError(f"torchvision's {theirs} takes images of 3 channels{sides}. Received a run of images {shape}")
     options: dict[str, Any] = {"input_shape": shape, "num_classes": len(run.class_names), "weights": folder}
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # of a head that does not fit
@@ -107,11 +115,11 @@ def _in_full(run: Run, name: str, folder: Path) -> keras.Model:
             model = create_model(name, **options)
         except UserWarning as warning:
             raise ValueError(
-                f"The head of this run is not that of torchvision's {name}, so its weights do not fit there: {warning}"
+                f"The head of this run is not that of torchvision's {theirs}, so its weights do not fit there: {warning}"
             ) from None
     size = (side or own for side, own in zip(shape, card.input_shape, strict=True))
     images = np.random.default_rng(0).random((2, *size), dtype="float32")
     given, wanted = (keras.ops.convert_to_numpy(each(images, training=False)) for each in (model, run.model))
     if not np.allclose(given, wanted, atol=TOLERANCE * np.abs(wanted).max()):
-        raise ValueError(f"The network of this run does not compute what torchvision's {name} does.")
+        raise ValueError(f"The network of this run does not compute what torchvision's {theirs} does.")
     return model

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import filelock
 import numpy as np
 
 import cnnzoo
-from cnnzoo._keras.download import RemoteFile, cache_folder, fetch, find_copy, hash_of
+from cnnzoo._keras.download import RemoteFile, cache_folder, check_disk, fetch, find_copy, hash_of, lock_in_cache
 from cnnzoo._support.checkpoints import SAFETENSORS, open_checkpoint
 from cnnzoo._support.files import write_whole
 from cnnzoo.models.published import LICENCE, TorchWeights
@@ -20,21 +19,22 @@ ROUNDING = 600  # bytes: about half of the last digit of the lengths that torchv
 def fetch_weights(weights: TorchWeights) -> Path:
     """Return the path of a checkpoint in cnnzoo's cache, verified, and converted from what torchvision publishes.
 
-    Beside it lies a file of the same name that ends in ``.json``: where it is from, its hashes and its licence.
+    A file of the same name that ends in ``.json`` says where it is from, its hashes and its licence.
 
     Raises:
         ConnectionError: It is in no cache and cannot be downloaded; the message says which file to place where.
         OSError: The cache cannot be written, or the disk does not have enough space.
     """
     converted = cache_folder() / f"{weights.name}{SAFETENSORS}"
-    if not _is_whole(converted, weights):
-        found = find_copy(remote_file(weights))
-        source = found or fetch(remote_file(weights))
-        with filelock.FileLock(cache_folder() / f".{converted.name}.lock"):
-            if not _is_whole(converted, weights):  # another process has converted it in the meantime
-                _convert(source, converted, weights)
-        if found is None:  # a copy that was there before belongs to the user
-            source.unlink(missing_ok=True)
+    if _is_whole(converted, weights):
+        return converted
+    with lock_in_cache(converted.name):
+        if not _is_whole(converted, weights):  # another process may have converted it in the meantime
+            found = find_copy(remote_file(weights))
+            source = found or fetch(remote_file(weights))
+            _convert(source, converted, weights)
+            if found is None:  # a copy that was there before belongs to the user
+                source.unlink()
     return converted
 
 
@@ -65,7 +65,7 @@ def _convert(source: Path, converted: Path, weights: TorchWeights) -> None:
     """Write the tensors of a checkpoint into a ``.safetensors`` file, and where they are from beside it."""
     from safetensors.numpy import save_file  # only where it is needed
 
-    converted.parent.mkdir(parents=True, exist_ok=True)
+    check_disk(converted.name, source.stat().st_size)
     with open_checkpoint(source) as tensors:
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         write_whole(converted, lambda path: save_file(arrays, path))

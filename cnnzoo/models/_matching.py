@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.heads import HEAD
-from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.parameters import flat_layers, weights_in_files
 from cnnzoo._keras.weight_files import Shapes, StoredLayer
-from cnnzoo.models._torch_layout import Turned
+from cnnzoo.models._torch_layout import FOREIGN, Turned
 
 PART = 8 << 20  # elements of a kernel that are loaded at a time
 
@@ -127,11 +127,14 @@ def _assign_in_parts(pair: Pair) -> bool:
 
     TensorFlow copies what it is given, twice; others take it as it is.
     """
-    large = [each for each in (pair.stored.weights if pair.stored else ()) if isinstance(each, Turned)]
-    is_large = any(math.prod(each.shape) > PART for each in large)
-    if keras.config.backend() != "tensorflow" or not is_large or pair.is_grey or pair.stored is None:
+    kernel, *others = pair.stored.weights if pair.stored else [None]
+    is_large = isinstance(kernel, Turned) and kernel.has_parts and math.prod(kernel.shape) > PART
+    if keras.config.backend() != "tensorflow" or not is_large or pair.is_grey:
         return False
-    for variable, weight in zip(weights_of(pair.layer), pair.stored.weights, strict=True):
+    for variable, weight in zip(weights_in_files(pair.layer), [kernel, *others], strict=True):
+        if weight is not kernel:
+            variable.assign(np.asarray(weight))
+            continue
         last = weight.shape[-1]
         step = max(1, PART * last // math.prod(weight.shape))
         for begin in range(0, last, step):
@@ -159,7 +162,8 @@ def _assign_part(variable: Any, begin: int, end: int, values: np.ndarray) -> Non
 
 def is_of_a_head(layer: StoredLayer, heads: Sequence[str]) -> bool:
     """Tell whether a layer that a model does not have may belong to a head: a dense one, or one of its names."""
-    return len(layer.shapes[0]) == 2 or (layer.name is not None and _plain(layer.name) in (*heads, HEAD))
+    is_dense = len(layer.shapes[0]) == 2 and layer.kind != FOREIGN
+    return is_dense or (layer.name is not None and _plain(layer.name) in (*heads, HEAD))
 
 
 def ends_in(stored: str | None, names: Sequence[str]) -> bool:
@@ -173,12 +177,7 @@ def _plain(name: str) -> str:
 
 
 def shapes_of(layer: keras.Layer) -> Shapes:
-    return tuple(tuple(weight.shape) for weight in weights_of(layer))
-
-
-def weights_of(layer: keras.Layer) -> list[Any]:
-    """Return the weights of a layer that files have: all but the states of random numbers."""
-    return [weight for weight in layer.weights if "seed" not in weight.name]
+    return tuple(tuple(weight.shape) for weight in weights_in_files(layer))
 
 
 def _kind(layer: keras.Layer) -> str:

@@ -13,13 +13,15 @@ import numpy as np
 
 from cnnzoo._keras.graph import functional, producers
 from cnnzoo._keras.kinds import is_kind, is_named
-from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.parameters import flat_layers, weights_in_files
 from cnnzoo._keras.weight_files import StoredLayer
 from cnnzoo._support.checkpoints import StoredTensor
 from cnnzoo.models.cards import Counterpart
 
 NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"  # PyTorch counts the batches; Keras does not
+
+FOREIGN = "foreign"  # the kind of a layer that is not of the head, nor of the network
 
 State = Mapping[str, Any]  # arrays, or what NumPy makes arrays of, with a shape
 
@@ -79,8 +81,13 @@ class Turned:
         """Read it."""
         return np.asarray(self.layout.to_keras(np.asarray(self.source)), dtype)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether its last axis is the first in PyTorch, as that of convolutions and of dense layers is."""
+        return self.layout.axes in (CONVOLUTION, DENSE)
+
     def part(self, begin: int, end: int) -> np.ndarray:
-        """Read some of its last axis, which is the first of convolutions and of dense layers in PyTorch."""
+        """Read some of its last axis; only if it ``has_parts``."""
         source = self.source
         rows = source.read((begin, end)) if isinstance(source, StoredTensor) else np.asarray(source)[begin:end]
         return np.asarray(self.layout.to_keras(rows))
@@ -98,11 +105,7 @@ def stored_layers(
         head: The layer that gives the classes, if known. What is stored of a head beyond the layers of ``model`` gets
             its name.
     """
-    names = {
-        counterpart.renamed(name): values
-        for name, values in state.items()
-        if not name.endswith(COUNTER) and not name.startswith(counterpart.beside)
-    }
+    names = _renamed(state, counterpart)
     layers, root = [], counterpart.module(head).partition(".")[0] if head else None
     for layer, parts in _parts(model, counterpart.module):
         found = [Turned(names.pop(name), layout) for name, _, layout in parts if name in names]
@@ -112,15 +115,35 @@ def stored_layers(
     for name, values in names.items():
         extra[name.rpartition(".")[0]].append(Turned(values, _usual(len(values.shape))))
     for module, weights in extra.items():
-        owner = head if root == module.partition(".")[0] else module
-        layers.append(StoredLayer(owner, None, tuple(weights)))
+        is_head = root == module.partition(".")[0]
+        layers.append(StoredLayer(head if is_head else module, None if is_head else FOREIGN, tuple(weights)))
     return layers
 
 
+def _renamed(state: State, counterpart: Counterpart) -> dict[str, Any]:
+    """Return the tensors by the names that torchvision's network has, without counters and auxiliary classifiers.
+
+    Raises:
+        ValueError: Two tensors would have the same name.
+    """
+    names: dict[str, Any] = {}
+    for name, values in state.items():
+        if name.endswith(COUNTER) or name.startswith(counterpart.auxiliary_prefixes):
+            continue
+        wanted = counterpart.renamed(name)
+        if wanted in names:
+            raise ValueError(f"The checkpoint has '{wanted}' twice, under an older name as well: '{name}'.")
+        names[wanted] = values
+    return names
+
+
 def classes_of(state: State, counterpart: Counterpart, head: str) -> int | None:
-    """Return the number of classes in a ``state_dict``; None where it has no layer ``head``."""
-    kernel = f"{counterpart.module(head)}.weight"
-    return next((values.shape[0] for name, values in state.items() if counterpart.renamed(name) == kernel), None)
+    """Return the number of classes in a ``state_dict``: the outputs of the last kernel of the head; None without one."""
+    root = counterpart.module(head).partition(".")[0]
+    names = ((counterpart.renamed(name), tuple(values.shape)) for name, values in state.items())
+    kernels = [shape for name, shape in names if name.startswith(f"{root}.") and name.endswith(".weight")]
+    kernels = [shape for shape in kernels if len(shape) in (2, 4) and math.prod(shape)]
+    return kernels[-1][0] if kernels else None
 
 
 def _usual(axes: int) -> Layout:
@@ -146,7 +169,7 @@ def _parts(
 ) -> Iterator[tuple[keras.Layer, list[tuple[str, Any, Layout]]]]:
     """Yield each layer with PyTorch's names of its weights, the variables, and how they lie there."""
     for layer in flat_layers(model):
-        variables = [weight for weight in layer.weights if "seed" not in weight.name]
+        variables = weights_in_files(layer)
         if not variables:
             continue
         name = module(layer.name.removeprefix(f"{model.name}_"))

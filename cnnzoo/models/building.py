@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from cnnzoo._keras.preprocessing import preprocessed, preprocessed_grey
+from cnnzoo._keras.preprocessing import MeanStd, preprocessed, preprocessed_grey
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.arguments import check_flag, check_integer
@@ -138,7 +138,7 @@ def initializers(kernel_initializer: str | keras.initializers.Initializer) -> Ca
 
 
 def images(
-    input_shape: InputShape, preprocessing: str | None, layer: Callable[[str], str]
+    input_shape: InputShape, preprocessing: str | MeanStd | None, layer: Callable[[str], str]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input of a network, images in [0, 1], and what its first layer takes.
 

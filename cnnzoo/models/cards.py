@@ -40,14 +40,14 @@ class Counterpart:
         sides: The smallest and the largest side of images for which both give the same outputs; None: all. Beyond them,
             torchvision averages the last maps to a fixed size, where the dense layers here take them as they are.
         renamed: What turns the name of a tensor as other files have it, older ones or timm's, into that there.
-        beside: How the names of tensors begin that only auxiliary classifiers have, which are not built here.
+        auxiliary_prefixes: How the names of tensors of auxiliary classifiers begin, which are not built here.
     """
 
     network: str
     module: Callable[[str], str]
     sides: tuple[int, int] | None = None
     renamed: Callable[[str], str] = str
-    beside: tuple[str, ...] = ()
+    auxiliary_prefixes: tuple[str, ...] = ()
 
     @property
     def default(self) -> TorchWeights:

@@ -142,7 +142,7 @@ CARDS = {
         normalization=NORMALIZATION,
         deviations=NORMALIZED,
         smallest_size=15,  # leaves one pixel after the third pooling; the fourth keeps it
-        torchvision=Counterpart("googlenet", torchvision_module, beside=("aux1.", "aux2.")),
+        torchvision=Counterpart("googlenet", torchvision_module, auxiliary_prefixes=("aux1.", "aux2.")),
     ),
 }
 SUMMARY = "Three convolutions, then nine inception modules of {} side by side, and one dense layer"

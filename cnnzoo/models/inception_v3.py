@@ -139,7 +139,7 @@ CARDS = {
         params=21_806_058,
         macs=5_711_188_576,
         buffers=34_432,
-        torchvision=Counterpart("inception_v3", _torchvision_module, beside=("AuxLogits.",)),
+        torchvision=Counterpart("inception_v3", _torchvision_module, auxiliary_prefixes=("AuxLogits.",)),
     )
 }
 

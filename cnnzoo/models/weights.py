@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 import keras
-import numpy as np
 
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
 from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
-from cnnzoo._keras.preprocessing import FROM_UNIT, NORMALIZATIONS, mode_of
+from cnnzoo._keras.preprocessing import FROM_UNIT, NOT_NORMALIZED, MeanStd, mode_of
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import describe_saved
 from cnnzoo._keras.weight_files import WEIGHTS_ONLY, StoredLayer, names_in, open_weights
@@ -99,12 +98,12 @@ def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os
     return classes_in(source, (card.head,)) or CLASSES
 
 
-def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> str | None:
+def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> str | MeanStd | None:
     """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
 
-    What torchvision publishes, and checkpoints of its networks, take images as torchvision's do, which their files do
-    not say, unless ``cnnzoo.export.export_torch`` wrote them. Files of Keras and run folders contain the preprocessing
-    of the model that was saved.
+    What torchvision publishes, and checkpoints of its networks, take images as torchvision's do; such files do not say,
+    unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. ``.keras`` files and
+    run folders contain the preprocessing of the model that was saved; ``.weights.h5`` files only whether there is one.
 
     Raises:
         ValueError: The file is of another kind, or damaged; or see ``load_weights``.
@@ -114,14 +113,10 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     if not isinstance(source, Path):
         return None if source is None else "caffe"  # of VGGs, which alone take weights of Keras Applications
     if is_checkpoint(source):
-        counterpart, told = _counterpart(card, source), normalization_of(source)
-        if told is None:
+        counterpart, normalization = _counterpart(card, source), normalization_of(source)
+        if normalization is None:
             return counterpart.default.preprocessing
-        modes = [mode for mode, constants in NORMALIZATIONS.items() if np.allclose(told, constants)]
-        if not modes:
-            known = " or ".join(f"mean {mean} and std {deviation}" for mean, deviation in NORMALIZATIONS.values())
-            raise ValueError(f"'{source}' asks for images of {told}, which are not supported: {known}.")
-        return modes[0]
+        return None if normalization == NOT_NORMALIZED else normalization
     if source.name.endswith(WEIGHTS_ONLY):
         return _preprocessing_of_weights(card, source)
     rescaling = describe_saved(source).rescaling

@@ -38,7 +38,8 @@ def decode(
             "`predictions` must be of shape (n, 1000) for ImageNet's classes; for others, give `class_names`. "
             f"Received: {predictions.shape}"
         )
-    names = check_strings("class_names", class_names or [each.name for each in imagenet_classes()])
+    given = [each.name for each in imagenet_classes()] if class_names is None else class_names
+    names = check_strings("class_names", given)
     if len(names) != predictions.shape[1]:
         raise ValueError(
             f"There must be a name for each of the {predictions.shape[1]} classes. Received: {len(names)} names"

@@ -17,6 +17,7 @@ from cnnzoo._support.arguments import shape_fits
 from cnnzoo._support.files import check_target, write_whole
 from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed_over_lines
 from cnnzoo.data.pixels import check_pixels
+from cnnzoo.data.preparing import shorter_side_of
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.split import Split
 from cnnzoo.data.streaming import reraise_read_errors, stream
@@ -143,7 +144,9 @@ def _pixels(
     if isinstance(images, str | os.PathLike):
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
-    return cast(np.ndarray, ImageFiles(files, (height, width), channels, cached=False, crop=crop)), names
+    shorter_side = shorter_side_of((height, width)) if crop else None
+    read = ImageFiles(files, (height, width), channels, cached=False, shorter_side=shorter_side)
+    return cast(np.ndarray, read), names
 
 
 def _batches(

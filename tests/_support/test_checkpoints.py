@@ -184,9 +184,9 @@ HOSTILE = {
     "zip without a pickle": (zipped(b".", ("x", "y")).replace(b"data.pkl", b"data.txt"), "without PyTorch's data.pkl"),
     "pickle that ends early": (zipped(b"\x80\x02}"), "is damaged or truncated"),
     "a list": (zipped(b"\x80\x02]."), "contains a list, where a state_dict was expected"),
-    "no tensors": (zipped(b"\x80\x02}X\x01\x00\x00\x00aK\x01s."), "has no tensors, but 'a'"),
-    "stack underflow": (zipped(b"\x80\x020."), "is damaged|has POP"),
-    "unknown memo": (zipped(b"\x80\x02h\x05."), "refers to what it does not have"),
+    "no tensors": (zipped(b"\x80\x02}X\x01\x00\x00\x00aK\x01s."), "has no tensors"),
+    "stack underflow": (zipped(b"\x80\x020."), r"has the operation POP"),
+    "unknown memo": (zipped(b"\x80\x02h\x05."), r"\(unknown memo\)"),
     "huge memo": (zipped(b"\x80\x02}r\xff\xff\xff\x7f."), "has no tensors"),
     "huge string": (zipped(b"\x80\x04\x8d" + b"\xff" * 7 + b"\x7f."), "is damaged"),
     "huge frame": (zipped(b"\x80\x04\x95" + b"\xff" * 7 + b"\x7f}."), "has no tensors|is damaged"),
@@ -206,14 +206,15 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, name):
 @pytest.mark.parametrize(
     ("tensor", "message"),
     [
-        (Tensor(np.zeros(4, "f4"), (5,)), "extends beyond its storage"),
+        (Tensor(np.zeros(4, "f4"), (5,)), "more elements than its storage"),
         (Tensor(np.zeros(4, "f4"), (2, 2), (3, 1)), "extends beyond its storage"),
         (Tensor(np.zeros(4, "f4"), (2,), offset=3), "extends beyond its storage"),
-        (Tensor(np.zeros(1, "f4"), (1 << 40,), (0,)), "extends beyond its storage"),
-        (Tensor(np.zeros(1, "f4"), (-1,)), "no valid shape"),
-        (Tensor(np.zeros(1, "f4"), (1,), (1, 1)), "no valid shape"),
-        (Tensor(np.zeros(1, "f4"), (1,) * 40), "no valid shape"),
-        (Tensor(np.zeros(1, "f4"), (1,), offset=-1), "no valid shape"),
+        (Tensor(np.zeros(1, "f4"), (1 << 40,), (0,)), "more elements than its storage"),
+        (Tensor(np.zeros(1, "f4"), (0, 1 << 70)), "more elements than its storage"),
+        (Tensor(np.zeros(1, "f4"), (-1,)), "without a valid shape"),
+        (Tensor(np.zeros(1, "f4"), (1,), (1, 1)), "without a valid shape"),
+        (Tensor(np.zeros(1, "f4"), (1,) * 40), "without a valid shape"),
+        (Tensor(np.zeros(1, "f4"), (1,), offset=-1), "without a valid shape"),
     ],
 )
 @WRITERS
@@ -225,7 +226,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path, write, tensor, message
 def test_a_compressed_file_is_refused(tmp_path):
     """A zip bomb is one."""
     path = write_zip(tmp_path / "a.pth", {"a": np.zeros(1 << 20, "f4")}, compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(ValueError, match="has a compressed or encrypted"):
+    with pytest.raises(ValueError, match="has compressed or encrypted files in it"):
         read(path)
 
 

@@ -37,8 +37,8 @@ def run(tmp_path_factory):
 
 def test_the_file_has_torchvisions_names_and_says_how_to_use_it(run, tmp_path):
     exported = export_torch(run.path, tmp_path / "a.safetensors")
-    assert (exported.network, exported.class_names) == (NAME, ("blue", "red"))
-    assert (exported.mean, exported.deviation) == ((0, 0, 0), (1, 1, 1))
+    assert (exported.network, exported.class_names) == (f"torchvision.models.{NAME}(num_classes=2)", ("blue", "red"))
+    assert (exported.mean, exported.std) == ((0, 0, 0), (1, 1, 1))
     with safe_open(exported.path, "np") as file:
         metadata, names = file.metadata(), set(file.keys())
     assert json.loads(metadata["class_names"]) == ["blue", "red"]
@@ -62,7 +62,7 @@ def test_torchvision_loads_it_strictly_and_gives_the_same(run, tmp_path):
     from tests.models.reference import torch, torchvision
 
     exported = export_torch(run.path, tmp_path / "a.safetensors")
-    network = getattr(torchvision.models, exported.network)(num_classes=2)
+    network = eval(exported.network, {"torchvision": torchvision})
     network.load_state_dict(load_file(exported.path), strict=True)
     images = np.random.default_rng(1).random((3, 32, 32, 3), dtype="float32")
     with torch.no_grad():
