@@ -167,11 +167,11 @@ def main() -> None:
         from fuzz_models import fuzz as fuzz_models
 
         sys.exit(0 if fuzz_models(arguments.models, arguments.seconds, arguments.seed) else 1)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     if arguments.checkpoints:
         from fuzz_checkpoints import fuzz as fuzz_checkpoints
 
         sys.exit(0 if fuzz_checkpoints(arguments.checkpoints, arguments.seed) else 1)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     dice = random.Random(arguments.seed)
     outcomes: collections.Counter[tuple[str, str]] = collections.Counter()
     start = time.perf_counter()

@@ -20,9 +20,13 @@ from safetensors.numpy import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cnnzoo._support.checkpoints import open_checkpoint
+import cnnzoo
+from cnnzoo._support.checkpoints import normalization_of, open_checkpoint
+from cnnzoo.models._torch_layout import classes_of
 from tests.torch_checkpoints import write_row, write_zip
 
+COUNTERPART = cnnzoo.model_card("resnet18").torchvision
+LONGEST = 5  # seconds for a file
 EXTREME = [0, 1, 127, 128, 255, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1]
 
 
@@ -36,7 +40,7 @@ def originals(folder: Path) -> list[Path]:
         "fc.weight": draw.standard_normal((5, 8)).astype("f4"),
         "fc.bias": np.zeros(5),
     }
-    save_file(state, folder / "a.safetensors")
+    save_file(state, folder / "a.safetensors", {"mean": "[0.5, 0.5, 0.5]", "std": "[0.2, 0.2, 0.2]"})
     return [
         write_zip(folder / "zip.pth", {"state_dict": state, "epoch": 3}),
         write_row(folder / "row.pth", state),
@@ -107,13 +111,16 @@ def fuzz(count: int, seed: int) -> bool:
 
 def outcome_of(path: Path, name: str) -> str:
     """Open a file and read its tensors; say what happened."""
+    begun = time.perf_counter()
     try:
+        normalization_of(path)
         with open_checkpoint(path) as tensors:
             for tensor in tensors.values():
                 np.asarray(tensor)
-        return "read"
+            classes_of(tensors, COUNTERPART, "predictions")
+        return "read" if time.perf_counter() - begun < LONGEST else f"UNDOCUMENTED: too slow (file {name})"
     except ValueError as error:
-        is_documented = "cannot be read as a checkpoint" in str(error)
+        is_documented = any(words in str(error) for words in ("cannot be read as a checkpoint", "The metadata of"))
         return "refused" if is_documented else f"UNDOCUMENTED: {error} (file {name})"
     except Exception as error:  # what the fuzz looks for
         return f"UNDOCUMENTED: {type(error).__name__}: {error} (file {name})"

@@ -30,7 +30,7 @@ def _fake_torch():
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
     for kind in KINDS.values():
         setattr(torch, kind, type(kind, (), {"__module__": "torch"}))
-    for name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+    for name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter"):
         function = types.FunctionType((lambda *_: None).__code__, {}, name)
         function.__qualname__, function.__module__ = name, "torch._utils"
         setattr(utils, name, function)
@@ -50,14 +50,15 @@ class Tensor:
         offset: Of its first element.
         kind: Of the storage; None: what the array is. "bfloat16": the array has their bits.
         is_parameter: Whether it is wrapped as older files have it.
+        is_old: Whether it is built by the function of the oldest files.
     """
 
-    def __init__(self, base, shape=None, strides=None, offset=0, kind=None, is_parameter=False):
+    def __init__(self, base, shape=None, strides=None, offset=0, kind=None, is_parameter=False, is_old=False):
         self.base = base if getattr(base, "ndim", 0) == 1 else np.asarray(base).reshape(-1)
         self.shape = np.asarray(base).shape if shape is None else shape
         self.strides = tuple(int(np.prod(self.shape[axis + 1 :])) for axis in range(len(self.shape)))
         self.strides = self.strides if strides is None else strides
-        self.offset, self.is_parameter = offset, is_parameter
+        self.offset, self.is_parameter, self.is_old = offset, is_parameter, is_old
         self.kind = kind or self.base.dtype.str[1:]
 
 
@@ -83,6 +84,8 @@ class _Pickler(pickle.Pickler):
         self.storages[key] = value.base
         storage = _Storage(key, value.base, value.kind)
         arguments = (storage, value.offset, tuple(value.shape), tuple(value.strides), False, OrderedDict())
+        if value.is_old:
+            return FAKES["torch._utils"]._rebuild_tensor, arguments[:4]
         return FAKES["torch._utils"]._rebuild_tensor_v2, arguments
 
 
@@ -102,6 +105,8 @@ def with_tensors(tree):
     """Wrap the arrays in nested dicts as tensors."""
     if isinstance(tree, dict):
         return type(tree)((key, with_tensors(value)) for key, value in tree.items())
+    if isinstance(tree, list):
+        return [with_tensors(value) for value in tree]
     return Tensor(tree) if isinstance(tree, np.ndarray) else tree
 
 

@@ -193,10 +193,8 @@ class Interpreter:
             raise RefusedError(f"would call '{_name_of(function)}', which cnnzoo never does. {SAVE_TENSORS}")
         if not isinstance(arguments, tuple):
             raise RefusedError(f"{MALFORMED} (a call without arguments)")
-        built = build(arguments)
-        if isinstance(built, dict):
-            self._count(len(built))
-        self._stack.append(built)
+        self._count(sum(len(each) for each in arguments if isinstance(each, list)))  # what a dict is made of
+        self._stack.append(build(arguments))
 
     def attributes(self, _: None) -> None:
         """Leave out the attributes of an ordered dict: PyTorch keeps versions of its layers there."""
@@ -235,7 +233,7 @@ def _checked(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     pairs = list(pairs)
     for key, _ in pairs:
         if not isinstance(key, str | bool | None) and not (type(key) is int and abs(key) < LARGEST_KEY):
-            raise RefusedError(f"has a {type(key).__name__} as a key. {SAVE_TENSORS}")
+            raise RefusedError(f"has keys other than names and small integers. {SAVE_TENSORS}")
     return pairs
 
 

@@ -75,9 +75,7 @@ def cropped_pixels(picture: Image.Image, shape: tuple[int, int, int], shorter_si
     width, height = with_shorter_side(picture, length)
     left, top = round((width - size[1]) / 2), round((height - size[0]) / 2)
     if max(width, height) > LONGEST * length:  # resized as a whole, it would take too much memory
-        raise ValueError(
-            f"The image is more than {LONGEST} times as long as it is wide: its middle says nothing of it."
-        )
+        raise ValueError(f"The image is more than {LONGEST} times as long as it is wide: too long to be cropped.")
     resized = picture if picture.size == (width, height) else picture.resize((width, height), Image.Resampling.BILINEAR)
     return resized_pixels(resized.crop((left, top, left + size[1], top + size[0])), shape)
 

@@ -115,7 +115,7 @@ def _in_full(run: Run, name: str, folder: Path) -> keras.Model:
             model = create_model(name, **options)
         except UserWarning as warning:
             raise ValueError(
-                f"The head of this run is not that of torchvision's {theirs}, so its weights do not fit there: {warning}"
+                f"The head of this run is not that of torchvision's {theirs}, so its weights do not fit: {warning}"
             ) from None
     size = (side or own for side, own in zip(shape, card.input_shape, strict=True))
     images = np.random.default_rng(0).random((2, *size), dtype="float32")

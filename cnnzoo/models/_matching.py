@@ -128,8 +128,9 @@ def _assign_in_parts(pair: Pair) -> bool:
     TensorFlow copies what it is given, twice; others take it as it is.
     """
     kernel, *others = pair.stored.weights if pair.stored else [None]
-    is_large = isinstance(kernel, Turned) and kernel.has_parts and math.prod(kernel.shape) > PART
-    if keras.config.backend() != "tensorflow" or not is_large or pair.is_grey:
+    if not isinstance(kernel, Turned) or not kernel.has_parts or math.prod(kernel.shape) <= PART:
+        return False
+    if keras.config.backend() != "tensorflow" or pair.is_grey:
         return False
     for variable, weight in zip(weights_in_files(pair.layer), [kernel, *others], strict=True):
         if weight is not kernel:

@@ -138,12 +138,17 @@ def _renamed(state: State, counterpart: Counterpart) -> dict[str, Any]:
 
 
 def classes_of(state: State, counterpart: Counterpart, head: str) -> int | None:
-    """Return the number of classes in a ``state_dict``: the outputs of the last kernel of the head; None without one."""
-    root = counterpart.module(head).partition(".")[0]
-    names = ((counterpart.renamed(name), tuple(values.shape)) for name, values in state.items())
-    kernels = [shape for name, shape in names if name.startswith(f"{root}.") and name.endswith(".weight")]
-    kernels = [shape for shape in kernels if len(shape) in (2, 4) and math.prod(shape)]
-    return kernels[-1][0] if kernels else None
+    """Return the number of classes in a ``state_dict``; None where it has no head.
+
+    They are the outputs of ``head``, or of the last kernel of a head of other layers.
+    """
+    module = counterpart.module(head)
+    root, last = module.partition(".")[0], f"{module}.weight"
+    shapes = {counterpart.renamed(name): tuple(values.shape) for name, values in state.items()}
+    kernels = {name: shape for name, shape in shapes.items() if len(shape) in (2, 4) and math.prod(shape)}
+    of_head = [shape for name, shape in kernels.items() if name.startswith(f"{root}.") and name.endswith(".weight")]
+    found = kernels.get(last) or (of_head[-1] if of_head else None)
+    return None if found is None else found[0]
 
 
 def _usual(axes: int) -> Layout:

@@ -57,12 +57,14 @@ def test_strides_offsets_shared_storages_and_parameters_are_followed(tmp_path, w
         "part": Tensor(base, (2, 3), (3, 1), offset=10),
         "scalar": Tensor(base, (), (), offset=5),
         "parameter": Tensor(base, (24,), is_parameter=True),
+        "oldest": Tensor(base, (2, 12), is_old=True),
     }
     found = read(write(tmp_path / "a.pth", OrderedDict(tensors)))
     np.testing.assert_array_equal(found["transposed"], base.reshape(6, 4).T)
     np.testing.assert_array_equal(found["part"], base[10:16].reshape(2, 3))
     assert found["scalar"] == base[5]
     np.testing.assert_array_equal(found["parameter"], base)
+    np.testing.assert_array_equal(found["oldest"], base.reshape(2, 12))
 
 
 @WRITERS
@@ -73,6 +75,39 @@ def test_weights_beside_a_trainers_own_state_are_found_and_prefixes_removed(tmp_
         tmp_path / "a.pth", {"epoch": 3, "best": drawn(1), "rate": 0.1, "notes": [None, True, "x"], wrapper: inner}
     )
     assert list(read(path)) == ["a.weight", "b.weight"]
+
+
+@WRITERS
+@pytest.mark.parametrize(
+    ("tree", "names"),
+    [
+        ({"model": {"state_dict": {"a": drawn(2)}}, "losses": [drawn(3)]}, ["a"]),
+        ({"net": {"a": drawn(2)}, "epoch": 1}, ["a"]),
+        ({"state_dict": {}, "weights": {"a": drawn(2)}}, ["a"]),
+    ],
+)
+def test_weights_are_found_wherever_they_are(tmp_path, write, tree, names):
+    assert list(read(write(tmp_path / "a.pth", tree))) == names
+
+
+@WRITERS
+def test_weights_that_may_be_either_are_refused(tmp_path, write):
+    with pytest.raises(ValueError, match="has tensors under 'generator', 'critic', and nothing tells which"):
+        read(write(tmp_path / "a.pth", {"generator": {"a": drawn(2)}, "critic": {"a": drawn(2)}}))
+
+
+def test_big_endian_files_are_read(tmp_path):
+    path = write_zip(tmp_path / "a.pth", {"a": drawn(2, kind=">f4")}, extra={"byteorder": "big"})
+    np.testing.assert_array_equal(read(path)["a"], drawn(2))
+
+
+def test_rows_are_read_alone(tmp_path):
+    values = drawn(5, 3)
+    save_file({"a": values}, tmp_path / "a.safetensors")
+    for path in (write_zip(tmp_path / "a.pth", {"a": values}), tmp_path / "a.safetensors"):
+        with open_checkpoint(path) as tensors:
+            np.testing.assert_array_equal(tensors["a"].read((1, 3)), values[1:3])
+            np.testing.assert_array_equal(tensors["a"].read((4, 9)), values[4:])
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -176,7 +211,35 @@ def laughs(levels):
     return content + b"."
 
 
+def growing(levels):
+    """A name of tuples of tuples, which would double in length at each level if it were written out."""
+    return b"\x80\x04\x8c\x01a\x8c\x01b" + b"q\x00h\x00\x86" * levels + b"\x93."
+
+
+def pairs(entries, times):
+    """A list of pairs, of which a dict is made again and again."""
+    items = b"](" + b"".join(b"](K\x01X\x01\x00\x00\x00ae" for _ in range(entries)) + b"eq\x00"
+    again = b"h\x01h\x02R" * times
+    return b"\x80\x02ccollections\nOrderedDict\nq\x01" + items + b"h\x00\x85q\x02" + again + b"."
+
+
+def colliding(entries):
+    """A dict of integers that all have the same hash."""
+    keys = b"".join(
+        b"\x8a\x10" + ((2**61 - 1) * number).to_bytes(16, "little") + b"K\x00" for number in range(1, entries)
+    )
+    return b"\x80\x02}(" + keys + b"u."
+
+
 HOSTILE = {
+    "name that would grow": (zipped(growing(200)), "a name that is no string"),
+    "type that would grow": (
+        zipped(b"\x80\x02(U\x07storage" + b"K\x01" + b"q\x00h\x00\x86" * 100 + b"U\x010U\x03cpuK\x02tQ."),
+        "has elements of 'tuple'",
+    ),
+    "dicts of many pairs": (zipped(pairs(30_000, 200)), "more than 2,000,000 operations"),
+    "many operations": (zipped(b"\x80\x02" + b"}" * 3_000_000 + b"."), "more than 2,000,000 operations"),
+    "keys that collide": (zipped(colliding(20_000)), "has keys other than names and small integers"),
     "empty": (b"", "is empty"),
     "text": (b"this is not a checkpoint\n", "is neither of PyTorch"),
     "keras": (b"\x89HDF\r\n\x1a\n" + bytes(100), "is neither of PyTorch"),
