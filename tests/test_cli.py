@@ -111,6 +111,17 @@ def test_predict_prints_every_class_best_first(command, run, picture):
 
 
 @pytest.mark.slow
+def test_predict_prints_as_many_classes_as_asked_for(command, run, picture):
+    shown = command("predict", run.path, picture, "--top", "2").stdout.splitlines()
+    assert len(shown) == 3
+    rows = command("predict", run.path, picture, "--csv", "--top", "2").stdout.splitlines()
+    assert rows[0] == "image,label,error,class 1,p 1,class 2,p 2"
+    assert rows[1].split(",")[3] == rows[1].split(",")[1]
+    assert (
+        len(json.loads(command("predict", run.path, picture, "--json", "--top", "3").stdout)[0]["probabilities"]) == 3
+    )
+
+
 def test_predict_needs_no_training_where_weights_ship(picture, tmp_path):
     finished = cnnzoo_command("predict", "lenet5", picture, cwd=tmp_path)
     assert (finished.returncode, finished.stderr) == (0, "")
@@ -429,6 +440,12 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["compare", "RUN"], "error: `runs` must name at least two different runs."),
         (["compare", "RUN", "absent"], "error: There is no run folder 'absent'."),
         (["predict", "RUN", "absent.png"], "error: No such image: 'absent.png'"),
+        (["predict", "resnet18", "absent.png"], "error: No such image: 'absent.png'"),
+        (["predict", "RUN", "text.png", "--top", "0"], "error: `top` must be an integer of at least 1"),
+        (["predict", "RUN", "text.png", "--crop"], "error: `crop` is for photographs, and "),
+        (["evaluate", "resnet18"], "error: Give a folder with one subfolder per class of ImageNet: `--data`."),
+        (["export", "RUN"], "error: Torchvision does not have lenet5, the network of "),
+        (["export", "RUN", "--to", "onnx"], "error: Unknown target 'onnx'."),
         (["predict", "RUN", "text.png"], "error: 'text.png' is not a readable image."),
     ],
 )

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 import cnnzoo
 from cnnzoo._keras.cache import torch_home
@@ -131,7 +132,10 @@ def test_a_copy_of_the_users_is_taken_and_stays(server, place):
 
 def test_without_network_the_message_says_which_file_to_place_where():
     place = re.escape(str(cache_folder() / "resnet18-f37072fd.pth"))
-    with pytest.raises(ConnectionError, match=rf"Place it at '{place}' \(46,830,571 bytes, SHA-256 f37072fd47e89c5e82"):
+    told = (
+        rf"Place it at '{place}' \(46,830,571 bytes, SHA-256 f37072fd47e89c5e82\w+\), or pass a local file as `weights`"
+    )
+    with pytest.raises(ConnectionError, match=told):
         cnnzoo.models.resnet18(weights="imagenet")
     with pytest.raises(ConnectionError, match=r"\(about 531,\d+,\d+ bytes, SHA-256 beginning with 8a719046\)"):
         cnnzoo.models.vgg11(weights="imagenet-v1")
@@ -170,6 +174,63 @@ def test_a_saved_network_brings_its_preprocessing_into_the_next(server, tmp_path
     np.testing.assert_array_equal(outputs(again, images()), outputs(model, images()))
 
 
+def test_a_weights_file_tells_that_there_was_a_preprocessing(server, tmp_path):
+    model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    model.save_weights(tmp_path / "a.weights.h5")
+    again = cnnzoo.create_model(NAME, weights=tmp_path / "a.weights.h5", **SMALL)
+    np.testing.assert_array_equal(outputs(again, images()), outputs(model, images()))
+    plain = cnnzoo.create_model(NAME, **SMALL)
+    plain.save_weights(tmp_path / "b.weights.h5")
+    again = cnnzoo.create_model(NAME, weights=tmp_path / "b.weights.h5", **SMALL)
+    np.testing.assert_array_equal(outputs(again, images()), outputs(plain, images()))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "changed"),
+    [
+        ({"mean": "[0, 0, 0]", "std": "[1, 1, 1]"}, lambda pixels: pixels),
+        (
+            {"mean": "[0.1, 0.2, 0.3]", "std": "[0.5, 0.6, 0.7]"},
+            lambda pixels: (pixels - (0.1, 0.2, 0.3)) / (0.5, 0.6, 0.7),
+        ),
+        ({}, normalized),
+    ],
+)
+def test_a_file_may_say_how_its_images_are_normalised(theirs, state, tmp_path, metadata, changed):
+    save_file(state, tmp_path / "a.safetensors", metadata)
+    model = cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **SMALL)
+    np.testing.assert_allclose(
+        outputs(model, images()), outputs(theirs, changed(images()).astype("float32")), rtol=1e-3
+    )
+    model.save(tmp_path / "a.keras")
+    again = cnnzoo.create_model(NAME, weights=tmp_path / "a.keras", **SMALL)
+    np.testing.assert_allclose(outputs(again, images()), outputs(model, images()), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"mean": "0.5", "std": "0.5"},
+        {"mean": "oops", "std": "[1, 1, 1]"},
+        {"mean": "[0.5, 0.5, 0.5]"},
+        {"mean": "[0, 0, 0]", "std": "[0, 0, 0]"},
+        {"mean": "[0.5, 0.5]", "std": "[1, 1]"},
+        {"mean": "[" * 100_000, "std": "[1, 1, 1]"},
+    ],
+)
+def test_a_normalisation_that_is_none_is_refused(state, tmp_path, metadata):
+    save_file(state, tmp_path / "a.safetensors", metadata)
+    with pytest.raises(ValueError, match="must have lists of 3 numbers under `mean` and `std`"):
+        cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **SMALL)
+
+
+def test_a_checkpoint_without_a_head_warns(state, tmp_path):
+    path = write_zip(tmp_path / "a.pth", {name: each for name, each in state.items() if "classifier" not in name})
+    with pytest.warns(UserWarning, match=r"a\.pth' has no head\. Left as initialised: conv10\."):
+        assert cnnzoo.create_model(NAME, weights=path, num_classes=4, **SMALL).output_shape == (None, 4)
+    cnnzoo.create_model(NAME, weights=path, include_top=False, **SMALL)
+
+
 @pytest.mark.parametrize("write", [write_zip, write_row])
 def test_a_file_that_was_trained_elsewhere_is_loaded_with_its_classes(tmp_path, write):
     own = cnnzoo.create_model(NAME, num_classes=7, **SMALL)
@@ -206,8 +267,37 @@ def test_another_network_is_refused_and_named(tmp_path, state):
 def test_names_are_suggested_and_other_places_told():
     with pytest.raises(ValueError, match=r"Unknown squeezenet1_1 weights 'imagnet'\. Did you mean 'imagenet'"):
         cnnzoo.create_model(NAME, weights="imagnet")
-    with pytest.raises(ValueError, match=r"Torchvision's network of that name, with its weights, is 'resnet50_v1_5'"):
-        cnnzoo.models.resnet50(weights="imagenet")
+    with pytest.raises(ValueError, match=r"Unknown squeezenet1_1 weights 'imagenet-v2'\. Did you mean 'imagenet-v1'"):
+        cnnzoo.create_model(NAME, weights="imagenet-v2")
+    for name, other in (("resnet50", "resnet50_v1_5"), ("alexnet", "alexnet_2014"), ("googlenet", "googlenet_bn")):
+        with pytest.raises(ValueError, match=f"Torchvision's network of that name, with its weights, is '{other}'"):
+            cnnzoo.create_model(name, weights="imagenet-v1")
+    with pytest.raises(
+        ValueError, match=r"`weights` are for a network with weights for ImageNet, and 'lenet5' has its"
+    ):
+        open_classifier("lenet5", weights="a.pth")
+
+
+def test_a_checkpoint_is_no_network(tmp_path, state):
+    path = write_zip(tmp_path / "a.pth", state)
+    with pytest.raises(
+        ValueError, match=r"a\.pth' is a checkpoint of PyTorch, which has only weights\. Name its network"
+    ):
+        cnnzoo.backbone(path)
+    with pytest.raises(ValueError, match=r"or, of a network that torchvision has, in \.pth"):
+        cnnzoo.create_model(NAME, weights=path.rename(tmp_path / "a.zip"))
+
+
+def test_a_file_predicts_its_own_classes(tmp_path, state, monkeypatch):
+    monkeypatch.setattr("cnnzoo.pretrained.classifying.create_model", lambda name, **given: built(name, given))
+
+    def built(name, given):
+        return cnnzoo.create_model(name, **given, **SMALL)
+
+    own = torch_state(cnnzoo.create_model(NAME, num_classes=7, **SMALL), CARD.torchvision.module)
+    classifier = open_classifier(NAME, weights=write_zip(tmp_path / "a.pth", own))
+    assert (classifier.class_names, classifier.identifiers) == (tuple("0123456"), ())
+    assert len(open_classifier(NAME, weights=write_zip(tmp_path / "b.pth", state)).class_names) == 1000
 
 
 def test_every_published_file_ends_in_the_beginning_of_its_hash():
