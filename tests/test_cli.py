@@ -411,7 +411,7 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         ),
         (["trian"], "error: No such command 'trian'"),
         (["train", "lenet5", "--epoch", "3"], "error: No such option: --epoch"),
-        (["evaluate"], "error: Missing argument 'RUN'. Add --help for help."),
+        (["evaluate"], "error: Missing argument 'NETWORK'. Add --help for help."),
         (["train", "Xception"], "error: 'Xception' is in `cnnzoo.pretrained`, not in `cnnzoo.models`"),
         (
             ["recipes", "xceptio"],
