@@ -21,7 +21,8 @@ def compile_classifier(model: keras.Model) -> None:
     """
     ending = None if model.compiled else ending_by_graph(model)
     if ending:
-        model.compile(loss=loss_for(ending.kind, model.output_shape[-1]), metrics=[accuracy_for(ending.kind)])
+        # An optimizer without state of its own: Keras warns of that of others when it reads a file of the network
+        model.compile("sgd", loss=loss_for(ending.kind, model.output_shape[-1]), metrics=[accuracy_for(ending.kind)])
 
 
 def loss_for(kind: Kind, num_outputs: int, label_smoothing: float = 0.0) -> Any:

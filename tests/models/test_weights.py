@@ -360,3 +360,8 @@ def test_a_head_of_other_layers_and_as_many_classes_is_refused(tmp_path, trained
         cnnzoo.models.lenet5(weights=tmp_path / "finetuned.keras")
     with pytest.warns(UserWarning, match=r"Left as initialised: f6, output\."):
         assert equal(cnnzoo.models.lenet5(weights=tmp_path / "finetuned.keras", num_classes=4), trained, "c1", "c5")
+
+
+def test_a_network_with_weights_is_saved_and_read_without_a_warning(tmp_path):
+    cnnzoo.models.lenet5(weights="mnist").save(tmp_path / "a.keras")
+    assert keras.saving.load_model(tmp_path / "a.keras").compiled  # warnings are errors here
