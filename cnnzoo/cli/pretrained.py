@@ -8,6 +8,7 @@ from rich.table import Table
 
 from cnnzoo.cli.shared import (
     Augment,
+    ClassWeight,
     Crop,
     DataPath,
     Force,
@@ -86,6 +87,7 @@ def finetune(
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate for the head.  [default: 0.003]")
     ] = None,
+    class_weight: ClassWeight = None,
     patience: Annotated[
         int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.  [default: 0]")
     ] = None,

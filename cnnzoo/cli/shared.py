@@ -50,6 +50,9 @@ RunArgument = Annotated[
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnzoo data list`.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]
 DataPath = Annotated[Path | None, typer.Option(help="A local file or folder to use instead of a download.")]
+ClassWeight = Annotated[
+    str | None, typer.Option(help="balanced: all classes count alike, however many images they have; or none.")
+]
 Crop = Annotated[
     bool | None,
     typer.Option(

@@ -16,6 +16,7 @@ import cnnzoo
 from cnnzoo._support.wording import how_to_install, pluralize
 from cnnzoo.cli.shared import (
     Augment,
+    ClassWeight,
     DataPath,
     OtherData,
     app,
@@ -95,6 +96,7 @@ def train(
     initializer: Annotated[
         str | None, typer.Option(help="he_normal, glorot_uniform, normal_0.01 or normal_0.1.")
     ] = None,
+    class_weight: ClassWeight = None,
     patience: Annotated[
         int | None, typer.Option(help="Epochs without improvement after which training stops; 0: never.")
     ] = None,

@@ -25,6 +25,10 @@ PRECISIONS = {
     "float32": "everything in float32",
     "mixed_bfloat16": "layers in bfloat16, weights and outputs in float32",
 }
+CLASS_WEIGHTS = {
+    "none": "all images count alike",
+    "balanced": "all classes count alike, however many images they have",
+}
 INITIALIZERS = {
     "he_normal": "normal, variance 2 / fan-in",
     "glorot_uniform": "uniform, variance 2 / (fan-in + fan-out), Keras' default",
@@ -62,6 +66,8 @@ class Recipe:
         precision: "auto", "float32" or "mixed_bfloat16".
         initializer: Initial weights for ``train``: "he_normal", "glorot_uniform", "normal_0.01" or "normal_0.1".
             ``fit`` starts from the model's own weights.
+        class_weight: "balanced" weighs the loss of each image by the inverse of how many training images its class has,
+            so that all classes count alike; "none" does not.
         patience: Epochs without a lower cross-entropy on validation images after which training stops; the weights are
             then those of the best epoch. The validation images are a tenth of the training images, so the test images
             are not used to choose. 0: train for all epochs and keep the last weights.
@@ -88,11 +94,12 @@ class Recipe:
     normalize: bool = False
     precision: str = "auto"
     initializer: str = "he_normal"
+    class_weight: str = "none"
     patience: int = 0
 
     def __post_init__(self) -> None:
         """Check the values, and convert them to plain Python types."""
-        for name in ("optimizer", "schedule", "precision", "initializer"):
+        for name in _CHOICES:
             look_up(_CHOICES[name], getattr(self, name), name)
         if not isinstance(self.normalize, bool):
             raise ValueError(f"`normalize` must be True or False. Received: normalize={self.normalize!r}")
@@ -121,7 +128,13 @@ class Recipe:
             )
 
 
-_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS, "initializer": INITIALIZERS}
+_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "precision": PRECISIONS,
+    "initializer": INITIALIZERS,
+    "class_weight": CLASS_WEIGHTS,
+}
 
 
 FIELDS = {field.name: field for field in fields(Recipe)}

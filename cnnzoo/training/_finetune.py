@@ -47,15 +47,10 @@ from cnnzoo.training._progress import print_notes
 
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
-OTHERS = (
-    "data_path",
-    "fraction",
-    "skip_broken",
-    "crop",
-    "dropout_rate",
-    "scale",
-)  # options that are no fields of a recipe
-ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, *OTHERS, "batch_size", "patience", "augment"} - {"dropout_rate"}
+# Options that are no fields of a recipe
+OTHERS = ("data_path", "fraction", "skip_broken", "crop", "dropout_rate", "scale")
+OF_BOTH = ("batch_size", "class_weight", "patience", "augment")  # fields of both recipes that the command line has
+ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, *OTHERS, *OF_BOTH} - {"dropout_rate"}
 KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
 OPTIONS = dict.fromkeys([*KEYWORDS, *OF_UNFROZEN, *OTHERS, *FIELDS])
 

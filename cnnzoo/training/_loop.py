@@ -13,6 +13,7 @@ from cnnzoo._keras.ending import BINARY, LOGITS, Kind, find_ending
 from cnnzoo._keras.hardware import choose_precision, list_gpus
 from cnnzoo._keras.ready import accuracy_for, loss_for
 from cnnzoo._keras.scale import Scale
+from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.split import Split
 from cnnzoo.data.streaming import Start, stream
 from cnnzoo.evaluation.evaluator import batch_size_for
@@ -93,6 +94,7 @@ def run_epochs(
             initial_epoch=position.epoch,
             epochs=position.epoch + 1 if position.step else recipe.epochs,
             shuffle=False,  # the stream shuffles
+            class_weight=_class_weights(batches.images.labels, recipe),
             callbacks=[
                 *callbacks,
                 Guard(position.step, checkpointing.steps, "validation" if recipe.patience else "test"),
@@ -101,6 +103,14 @@ def run_epochs(
             ],
             verbose=0,
         )
+
+
+def _class_weights(labels: np.ndarray, recipe: Recipe) -> dict[int, float] | None:
+    """Return what the loss of an image of each class is multiplied by: 1 on average; None: by nothing."""
+    if recipe.class_weight == "none":
+        return None
+    classes, counts = np.unique(class_numbers(labels), return_counts=True)
+    return {int(label): len(labels) / (len(classes) * int(count)) for label, count in zip(classes, counts, strict=True)}
 
 
 def compiled_training_copy(
