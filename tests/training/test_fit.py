@@ -350,6 +350,6 @@ def test_balanced_classes_count_alike(class_weight, expected):
     """Of equal images, a network can only learn how much each class counts."""
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
     split = cnnzoo.data.Split(np.zeros((40, 2, 2, 1), np.float32), np.array([0] * 30 + [1] * 10))
-    recipe = Recipe(epochs=20, batch_size=40, learning_rate=0.3, class_weight=class_weight)
+    recipe = Recipe(epochs=40, batch_size=40, learning_rate=0.1, class_weight=class_weight)
     fit(model, split, split, recipe=recipe, progress=False)
     np.testing.assert_allclose(model(split.images[:1])[0, 0], expected, atol=0.02)
