@@ -18,8 +18,9 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data import Dataset, DataSource, Split, data_card
+from cnnzoo.models.published import WEIGHTS
 from cnnzoo.recipes.recipe import kernel_initializer
-from cnnzoo.runs.folder import CONFUSION, CURVES, MODEL, RECORD, SAMPLES, WEIGHTS
+from cnnzoo.runs.folder import CONFUSION, CURVES, MODEL, RECORD, SAMPLES
 
 
 def without(split: Split, other: Split) -> Split:

@@ -15,8 +15,8 @@ from cnnzoo.evaluation import Prediction, Unreadable
 Outcomes: TypeAlias = Iterator[Prediction | Unreadable]
 Print: TypeAlias = Callable[[Outcomes, Sequence[str], int | None], None]
 
-ALL_OF = 10  # classes: of more, only the first are shown
-FIRST = 5
+ALL_OF = 10  # if there are at most so many classes, all are shown,
+FIRST = 5  # otherwise so many
 
 
 def print_predictions(outcomes: Outcomes, class_names: Sequence[str], layout: Print, top: int | None) -> int:
@@ -25,7 +25,7 @@ def print_predictions(outcomes: Outcomes, class_names: Sequence[str], layout: Pr
     Args:
         outcomes: What to print, one by one.
         class_names: All classes.
-        layout: How.
+        layout: Prints them in a format.
         top: How many classes of each image; None: all of up to ``ALL_OF``, otherwise ``FIRST``.
     """
     read = failed = 0

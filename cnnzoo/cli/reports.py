@@ -36,7 +36,7 @@ def report(
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, or lenet5 (ships trained).")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, lenet5, resnet20.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("comparison.html"),
     data: OtherData = None,
     data_path: DataPath = None,

@@ -37,7 +37,7 @@ Predicting = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A run folder, lenet5 (ships trained), or a network with weights for ImageNet, such as resnet18.",
+        help="A run folder, lenet5 or resnet20 (these ship), or a network with ImageNet's weights: resnet18.",
         callback=tell_of_folder,
     ),
 ]

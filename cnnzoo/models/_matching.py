@@ -15,7 +15,7 @@ import numpy as np
 from cnnzoo._keras.heads import HEAD
 from cnnzoo._keras.parameters import flat_layers, weights_in_files
 from cnnzoo._keras.weight_files import Shapes, StoredLayer
-from cnnzoo.models._torch_layout import FOREIGN, Turned
+from cnnzoo.models._torch_layout import FOREIGN, TransposedWeight
 
 PART = 8 << 20  # elements of a kernel that are loaded at a time
 
@@ -123,12 +123,12 @@ def assign(pairs: Sequence[Pair], weights: str | os.PathLike[str] | None) -> Non
 
 
 def _assign_in_parts(pair: Pair) -> bool:
-    """Load a large kernel piece by piece, so that it is never in memory as a whole a second time; tell whether it was.
+    """Load a large kernel in parts, so that it is never in memory as a whole a second time; False: it is none.
 
-    TensorFlow copies what it is given, twice; others take it as it is.
+    TensorFlow copies what it is given, twice. Other backends take it as it is.
     """
     kernel, *others = pair.stored.weights if pair.stored else [None]
-    if not isinstance(kernel, Turned) or not kernel.has_parts or math.prod(kernel.shape) <= PART:
+    if not isinstance(kernel, TransposedWeight) or not kernel.has_parts or math.prod(kernel.shape) <= PART:
         return False
     if keras.config.backend() != "tensorflow" or pair.is_grey:
         return False

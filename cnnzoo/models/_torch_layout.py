@@ -34,8 +34,8 @@ class Layout:
 
     Attributes:
         axes: Its axes there, in Keras' order.
-        maps: Height, width and channels of the maps that a dense layer takes flattened, which PyTorch does in another
-            order; None of others.
+        maps: Height, width and channels of the maps that a dense layer takes flattened: PyTorch flattens the channels
+            first. None for other layers.
     """
 
     axes: tuple[int, ...]
@@ -66,8 +66,8 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Turned:
-    """A weight of PyTorch in Keras' layout, which it gets as it is read."""
+class TransposedWeight:
+    """A weight of PyTorch in Keras' layout, transposed when it is read."""
 
     source: Any
     layout: Layout
@@ -108,12 +108,12 @@ def stored_layers(
     names = _renamed(state, counterpart)
     layers, root = [], counterpart.module(head).partition(".")[0] if head else None
     for layer, parts in _parts(model, counterpart.module):
-        found = [Turned(names.pop(name), layout) for name, _, layout in parts if name in names]
+        found = [TransposedWeight(names.pop(name), layout) for name, _, layout in parts if name in names]
         if found:
             layers.append(StoredLayer(layer.name.removeprefix(f"{model.name}_"), None, tuple(found)))
     extra = defaultdict(list)
     for name, values in names.items():
-        extra[name.rpartition(".")[0]].append(Turned(values, _usual(len(values.shape))))
+        extra[name.rpartition(".")[0]].append(TransposedWeight(values, _usual(len(values.shape))))
     for module, weights in extra.items():
         is_head = root == module.partition(".")[0]
         layers.append(StoredLayer(head if is_head else module, None if is_head else FOREIGN, tuple(weights)))

@@ -98,7 +98,7 @@ def variant(
             options.setdefault(argument, default)
         initializer = options.get("kernel_initializer", signature.parameters["kernel_initializer"].default)
         if options.get("weights") is not None and initializer is not None:
-            options["kernel_initializer"] = building.Undrawn(initializer)
+            options["kernel_initializer"] = building.DeferredInitializer(initializer)
         return build(card, *args, **options)
 
     functools.update_wrapper(builder, build)  # tools find the source and the types by it

@@ -13,8 +13,8 @@ from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.arguments import check_flag, check_integer
 from cnnzoo._support.lookup import did_you_mean
-from cnnzoo.models._undrawn import Undrawn as Undrawn
-from cnnzoo.models._undrawn import draw_where_not_loaded
+from cnnzoo.models._deferred import DeferredInitializer as DeferredInitializer
+from cnnzoo.models._deferred import draw_where_not_loaded
 from cnnzoo.models.cards import InputShape, ModelCard
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights

@@ -39,7 +39,7 @@ class Counterpart:
         module: What turns the name of a layer into that of the module there.
         sides: The smallest and the largest side of images for which both give the same outputs; None: all. Beyond them,
             torchvision averages the last maps to a fixed size, where the dense layers here take them as they are.
-        renamed: What turns the name of a tensor as other files have it, older ones or timm's, into that there.
+        renamed: Maps the name of a tensor in older files, or in those of timm, to its name in torchvision.
         auxiliary_prefixes: How the names of tensors of auxiliary classifiers begin, which are not built here.
     """
 

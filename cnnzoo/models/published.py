@@ -48,8 +48,8 @@ class TorchWeights:
         file: Its name there, which ends in the beginning of its SHA-256.
         top1: Top-1 accuracy on ImageNet's validation images, in percent.
         top5: Top-5 accuracy, in percent.
-        mebibytes: About how long it is.
-        size: How long it is, in bytes; None if not known exactly.
+        mebibytes: Its size in MiB, rounded.
+        size: Its size in bytes; None if not known exactly.
         sha256: Its SHA-256 in hexadecimal; None if only the beginning is known.
         resize: Length to which the shorter side of an image is brought, in pixels, for these accuracies.
         crop: Side of the square that is then cut out of the middle, in pixels.

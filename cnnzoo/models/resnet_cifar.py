@@ -16,6 +16,7 @@ from cnnzoo.models._blocks import Blocks
 from cnnzoo.models._late import building, keras, layers
 from cnnzoo.models._variants import variant
 from cnnzoo.models.cards import InputShape, ModelCard
+from cnnzoo.models.published import ShippedRun
 
 PAPER = dataclasses.replace(
     resnet.PAPER,
@@ -96,7 +97,12 @@ def _block(x: keras.KerasTensor, make: Blocks, filters: int, shortcut: str, name
 
 CARDS = {
     name: PAPER.card(
-        name, f"ResNet-{name.removeprefix('resnet')} (CIFAR)", params=row.params, macs=row.macs, buffers=row.buffers
+        name,
+        f"ResNet-{name.removeprefix('resnet')} (CIFAR)",
+        params=row.params,
+        macs=row.macs,
+        buffers=row.buffers,
+        weights={"cifar10": ShippedRun("resnet20_cifar10")} if name == "resnet20" else None,
     )
     for name, row in TABLE.items()
 }

@@ -151,6 +151,40 @@ _CARDS = (
         (Result("mnist", 0.9905, "the paper, section III.C, without distortions"),),
     ),
     RecipeCard(
+        "resnet20",
+        "default",
+        Recipe(
+            epochs=30,
+            batch_size=128,
+            optimizer="sgd",
+            learning_rate=0.15,
+            warmup=0.2,
+            weight_decay=5e-4,
+            augment=("flip", "crop"),
+        ),
+        MEASURED,
+        results=(Result("cifar10", 0.8711, f"{MEASURED}, a JPEG copy"),),
+    ),
+    RecipeCard(
+        "resnet20",
+        "paper",
+        Recipe(
+            epochs=164,  # 64,000 steps
+            batch_size=128,
+            optimizer="sgd",
+            learning_rate=0.1,
+            schedule="steps",
+            steps=((0.5, 0.1), (0.75, 0.01)),  # after 32,000 and 48,000 steps
+            warmup=0.0,
+            weight_decay=1e-4,
+            augment=("flip", "crop"),
+            precision="float32",
+        ),
+        "He, Zhang, Ren, Sun 2016, section 4.2",
+        ("the mean of each pixel is not subtracted",),
+        (Result("cifar10", 0.9125, "the paper, table 6"),),
+    ),
+    RecipeCard(
         "vgg19",
         "default",
         Recipe(

@@ -40,7 +40,7 @@ def pair():
         # A layer with a kernel is believed before one that is as Keras is set
         (lambda x: layers.Conv2D(2, 3, data_format=FIRST)(layers.RandomFlip()(x)), True),
         (lambda x: layers.Flatten()(layers.ZeroPadding2D(1, data_format=FIRST)(x)), True),
-        # Turned on the way
+        # TransposedWeight on the way
         (lambda x: layers.Conv2D(2, 3, data_format=FIRST)(layers.Permute((3, 1, 2))(x)), False),
         (lambda x: layers.Conv2D(2, 3)(layers.Permute((2, 3, 1))(x)), True),
         (lambda x: layers.Conv2D(2, 3)(keras.ops.transpose(x, (0, 2, 3, 1))), True),

@@ -1,5 +1,4 @@
 import json
-import os
 
 import numpy as np
 import pytest
@@ -32,16 +31,6 @@ def test_the_weights_that_ship_on_all_of_mnist(card, datasets):
 
 def test_the_card_says_how_the_weights_came_about(card):
     assert card["data"]["train_size"] == 59_000
-    assert card["data"]["source"] == {**card["data"]["source"], "name": "mnist", "path": None}
-    recipe = cnnzoo.training.recipe_card("lenet5").recipe
-    assert cnnzoo.training.Recipe(**card["recipe"]) == recipe
-
-
-def test_what_ships_is_small_and_names_no_place():
-    files = list(trained_folder("lenet5", "mnist").iterdir())
-    assert sorted(file.name for file in files) == ["history.csv", "model.weights.h5", "run.json"]
-    assert sum(file.stat().st_size for file in files) < 320_000
-    assert os.sep not in json.dumps(json.loads((trained_folder("lenet5", "mnist") / "run.json").read_text()))
 
 
 def test_unknown_weights_are_named():

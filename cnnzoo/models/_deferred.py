@@ -13,8 +13,11 @@ from cnnzoo.models.layers import PerChannel
 OPTIONS = ("kernel_initializer", "depthwise_initializer")
 
 
-class Undrawn(keras.initializers.Initializer):  # type: ignore[misc]  # Keras has no types
-    """Gives zeros in place of what ``initializer`` draws; copies are numbered as those of ``initializer`` would be."""
+class DeferredInitializer(keras.initializers.Initializer):  # type: ignore[misc]  # Keras has no types
+    """Gives zeros in place of what ``initializer`` draws.
+
+    Copies take as many seeds as copies of ``initializer``, so that what is drawn later has the numbers it always had.
+    """
 
     def __init__(self, initializer: Any) -> None:
         """Keep an initializer of Keras, or its name."""
@@ -24,17 +27,17 @@ class Undrawn(keras.initializers.Initializer):  # type: ignore[misc]  # Keras ha
         """Return zeros."""
         return keras.ops.zeros(shape, dtype)
 
-    def clone(self) -> Undrawn:
+    def clone(self) -> DeferredInitializer:
         """Return one for another layer, with an initializer of its own."""
         own = keras.initializers.get(self.initializer)
-        return Undrawn(own.clone() if isinstance(own, keras.initializers.Initializer) else own)
+        return DeferredInitializer(own.clone() if isinstance(own, keras.initializers.Initializer) else own)
 
 
 def draw_where_not_loaded(model: keras.Model, loaded: Collection[int]) -> None:
     """Give the layers of ``model`` their own initializers, and draw the kernels that were not loaded.
 
     Args:
-        model: A network that was built with ``Undrawn``.
+        model: A network that was built with ``DeferredInitializer``.
         loaded: Identities of the layers whose weights were loaded.
     """
     for layer in flat_layers(model):
@@ -42,7 +45,7 @@ def draw_where_not_loaded(model: keras.Model, loaded: Collection[int]) -> None:
             given = getattr(layer, option, None)
             owner, name = (given, "initializer") if isinstance(given, PerChannel) else (layer, option)
             undrawn = getattr(owner, name, None)
-            if not isinstance(undrawn, Undrawn):
+            if not isinstance(undrawn, DeferredInitializer):
                 continue
             setattr(owner, name, undrawn.initializer)
             if id(layer) not in loaded:
