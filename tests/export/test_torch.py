@@ -35,6 +35,7 @@ def run(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_the_file_has_torchvisions_names_and_says_how_to_use_it(run, tmp_path):
     exported = export_torch(run.path, tmp_path / "a.safetensors")
     assert (exported.network, exported.class_names) == (f"torchvision.models.{NAME}(num_classes=2)", ("blue", "red"))
@@ -47,6 +48,7 @@ def test_the_file_has_torchvisions_names_and_says_how_to_use_it(run, tmp_path):
         export_torch(run.path, tmp_path / "a.safetensors")
 
 
+@pytest.mark.slow
 def test_the_zoo_reads_it_back(run, tmp_path):
     exported = export_torch(run.path, tmp_path / "a.safetensors")
     again = cnnzoo.create_model(NAME, weights=exported.path, input_shape=(32, 32, 3))
@@ -55,6 +57,7 @@ def test_the_zoo_reads_it_back(run, tmp_path):
     np.testing.assert_array_equal(again(images, training=False), run.model(images, training=False))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("torchvision"), reason="torchvision is not installed")
 def test_torchvision_loads_it_strictly_and_gives_the_same(run, tmp_path):
     from safetensors.torch import load_file

@@ -109,6 +109,7 @@ def test_they_are_fetched_once_converted_and_take_plain_images(server, theirs):
     assert len(server.asked) == 1
 
 
+@pytest.mark.slow
 def test_a_converted_file_that_was_changed_is_fetched_again(server, theirs):
     cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
     path = cache_folder() / f"{server.weights.name}.safetensors"
@@ -120,6 +121,7 @@ def test_a_converted_file_that_was_changed_is_fetched_again(server, theirs):
     assert len(server.asked) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [lambda: torch_home() / "hub" / "checkpoints", cache_folder])
 def test_a_copy_of_the_users_is_taken_and_stays(server, place):
     copy = place() / server.weights.file
@@ -148,6 +150,7 @@ def test_a_file_with_another_hash_is_refused(server):
         cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
 
 
+@pytest.mark.slow
 def test_a_new_head_and_no_head(server, theirs):
     with pytest.warns(UserWarning, match=r"Not all of the head of 'imagenet' fits.*Left as initialised: conv10"):
         model = cnnzoo.create_model(NAME, weights="imagenet", num_classes=5, **SMALL)
@@ -159,6 +162,7 @@ def test_a_new_head_and_no_head(server, theirs):
         )
 
 
+@pytest.mark.slow
 def test_grey_images_give_what_they_give_as_rgb(server):
     grey = images()[..., :1]
     models = [cnnzoo.create_model(NAME, weights="imagenet", input_shape=(64, 64, channels)) for channels in (1, 3)]
@@ -167,6 +171,7 @@ def test_grey_images_give_what_they_give_as_rgb(server):
     )
 
 
+@pytest.mark.slow
 def test_a_saved_network_brings_its_preprocessing_into_the_next(server, tmp_path):
     model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
     model.save(tmp_path / "a.keras")
@@ -174,6 +179,7 @@ def test_a_saved_network_brings_its_preprocessing_into_the_next(server, tmp_path
     np.testing.assert_array_equal(outputs(again, images()), outputs(model, images()))
 
 
+@pytest.mark.slow
 def test_a_weights_file_tells_that_there_was_a_preprocessing(server, tmp_path):
     model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
     model.save_weights(tmp_path / "a.weights.h5")
@@ -185,6 +191,7 @@ def test_a_weights_file_tells_that_there_was_a_preprocessing(server, tmp_path):
     np.testing.assert_array_equal(outputs(again, images()), outputs(plain, images()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metadata", "changed"),
     [
@@ -288,6 +295,7 @@ def test_a_checkpoint_is_no_network(tmp_path, state):
         cnnzoo.create_model(NAME, weights=path.rename(tmp_path / "a.zip"))
 
 
+@pytest.mark.slow
 def test_a_file_predicts_its_own_classes(tmp_path, state, monkeypatch):
     monkeypatch.setattr("cnnzoo.pretrained.classifying.create_model", lambda name, **given: built(name, given))
 

@@ -345,6 +345,7 @@ def test_callbacks_are_called(small):
     assert epochs == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("class_weight", "expected"), [("none", 0.75), ("balanced", 0.5)])
 def test_balanced_classes_count_alike(class_weight, expected):
     """Of equal images, a network can only learn how much each class counts."""
