@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import keras
 
@@ -21,16 +19,12 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import HEAD, without_head
 from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
-from cnnzoo._keras.preprocessing import FROM_UNIT, NOT_NORMALIZED, MeanStd, mode_of
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import describe_saved
-from cnnzoo._keras.weight_files import WEIGHTS_ONLY, StoredLayer, names_in, open_weights
+from cnnzoo._keras.weight_files import StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
-from cnnzoo._support.checkpoints import is_checkpoint, normalization_of, open_checkpoint
-from cnnzoo._support.files import suggest_path
-from cnnzoo._support.lookup import look_up
+from cnnzoo._support.checkpoints import is_checkpoint, open_checkpoint
 from cnnzoo._support.wording import format_shape
-from cnnzoo.models._fetching import fetch_weights
 from cnnzoo.models._matching import (
     Pair,
     assign,
@@ -42,43 +36,16 @@ from cnnzoo.models._matching import (
     pair_layers,
     shapes_of,
 )
+from cnnzoo.models._sources import TrainedNetwork, counterpart_of, find_file, find_source
+from cnnzoo.models._sources import preprocessing_of as preprocessing_of
 from cnnzoo.models._torch_layout import State, classes_of, stored_layers
 from cnnzoo.models._torch_layout import torch_state as torch_state
 from cnnzoo.models.cards import CLASSES, Counterpart
 from cnnzoo.models.keras_applications import published
-from cnnzoo.models.published import (
-    IMAGENET,
-    KerasBackbone,
-    PublishedWeights,
-    ShippedRun,
-    TorchWeights,
-    network_file,
-)
+from cnnzoo.models.published import KerasBackbone
 
 AS_SAVED = " For the network as it was saved, use `cnnzoo.training.load_run` or `keras.saving.load_model`."
-WORD = re.compile(r"[\w-]+")  # what may be a name of weights, and no path
 RESPONSES = "LocalResponseNormalization"
-WHAT = "`weights` must be a name of published weights, a file, a run folder or None"
-
-
-class TrainedNetwork(Protocol):
-    """What the card of a network says of its weights, see ``ModelCard``."""
-
-    @property
-    def name(self) -> str:
-        """The network's name."""
-
-    @property
-    def weights(self) -> Mapping[str, PublishedWeights]:
-        """What there is, by name."""
-
-    @property
-    def head(self) -> str:
-        """The layer that gives the classes."""
-
-    @property
-    def torchvision(self) -> Counterpart | None:
-        """The same network there."""
 
 
 def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os.PathLike[str] | None) -> int:
@@ -89,61 +56,15 @@ def classes_for(card: TrainedNetwork, num_classes: int | None, weights: str | os
         FileNotFoundError: ``weights`` names nothing.
     """
     wanted = None if num_classes is None else check_integer("num_classes", num_classes, least=1)
-    source = _find(card, weights)  # also where it is not asked: what is not there is refused before anything is built
+    source = find_source(
+        card, weights
+    )  # also where it is not asked: what is not there is refused before anything is built
     if wanted is not None or not isinstance(source, Path):
         return wanted or CLASSES
     if is_checkpoint(source):
         with open_checkpoint(source) as state:
-            return classes_of(state, _counterpart(card, source), card.head) or CLASSES
+            return classes_of(state, counterpart_of(card, source), card.head) or CLASSES
     return classes_in(source, (card.head,)) or CLASSES
-
-
-def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> str | MeanStd | None:
-    """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
-
-    What torchvision publishes, and checkpoints of its networks, take images as torchvision's do; such files do not say,
-    unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. ``.keras`` files and
-    run folders contain the preprocessing of the model that was saved; ``.weights.h5`` files only whether there is one.
-
-    Raises:
-        ValueError: The file is of another kind, or damaged; or see ``load_weights``.
-        FileNotFoundError: ``weights`` names nothing.
-    """
-    source = _find(card, weights)
-    if not isinstance(source, Path):
-        return None if source is None else "caffe"  # of VGGs, which alone take weights of Keras Applications
-    if is_checkpoint(source):
-        counterpart, normalization = _counterpart(card, source), normalization_of(source)
-        if normalization is None:
-            return counterpart.default.preprocessing
-        return None if normalization == NOT_NORMALIZED else normalization
-    if source.name.endswith(WEIGHTS_ONLY):
-        return _preprocessing_of_weights(card, source)
-    rescaling = describe_saved(source).rescaling
-    return None if rescaling is None else mode_of(rescaling)
-
-
-def _preprocessing_of_weights(card: TrainedNetwork, path: Path) -> str | None:
-    """Return the preprocessing of the network whose weights a file has: of this, it only has the name of a layer."""
-    if card.torchvision is None or not any(name.endswith(FROM_UNIT) for name in names_in(path)):
-        return None
-    if any(isinstance(weights, KerasBackbone) for weights in card.weights.values()):
-        raise ValueError(
-            f"'{path}' has the weights of a {card.name} with preprocessing, but not which: torchvision's or that of "
-            "Keras Applications. Save the whole network (`model.save`, .keras) and give that file; or pass "
-            "`preprocess=True` for that of Keras Applications."
-        )
-    return card.torchvision.default.preprocessing
-
-
-def _counterpart(card: TrainedNetwork, path: Path) -> Counterpart:
-    """Return the network in torchvision whose checkpoints ``card`` takes, or raise ``ValueError``."""
-    if card.torchvision is None:
-        raise ValueError(
-            f"{card.name} has no counterpart in torchvision, so it takes no checkpoint of PyTorch: give a .weights.h5 "
-            f"or .keras file, or a run folder.{_instead(card)} Received: '{path}'"
-        )
-    return card.torchvision
 
 
 def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | None:
@@ -157,7 +78,7 @@ def classes_in(weights: str | os.PathLike[str], heads: Sequence[str]) -> int | N
         FileNotFoundError: There is no such file or folder.
         ValueError: The file is damaged or of another kind.
     """
-    with open_weights(_find_file(weights)) as layers:
+    with open_weights(find_file(weights)) as layers:
         found = [layer for layer in layers if ends_in(layer.name, (*heads, HEAD))]
         found = found or [layer for layer in layers if layer.name is None and layer.kind == "dense"]
         classes = [layer.shapes[-1][-1] for layer in found if layer.shapes[-1]]
@@ -188,7 +109,7 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
             layer that differs, and the network that the file looks like.
         ConnectionError: The weights must be downloaded and there is no network.
     """
-    source = _find(card, weights)
+    source = find_source(card, weights)
     if source is None:
         return set()
     with _open(source, model, card) as layers:
@@ -206,7 +127,7 @@ def load_file(model: keras.Model, weights: str | os.PathLike[str], heads: Sequen
         weights: The file or folder.
         heads: What layers of the head other than dense ones may be called.
     """
-    path = _find_file(weights)
+    path = find_file(weights)
     with open_weights(path) as layers:
         _fill(model, layers, weights, heads, path)
 
@@ -237,50 +158,6 @@ def load_exactly(model: keras.Model, path: Path) -> None:
         assign(pairs, path)
 
 
-def _find(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> KerasBackbone | Path | None:
-    """Return where weights are; what torchvision publishes is downloaded where it is not in the cache."""
-    if weights is None:
-        return None
-    if isinstance(weights, str):
-        if (found := card.weights.get(weights.lower())) is not None:
-            return found if isinstance(found, KerasBackbone) else _file_of(found)
-        if WORD.fullmatch(weights) and not Path(weights).exists():
-            if card.weights:
-                look_up(dict(sorted(card.weights.items())), weights, f"{card.name} weights")
-            elsewhere = weights.lower() == IMAGENET and card.name in PRETRAINED_CARDS
-            where = f" here; `cnnzoo.pretrained.load('{card.name}')` has ImageNet's" if elsewhere else ""
-            raise ValueError(
-                f"There are no published weights of {card.name}{where}. Give a file, a run folder or None."
-                f"{_instead(card)} Received: weights='{weights}'"
-            )
-    return _find_file(weights)
-
-
-def _file_of(published: ShippedRun | TorchWeights) -> Path:
-    return fetch_weights(published) if isinstance(published, TorchWeights) else network_file(published.path)
-
-
-def _instead(card: TrainedNetwork) -> str:
-    """Say which network of the zoo is torchvision's of the name of ``card``, where that is another one."""
-    cards = map(cnnzoo.model_card, cnnzoo.list_models())
-    other = next((each.name for each in cards if each.torchvision and each.torchvision.network == card.name), None)
-    return f" Torchvision's network of that name, with its weights, is '{other}'." if other else ""
-
-
-def _find_file(weights: str | os.PathLike[str]) -> Path:
-    if not isinstance(weights, str | os.PathLike):
-        raise ValueError(f"{WHAT}. Received: {weights!r}")
-    path = Path(weights)
-    if path.is_dir():
-        file = network_file(path)
-        if not file.is_file():
-            raise FileNotFoundError(f"'{path}' is not a finished run: it has no {file.name}. {WHAT}.")
-        return file
-    if not path.is_file():
-        raise FileNotFoundError(f"{WHAT}. No such file: '{path}'.{suggest_path(path)}")
-    return path
-
-
 @contextlib.contextmanager
 def _open(source: KerasBackbone | Path, model: keras.Model, card: TrainedNetwork) -> Iterator[list[StoredLayer]]:
     """List the layers that are stored there; those of Keras Applications for images of the size of ``model``."""
@@ -290,7 +167,7 @@ def _open(source: KerasBackbone | Path, model: keras.Model, card: TrainedNetwork
         yield [StoredLayer(layer.name, None, tuple(layer.get_weights())) for layer in network.layers if layer.weights]
     elif is_checkpoint(source):
         with open_checkpoint(source) as state:
-            yield stored_layers(model, state, _counterpart(card, source), card.head)
+            yield stored_layers(model, state, counterpart_of(card, source), card.head)
     else:
         with open_weights(source) as layers:
             yield layers
