@@ -95,7 +95,7 @@ def preprocessed_grey(images: keras.KerasTensor, layer: Callable[[str], str] = s
     The mean of the three channel means is subtracted; these differ by 20 (of 255).
     """
     factor, offset = _grey_constants()
-    return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=layer(SCALES["unit"][1]))(images)
+    return keras.layers.Rescaling(factor, offset=offset, dtype="float32", name=layer(FROM_UNIT))(images)
 
 
 def with_channels(model: keras.Model, channels: int) -> keras.Model:

@@ -90,6 +90,8 @@ def print_csv(outcomes: Outcomes, class_names: Sequence[str], top: int | None) -
         if isinstance(outcome, Unreadable):
             writer.writerow([outcome.image, "", outcome.error, *("" for _ in ranks or class_names)])
             continue
-        all_of_them = [outcome.probabilities[name] for name in class_names]
-        first = [field for pair in _first(outcome, count).items() for field in pair]
-        writer.writerow([outcome.image, outcome.label, "", *(first if top else all_of_them)])
+        if top:
+            fields = [field for pair in _first(outcome, count).items() for field in pair]
+        else:
+            fields = [outcome.probabilities[name] for name in class_names]
+        writer.writerow([outcome.image, outcome.label, "", *fields])

@@ -168,7 +168,7 @@ def evaluate(
         from cnnzoo.training import load_run
 
     if has_imagenet(run):
-        if data is None:
+        if data is None or data_path is not None:
             raise ValueError(f"Give a folder with one subfolder per class of ImageNet: `--data`. Received: {run}")
         evaluation = open_classifier(run).evaluate_folder(data)
     else:

@@ -158,9 +158,7 @@ def load_folder(
     fraction = check_number("fraction", fraction, "(0, 1]")
     test_fraction = check_number("test_fraction", test_fraction, "(0, 1)")
     check_seed(seed)
-    folder = Path(path)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder '{folder}'. Pass a folder with one subfolder per class.")
+    folder = _folder_of_classes(path)
     layout = find_layout(folder)
     class_names = _class_names(layout.parts)
     listing = list_images(*layout.parts)
@@ -208,9 +206,7 @@ def load_labelled(
         ValueError: See ``load_folder``.
     """
     size = check_image_size(image_size)
-    folder = Path(path)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder '{folder}'. Pass a folder with one subfolder per class.")
+    folder = _folder_of_classes(path)
     root = find_layout(folder).parts[-1]
     class_names, listing = _class_names([root]), list_images(root)
     files, labels = _by_class(root, listing, class_names)
@@ -226,6 +222,13 @@ def load_labelled(
         layout="" if root == folder else f"evaluated on: {root}",
         passed_over=listing.passed_over(),
     )
+
+
+def _folder_of_classes(path: str | os.PathLike[str]) -> Path:
+    folder = Path(path)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder '{folder}'. Pass a folder with one subfolder per class.")
+    return folder
 
 
 def list_image_files(

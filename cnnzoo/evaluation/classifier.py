@@ -117,15 +117,12 @@ class Classifier:
         cropped = self.shorter_side or shorter_side_of(self.image_size)
         shorter_side = cropped if self.preparation == "crop" else None
         found = load_labelled(folder, self.image_size, shorter_side=shorter_side, skip_broken=skip_broken)
-        numbers = np.array([self._number_of(name) for name in found.class_names])
+        known = {
+            _plain(name): number for names in (self.class_names, self.identifiers) for number, name in enumerate(names)
+        }
+        numbers = np.array([look_up(known, _plain(name), "class") for name in found.class_names])
         split = Split(found.test.images, numbers[found.test.labels])
         return evaluate(self.model, split, class_names=self.class_names, scale=self.scale)
-
-    def _number_of(self, name: str) -> int:
-        """Return the number of the class that a folder is named after."""
-        known = {_plain(each): number for number, each in enumerate(self.class_names)}
-        known |= {_plain(each): number for number, each in enumerate(self.identifiers)}
-        return look_up(known, _plain(name), "class")
 
     def _prepared(
         self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]

@@ -75,11 +75,11 @@ def export_torch(
     card = model_card(str(name))
     if card.torchvision is None:
         raise ValueError(f"Torchvision does not have {card.name}, the network of '{run}'.")
-    model = _in_full(trained, card.name, folder)
     normalization = normalization_of_mode(preprocessing_of(card, folder))
     if normalization is None:
         raise ValueError(f"The network of '{run}' preprocesses images as Keras Applications do, not as torchvision.")
     mean, std = normalization
+    model = _in_full(trained, card.name, folder)
     metadata = {
         "network": card.torchvision.network,
         "class_names": json.dumps(trained.class_names),

@@ -103,7 +103,7 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
 
 
 def _preprocessing_of_weights(card: TrainedNetwork, path: Path) -> str | None:
-    """Return the preprocessing of the network whose weights a file has: of this, it only has the name of a layer."""
+    """Return the preprocessing of a network whose weights a file has: a layer's name shows only that there is one."""
     if card.torchvision is None or not any(name.endswith(FROM_UNIT) for name in names_in(path)):
         return None
     if any(isinstance(weights, KerasBackbone) for weights in card.weights.values()):

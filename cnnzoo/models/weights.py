@@ -20,7 +20,7 @@ from cnnzoo._keras.heads import HEAD, without_head
 from cnnzoo._keras.kinds import is_named
 from cnnzoo._keras.parameters import count_parameters, flat_layers
 from cnnzoo._keras.ready import compile_classifier
-from cnnzoo._keras.saved import describe_saved
+from cnnzoo._keras.saved import Saved, describe_saved
 from cnnzoo._keras.weight_files import StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.checkpoints import is_checkpoint, open_checkpoint
@@ -194,7 +194,8 @@ def _fill(
     foreign = [layer for layer in extra if not is_of_a_head(layer, heads)]
     if difference := next(filter(None, of_backbone), None) or layers_beyond(foreign):
         raise ValueError(_not_of(model, weights, difference, layers, path))
-    if path is not None and (difference := _other_strides(pairs, path) or _other_normalization(model, path)):
+    saved = Saved() if path is None else describe_saved(path)
+    if difference := _other_strides(pairs, saved) or _other_normalization(model, saved):
         raise ValueError(
             f"'{weights}' has weights of the same shapes as this {model.name}, but is of another network: {difference}."
         )
@@ -238,9 +239,8 @@ def _with_head_of_finetuning(
     return [whole if pair is head[0] else pair for pair in pairs], [layer for layer in extra if layer is not added[0]]
 
 
-def _other_strides(pairs: Sequence[Pair], path: Path) -> str | None:
+def _other_strides(pairs: Sequence[Pair], saved: Saved) -> str | None:
     """Say which layer strides otherwise in the model of a file; None where none does, or the file does not say."""
-    saved = describe_saved(path)
     for pair in pairs:
         here = getattr(pair.layer, "strides", None)
         there = saved.strides.get(pair.name, saved.strides.get(f"{saved.name}_{pair.name}"))
@@ -249,9 +249,8 @@ def _other_strides(pairs: Sequence[Pair], path: Path) -> str | None:
     return None
 
 
-def _other_normalization(model: keras.Model, path: Path) -> str | None:
+def _other_normalization(model: keras.Model, saved: Saved) -> str | None:
     """Say whether only one of a network and the model of a file normalises responses, which takes no weights."""
-    saved = describe_saved(path)
     here = any(is_named(layer, {RESPONSES}) for layer in flat_layers(model))
     if not saved.classes or here == (there := RESPONSES in saved.classes.values()):
         return None

@@ -37,8 +37,8 @@ def test_it_was_trained_by_the_default_recipe_and_is_read_as_a_run(name, weights
     assert all(map(np.array_equal, model.get_weights(), run.model.get_weights()))
 
 
-def test_the_photographs_of_the_examples_are_predicted(tmp_path):
-    """A plain blue sky above a sea is a ship or an airplane, whatever the details: the colours arrive as they are."""
+def test_a_drawing_of_a_ship_is_predicted(tmp_path):
+    """Dark hull, light cabin, blue sky above a sea: a ship or an airplane, if the colours arrive as they are."""
     from PIL import Image
 
     pixels = np.zeros((64, 64, 3), np.uint8)
