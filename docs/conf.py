@@ -125,25 +125,26 @@ def _deviations(cards: list[Any]) -> list[str]:
 
 
 def _weights_page() -> str:
-    """Return a table of what torchvision publishes, beside what Keras and timm do, and one of the whole hashes."""
-    headings = ("network", "`imagenet-`", "file", "MB", "top-1", "top-5", "Keras: top-1", "timm")
-    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---:|---:|---:|---:|---|"]
+    """Return a table of what torchvision and timm publish, beside what Keras does, and one of the whole hashes."""
+    headings = ("network", "`imagenet-`", "file", "MB", "pixels", "top-1", "top-5", "Keras: top-1", "timm")
+    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---:|---:|---:|---:|---:|---|"]
     hashes = ["| file | bytes | SHA-256 |", "|---|---:|---|"]
     for card in map(cnnzoo.model_card, cnnzoo.list_models(weights="imagenet", sort="family")):
         other = in_keras_applications(card.name.removesuffix("_v1_5"))
         keras_top1 = cnnzoo.pretrained.pretrained_card(other).top1 if other else ""
         for name, weights in list(card.torchvision.weights.items())[1:]:
             version = name.rpartition("-")[2]
-            timm = f"`{card.torchvision.network}.tv{'2' if version == 'v2' else ''}_in1k`"
+            recipe = {"v1": "tv", "v2": "tv2"}.get(version, version)
             row = (
                 f"`{card.name}`",
                 f"**{version}**" if weights == card.torchvision.default else version,
                 f"[{weights.file}]({weights.url})",
                 f"{weights.mebibytes * 1.048576:.0f}",
+                str(weights.crop),
                 str(weights.top1),
                 str(weights.top5),
                 str(keras_top1),
-                timm if card.family in IN_TIMM else "",
+                f"`{card.torchvision.network}.{recipe}_in1k`" if card.family in IN_TIMM else "",
             )
             rows.append(f"| {' | '.join(row)} |")
             if weights.sha256:

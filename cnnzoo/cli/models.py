@@ -42,8 +42,8 @@ def list_networks(
         table.add_row(*words, *figures, top1, ", ".join(card.weights))
     print_table(table, cut=False)
     print(
-        "\nParameters and MACs for 10 classes; top-1 on ImageNet with torchvision's weights, by default the newest, "
-        "many of them\nfrom newer recipes than the paper's."
+        "\nParameters and MACs for 10 classes; top-1 on ImageNet with the weights that `--weights` names, or with "
+        "torchvision's\nnewest, many of them from newer recipes than the paper's."
     )
 
 

@@ -1,4 +1,4 @@
-"""The checkpoints that torchvision publishes: downloaded once, verified, and kept as ``.safetensors``."""
+"""The checkpoints that torchvision and timm publish: downloaded once, verified, and kept as ``.safetensors``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import cnnzoo
 from cnnzoo._keras.download import RemoteFile, cache_folder, check_disk, fetch, find_copy, hash_of, lock_in_cache
 from cnnzoo._support.checkpoints import SAFETENSORS, open_checkpoint
 from cnnzoo._support.files import write_whole
-from cnnzoo.models.published import LICENCE, TorchWeights
-
-ROUNDING = 600  # bytes: about half of the last digit of the lengths that torchvision gives, in MiB
+from cnnzoo.models.published import TorchWeights
 
 
 def fetch_weights(weights: TorchWeights) -> Path:
-    """Return the path of a checkpoint in cnnzoo's cache, verified, and converted from what torchvision publishes.
+    """Return the path of a checkpoint in cnnzoo's cache, verified, and converted from what is published.
 
     A file of the same name that ends in ``.json`` says where it is from, its hashes and its licence.
 
@@ -47,7 +45,7 @@ def remote_file(weights: TorchWeights) -> RemoteFile:
         sha256=weights.digest,
         torch_name=weights.file,
         instead="a local file as `weights` (--weights)",
-        tolerance=0 if weights.size else ROUNDING,
+        tolerance=0 if weights.size else weights.publisher.tolerance,
     )
 
 
@@ -73,7 +71,7 @@ def _convert(source: Path, converted: Path, weights: TorchWeights) -> None:
         "source": weights.url,
         "source_sha256": hash_of(source),
         "sha256": hash_of(converted),
-        "licence": LICENCE,
+        "licence": weights.publisher.licence,
         "converted_by": f"cnnzoo {cnnzoo.__version__}",
     }
     note = json.dumps(origin, indent=2) + "\n"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from cnnzoo.models._timm import WEIGHTS as OF_TIMM
 from cnnzoo.models._torchvision import WEIGHTS
 from cnnzoo.models.published import IMAGENET, PublishedWeights, TorchWeights
 
@@ -56,9 +57,10 @@ class Counterpart:
 
     @property
     def weights(self) -> dict[str, TorchWeights]:
-        """All weights that torchvision publishes, by name: "imagenet" are its default."""
-        versions = enumerate(WEIGHTS[self.network], start=1)
-        return {IMAGENET: self.default, **{f"{IMAGENET}-v{version}": weights for version, weights in versions}}
+        """All weights that are published for it, by name: "imagenet" are torchvision's default; timm's come last."""
+        versions = {f"v{version}": weights for version, weights in enumerate(WEIGHTS[self.network], start=1)}
+        of_all = {**versions, **OF_TIMM.get(self.network, {})}
+        return {IMAGENET: self.default, **{f"{IMAGENET}-{word}": weights for word, weights in of_all.items()}}
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,6 @@ from typing import TypeAlias
 
 IMAGENET = "imagenet"  # the name of all weights that were trained on it
 IMAGENET_KERAS = "imagenet-keras"  # of those of Keras Applications, where there are others as well
-TORCHVISION = "https://download.pytorch.org/models"
-LICENCE = "BSD-3-Clause for torchvision; the weights come from ImageNet, see its terms"
-
 TRAINED = Path(__file__).with_name("trained")
 
 MODEL = "model.keras"  # the network in a run folder
@@ -41,19 +38,46 @@ class KerasBackbone:
 
 
 @dataclass(frozen=True)
+class Publisher:
+    """Who publishes checkpoints.
+
+    Attributes:
+        name: The library.
+        address: Where its files are.
+        licence: Their licence.
+        tolerance: How far the sizes that are known of them may be from those of the files, in bytes.
+    """
+
+    name: str
+    address: str
+    licence: str
+    tolerance: int
+
+
+# Its documentation gives sizes in MiB with three digits
+TORCHVISION = Publisher(
+    "torchvision",
+    "https://download.pytorch.org/models",
+    "BSD-3-Clause for torchvision; the weights come from ImageNet, see its terms",
+    tolerance=600,
+)
+
+
+@dataclass(frozen=True)
 class TorchWeights:
-    """A checkpoint that torchvision publishes, for ImageNet's 1,000 classes.
+    """A checkpoint of PyTorch that is published, for ImageNet's 1,000 classes.
 
     Attributes:
         file: Its name there, which ends in the beginning of its SHA-256.
         top1: Top-1 accuracy on ImageNet's validation images, in percent.
         top5: Top-5 accuracy, in percent.
-        mebibytes: Its size in MiB, rounded.
+        mebibytes: Its size in MiB, rounded, or estimated within the tolerance of the publisher.
         size: Its size in bytes; None if not known exactly.
         sha256: Its SHA-256 in hexadecimal; None if only the beginning is known.
         resize: Length to which the shorter side of an image is brought, in pixels, for these accuracies.
         crop: Side of the square that is then cut out of the middle, in pixels.
         preprocessing: What its network takes, see ``cnnzoo._keras.preprocessing``.
+        publisher: Who publishes it.
     """
 
     file: str
@@ -65,11 +89,12 @@ class TorchWeights:
     resize: int = 256
     crop: int = 224
     preprocessing: str = "torch"
+    publisher: Publisher = TORCHVISION
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"{TORCHVISION}/{self.file}"
+        return f"{self.publisher.address}/{self.file}"
 
     @property
     def digest(self) -> str:

@@ -66,7 +66,9 @@ def _of_imagenet(name: str, weights: str | os.PathLike[str]) -> Classifier:
     if name in PRETRAINED_CARDS:
         model, published = load(name, weights=weights, include_top=True, preprocess=True, scale="unit"), None
     else:
-        model, published = create_model(name, weights=weights), MODEL_CARDS[name].weights.get(str(weights).lower())
+        published = MODEL_CARDS[name].weights.get(str(weights).lower())
+        shape = {"input_shape": (published.crop, published.crop, 3)} if isinstance(published, TorchWeights) else {}
+        model = create_model(name, weights=weights, **shape)
     classes = model.output_shape[-1]
     if classes != len(names):
         names, identifiers = tuple(map(str, range(classes))), ()

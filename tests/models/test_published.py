@@ -21,10 +21,10 @@ from cnnzoo._keras.download import cache_folder
 from cnnzoo._keras.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cnnzoo.data import imagenet_classes, load_folder, prepare_picture
 from cnnzoo.evaluation import Classifier
-from cnnzoo.models import published
-from cnnzoo.models._fetching import ROUNDING
+from cnnzoo.models._timm import WEIGHTS as OF_TIMM
 from cnnzoo.models._torch_layout import torch_state
 from cnnzoo.models._torchvision import WEIGHTS
+from cnnzoo.models.published import TORCHVISION
 from cnnzoo.pretrained import embed, open_classifier
 from cnnzoo.training import finetune, load_run
 from tests.torch_checkpoints import write_row, write_zip
@@ -46,6 +46,11 @@ def state(theirs):
     return torch_state(theirs, CARD.torchvision.module)
 
 
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        self.server.asked.append(self.path)
+
+
 @pytest.fixture
 def server(state, tmp_path, monkeypatch):
     """A server that has the checkpoint, as the card then says; its log of requests is ``server.asked``."""
@@ -53,27 +58,23 @@ def server(state, tmp_path, monkeypatch):
     folder.mkdir()
     content = write_row(folder / "a.pth", state).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=folder))
     weights = replace(
         CARD.weights["imagenet"],
+        publisher=replace(TORCHVISION, address=f"http://127.0.0.1:{httpd.server_port}"),
         file=f"{NAME}-{digest[:8]}.pth",
         mebibytes=round(len(content) / 2**20, 3),
         size=None,
         sha256=None,
+        resize=80,
+        crop=64,
     )
     (folder / "a.pth").rename(folder / weights.file)
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            asked.append(self.path)
-
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     for exempt in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(exempt, "127.0.0.1")
-    monkeypatch.setattr(published, "TORCHVISION", f"http://127.0.0.1:{httpd.server_port}")
     monkeypatch.setitem(CARD.weights, "imagenet", weights)
-    httpd.asked, httpd.weights, httpd.folder = asked, weights, folder
+    httpd.asked, httpd.weights, httpd.folder = [], weights, folder
     yield httpd
     httpd.shutdown()
     httpd.server_close()
@@ -101,7 +102,7 @@ def test_they_are_fetched_once_converted_and_take_plain_images(server, theirs):
         f"{name}.safetensors",
     ]
     note = json.loads((cache_folder() / f"{name}.json").read_text())
-    assert note["source"] == f"{published.TORCHVISION}/{server.weights.file}"
+    assert note["source"] == server.weights.url
     assert note["source_sha256"].startswith(server.weights.digest)
     assert "BSD-3-Clause" in note["licence"]
     again = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
@@ -309,27 +310,33 @@ def test_a_file_predicts_its_own_classes(tmp_path, state, monkeypatch):
 
 
 def test_every_published_file_ends_in_the_beginning_of_its_hash():
-    for weights in (each for rows in WEIGHTS.values() for each in rows):
+    of_torchvision = [each for rows in WEIGHTS.values() for each in rows]
+    for weights in (*of_torchvision, *(each for rows in OF_TIMM.values() for each in rows.values())):
         beginning = weights.name.rpartition("-")[2]
         assert re.fullmatch("[0-9a-f]{8,10}", beginning)
         assert weights.digest.startswith(beginning)
         assert weights.sha256 is None or len(weights.sha256) == 64
-        assert weights.size is None or abs(weights.size - weights.mebibytes * 2**20) < ROUNDING
+        assert weights.size is None or abs(weights.size - weights.mebibytes * 2**20) < weights.publisher.tolerance
         assert 50 < weights.top1 < weights.top5 < 100
 
 
-def test_a_name_predicts_imagenets_classes_of_the_middle_of_a_photograph(server, monkeypatch):
-    monkeypatch.setattr("cnnzoo.pretrained.classifying.create_model", lambda name, **given: built(name, given))
+def test_the_lengths_of_timms_files_are_those_of_the_networks_values():
+    cards = {
+        card.torchvision.network: card for card in map(cnnzoo.model_card, cnnzoo.list_models()) if card.torchvision
+    }
+    for network, sets in OF_TIMM.items():
+        values = cards[network].params + cards[network].buffers
+        classes = 990 * (512 if network in ("resnet18", "resnet34") else 2048) + 990
+        for weights in sets.values():
+            assert abs((values + classes) * 4 / 2**20 - weights.mebibytes) < 0.2
 
-    def built(name, given):
-        assert given == {"weights": "imagenet"}
-        return cnnzoo.create_model(name, **given, **SMALL)
 
+def test_a_name_predicts_imagenets_classes_of_the_middle_of_a_photograph(server):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 500, 3), dtype=np.uint8))
     classifier = open_classifier("SqueezeNet1_1")
-    assert (classifier.preparation, classifier.shorter_side, len(classifier.class_names)) == ("crop", 256, 1000)
+    assert (classifier.preparation, classifier.shorter_side, len(classifier.class_names)) == ("crop", 80, 1000)
     (prediction,) = classifier.predict(picture)
-    middle = prepare_picture(picture, (64, 64, 3), "crop", 256)
+    middle = prepare_picture(picture, (64, 64, 3), "crop", 80)
     probabilities = outputs(classifier.model, middle[None])[0]
     assert prediction.label == imagenet_classes()[int(probabilities.argmax())].name
     (squashed,) = open_classifier(NAME, crop=False).predict(picture)
