@@ -38,7 +38,7 @@ from cnnzoo.models._matching import (
 )
 from cnnzoo.models._sources import TrainedNetwork, counterpart_of, find_file, find_source
 from cnnzoo.models._sources import preprocessing_of as preprocessing_of
-from cnnzoo.models._torch_layout import State, classes_of, stored_layers
+from cnnzoo.models._torch_layout import FOREIGN, State, classes_of, stored_layers
 from cnnzoo.models._torch_layout import torch_state as torch_state
 from cnnzoo.models.cards import CLASSES, Counterpart
 from cnnzoo.models.keras_applications import published
@@ -300,6 +300,9 @@ def _not_of(
 
 def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | None) -> str:
     """Say which network a file is of, by the number of its values, whatever its classes are, or by the name in it."""
+    cards = list(map(cnnzoo.model_card, cnnzoo.list_models()))
+    auxiliary = tuple(prefix for card in cards if card.torchvision for prefix in card.torchvision.auxiliary_prefixes)
+    layers = [layer for layer in layers if layer.kind != FOREIGN or not (layer.name or "").startswith(auxiliary)]
     total = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
     kernels = [layer.shapes[0] for layer in layers]
     dense = [kernel for kernel in kernels if len(kernel) == 2]
@@ -313,7 +316,7 @@ def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | 
         whole[card.params + card.buffers].append(f"{name} with its head")
         without_classes[card.params_no_top + card.buffers].append(f"{name} with another head")
         without_classes[card.params + card.buffers - of_a_class * 1000].append(f"{name} of other classes")
-    for own in map(cnnzoo.model_card, cnnzoo.list_models()):
+    for own in cards:
         whole[own.params + own.buffers].append(f"the {own.name} of this zoo")
         without_classes[own.params + own.buffers - of_a_class * own.num_classes].append(f"the {own.name} of this zoo")
     if found := whole.get(total) or without_classes.get(total - of_a_class * classes):

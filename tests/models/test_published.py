@@ -272,6 +272,15 @@ def test_another_network_is_refused_and_named(tmp_path, state):
         cnnzoo.create_model(NAME, weights=write_zip(tmp_path / "c.pth", {**state, "layer5.bias": np.zeros(3, "f4")}))
 
 
+@pytest.mark.slow
+def test_a_file_with_auxiliary_classifiers_is_named_too(tmp_path):
+    own = cnnzoo.create_model("googlenet_bn", num_classes=7)
+    state = torch_state(own, cnnzoo.model_card("googlenet_bn").torchvision.module)
+    auxiliary = {"aux1.conv.conv.weight": np.zeros((128, 512, 1, 1), "f4"), "aux2.fc2.bias": np.zeros(7, "f4")}
+    with pytest.raises(ValueError, match="it looks like the googlenet_bn of this zoo"):
+        cnnzoo.models.resnet18(weights=write_zip(tmp_path / "a.pth", {**state, **auxiliary}))
+
+
 def test_names_are_suggested_and_other_places_told():
     with pytest.raises(ValueError, match=r"Unknown squeezenet1_1 weights 'imagnet'\. Did you mean 'imagenet'"):
         cnnzoo.create_model(NAME, weights="imagnet")
