@@ -12,6 +12,7 @@ from cnnzoo.models._late import building, keras
 from cnnzoo.models._lenet import LeNetLayers
 from cnnzoo.models._variants import variant
 from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models.published import ShippedRun
 
 PAPER = Paper(
     family="lenet",
@@ -73,7 +74,9 @@ def _lenet1(
     return building.finish(inputs, x, card, name, weights)
 
 
-CARDS = {"lenet1": PAPER.card("lenet1", "LeNet-1", params=2_578, macs=92_288)}
+CARDS = {
+    "lenet1": PAPER.card("lenet1", "LeNet-1", params=2_578, macs=92_288, weights={"mnist": ShippedRun("lenet1_mnist")})
+}
 
 lenet1 = variant(
     _lenet1,

@@ -11,6 +11,7 @@ from cnnzoo.models._late import building, keras, layers
 from cnnzoo.models._lenet import LeNetLayers
 from cnnzoo.models._variants import variant
 from cnnzoo.models.cards import InputShape, ModelCard, Paper
+from cnnzoo.models.published import ShippedRun
 
 PAPER = Paper(
     family="lenet",
@@ -101,7 +102,16 @@ def _lenet5_1998(
     return building.finish(inputs, x, card, name, weights)
 
 
-CARDS = {"lenet5_1998": PAPER.card("lenet5_1998", "LeNet-5 (as published)", params=60_000, buffers=840, macs=328_096)}
+CARDS = {
+    "lenet5_1998": PAPER.card(
+        "lenet5_1998",
+        "LeNet-5 (as published)",
+        params=60_000,
+        buffers=840,
+        macs=328_096,
+        weights={"mnist": ShippedRun("lenet5_1998_mnist")},
+    )
+}
 
 lenet5_1998 = variant(
     _lenet5_1998,

@@ -110,7 +110,7 @@ def train(
         model = _built(name, chosen, size, dataset, seed, data)
         if progress and leads:
             print_notes(dataset)
-            if isinstance(recipe, str) and (note := note_of_general_recipe(name)):
+            if isinstance(recipe, str) and (note := note_of_general_recipe(name, recipe)):
                 print(note, flush=True)
         return fit(model, dataset, recipe=chosen, seed=seed, out=folder, progress=progress, callbacks=callbacks)
 

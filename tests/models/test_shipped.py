@@ -15,7 +15,12 @@ MOST_BYTES = 1_500_000
 
 
 def test_what_ships():
-    assert SHIPPED == [("lenet5", "mnist"), ("resnet20", "cifar10")]
+    assert SHIPPED == [
+        ("lenet1", "mnist"),
+        ("lenet5", "mnist"),
+        ("lenet5_1998", "mnist"),
+        ("resnet20", "cifar10"),
+    ]
 
 
 @pytest.mark.parametrize(("name", "weights"), SHIPPED)

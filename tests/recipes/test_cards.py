@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.recipes.cards import note_of_general_recipe, published_results
+from cnnzoo.recipes.cards import RECIPE_CARDS, note_of_general_recipe, published_results
 from cnnzoo.recipes.recipe import kernel_initializer
 from cnnzoo.training import Recipe, list_recipes, recipe_card
 
@@ -52,13 +52,53 @@ def test_the_paper_of_lenet():
     assert [factor * 5e-4 for _, factor in recipe.steps] == pytest.approx([2e-4, 1e-4, 5e-5, 1e-5])
 
 
+@pytest.mark.parametrize(
+    ("network", "images", "batch_size", "error"),
+    [
+        ("resnet50", 120 * 1_281_167, 256, None),  # 600,000 steps
+        ("resnet110", 164 * 50_000, 128, 6.43),  # 64,000 steps
+        ("shufflenet_v2_x1_0", 240 * 1_281_167, 1024, None),  # 300,000 steps
+        ("squeezenet1_0", 68 * 1_281_167, 512, None),  # 170,000 steps
+        ("wrn_28_10", 200 * 50_000, 128, 4.0),
+        ("densenet_bc_100_12", 300 * 50_000, 64, 4.51),
+    ],
+)
+def test_the_papers_of_residual_and_small_networks(network, images, batch_size, error):
+    steps = {256: 600_000, 128: 64_000, 1024: 300_000, 512: 170_000}
+    card = recipe_card(network, "paper")
+    assert (card.recipe.batch_size, card.recipe.optimizer, card.recipe.momentum) == (batch_size, "sgd", 0.9)
+    if network not in ("wrn_28_10", "densenet_bc_100_12"):
+        assert images / batch_size == pytest.approx(steps[batch_size], rel=0.01)
+    assert card.recipe.epochs * (50_000 if network[-3:] in ("110", "_10", "_12") else 1_281_167) == images
+    assert [round(100 * (1 - result.accuracy), 2) for result in card.results] == ([] if error is None else [error])
+
+
+def test_alexnet_of_2014_multiplies_three_times_by_the_third_root():
+    factors = [factor for _, factor in recipe_card("alexnet_2014", "paper").recipe.steps]
+    assert factors == pytest.approx([250 ** (-1 / 3), 250 ** (-2 / 3), 1 / 250], abs=1e-5)
+
+
+def test_every_recipe_is_of_a_network_that_there_is():
+    assert {network for network, _ in RECIPE_CARDS} <= set(cnnzoo.list_models())
+    assert {name for _, name in RECIPE_CARDS} == {"default", "lecture", "paper"}
+
+
+def test_networks_like_resnet20_take_its_recipe_and_say_so():
+    card = recipe_card("wrn_16_4")
+    assert card.recipe == recipe_card("resnet20").recipe
+    assert card.source == "that of resnet20, not measured with this network"
+    assert card.results == ()
+
+
 def test_another_network_has_a_default_and_says_that_it_is_general():
     assert recipe_card("mine").recipe == Recipe()
     assert list_recipes("mine") == ["default"]
+    assert list_recipes("resnet18") == ["default", "paper"]
     assert "none of its own" in recipe_card("resnet18").source
     assert recipe_card("resnet18").results == ()
-    assert note_of_general_recipe("resnet18").startswith("resnet18 has no recipe of its own yet")
-    assert note_of_general_recipe("vgg19") == ""
+    assert note_of_general_recipe("resnet18", "default").startswith("resnet18 has no recipe of its own yet")
+    assert note_of_general_recipe("resnet18", "paper") == ""
+    assert note_of_general_recipe("vgg19", "default") == ""
 
 
 @pytest.mark.slow

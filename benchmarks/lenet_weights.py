@@ -1,12 +1,12 @@
-"""Train the weights that ship as ``lenet5(weights="mnist")``, and show what they are worth.
+"""Train the weights of a LeNet that ship as ``weights="mnist"``, and show what they are worth.
 
-    python benchmarks/lenet5_weights.py MNIST_NPZ OUT [--seed 0]
+    python benchmarks/lenet_weights.py NETWORK MNIST_NPZ OUT [--seed 0]
 
-Trains by the default recipe on MNIST's 60,000 training images without the 1,000 that the package holds out, found among
-them image by image. The weights are those after the last epoch; MNIST's 10,000 test images and the 1,000 are looked at
-once. OUT becomes the run folder, without its pictures, and with the weights alone in place of the model, which do not
-depend on the release of Keras; what ships lies in ``cnnzoo/models/trained``. The same seed gives the same bits on the
-same machine, and elsewhere nearly the same accuracy.
+NETWORK is lenet1, lenet5 or lenet5_1998. Trains by the default recipe on MNIST's 60,000 training images without the
+1,000 that the package holds out, found among them image by image. The weights are those after the last epoch; MNIST's
+10,000 test images and the 1,000 are looked at once. OUT becomes the run folder, without its pictures, and with the
+weights alone in place of the model, which do not depend on the release of Keras; what ships lies in
+``cnnzoo/models/trained``. The same seed gives the same bits on the same machine.
 """
 
 import argparse
@@ -35,6 +35,7 @@ def without(split: Split, other: Split) -> Split:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", choices=["lenet1", "lenet5", "lenet5_1998"])
     parser.add_argument("mnist", help="a local mnist.npz, or a folder with the IDX files")
     parser.add_argument("out", help="the run folder to write")
     parser.add_argument("--seed", type=int, default=0)
@@ -42,16 +43,19 @@ def main() -> None:
     train, test = cnnzoo.data.load_mnist(path=arguments.mnist)
     _, held_out = cnnzoo.data.load_digits()
     keras.utils.set_random_seed(arguments.seed)
-    recipe = cnnzoo.training.recipe_card("lenet5").recipe
-    model = cnnzoo.models.lenet5(kernel_initializer=kernel_initializer(recipe))
-    run = cnnzoo.training.fit(
-        model,
-        Dataset(without(train, held_out), test, data_card("mnist").class_names, "digit", source=DataSource("mnist")),
-        seed=arguments.seed,
-        out=arguments.out,
+    recipe = cnnzoo.training.recipe_card(arguments.network).recipe
+    model = cnnzoo.create_model(arguments.network, kernel_initializer=kernel_initializer(recipe))
+    dataset = Dataset(
+        without(train, held_out),
+        test,
+        data_card("mnist").class_names,
+        "digit",
+        image_size=model.input_shape[1:3],
+        source=DataSource("mnist"),
     )
+    run = cnnzoo.training.fit(model, dataset, seed=arguments.seed, out=arguments.out)
     of_test = run.evaluate("mnist", arguments.mnist)
-    of_held_out = cnnzoo.evaluation.evaluate(model, held_out)
+    of_held_out = run.evaluate("digits")
     record = run.record.to_json()
     record["machine"] = {"cpus": run.record.machine.cpus}
     record["recipe"]["initializer"] = recipe.initializer
