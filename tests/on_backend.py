@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 import cnnzoo
+from cnnzoo._keras.engine import asker
 from cnnzoo._keras.seeds import seeded
 from tests.inspect.corner import images, looks_at_a_corner
 from tests.inspect.layouts import both, turned
@@ -66,9 +67,28 @@ def check_seeds():
     assert draw() == expected
 
 
+def check_engine():
+    """OpenVINO answers as the backend does, also after the weights have changed."""
+    model = cnnzoo.create_model("lenet5_1998", weights="mnist")
+    digits = np.random.default_rng(0).random((4, 32, 32, 1), np.float32)
+
+    def training():
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(digits, np.arange(4), epochs=2, verbose=0)
+
+    def doubled():
+        model.get_layer("c1").kernel.assign(model.get_layer("c1").kernel * 2)
+
+    for change in (lambda: None, doubled, training, training):
+        change()
+        exact = keras.ops.convert_to_numpy(model(digits, training=False))
+        np.testing.assert_allclose(asker(model, "openvino", exactly=True)(digits), exact, atol=1e-5)
+
+
 if __name__ == "__main__":
     run, out = map(Path, sys.argv[1:])
     check_networks()  # first: the report loads TensorFlow
+    check_engine()
     check_layouts()
     check_seeds()
     check_equal_to_torchvision()

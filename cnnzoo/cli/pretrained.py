@@ -11,6 +11,7 @@ from cnnzoo.cli.shared import (
     ClassWeight,
     Crop,
     DataPath,
+    EngineOption,
     Force,
     MaxParams,
     app,
@@ -100,6 +101,7 @@ def finetune(
         float | None, typer.Option(help="Peak learning rate for them.  [default: 1e-05]")
     ] = None,
     crop: Crop = None,
+    engine: EngineOption = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The run folder to write.  [default: a new runs/NAME]")] = None,
     report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
@@ -130,6 +132,7 @@ def embed(
     ] = None,
     skip_broken: SkipBroken = None,
     crop: Crop = None,
+    engine: EngineOption = None,
     force: Force = False,
 ) -> None:
     """Write a feature vector for each image."""
@@ -146,6 +149,7 @@ def embed(
         scale=None if scale is None else check_scale(scale),
         skip_broken=bool(skip_broken),
         crop=crop,
+        engine=engine or "auto",
         force=force,
     )
     print(written)

@@ -61,6 +61,12 @@ Crop = Annotated[
         "[default: crop with ImageNet's weights from torchvision]",
     ),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", help="What computes: keras, openvino, or auto: openvino where it is installed.  [default: auto]"
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 MaxParams = Annotated[
     str | None, typer.Option(help="Only networks with at most so many parameters, with their heads: 10M.")

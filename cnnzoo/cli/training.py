@@ -18,6 +18,7 @@ from cnnzoo.cli.shared import (
     Augment,
     ClassWeight,
     DataPath,
+    EngineOption,
     OtherData,
     app,
     bar,
@@ -159,6 +160,7 @@ def evaluate(
     run: Predicting,
     data: OtherData = None,
     data_path: DataPath = None,
+    engine: EngineOption = None,
 ) -> None:
     """Evaluate a trained network on the test images of a data set, or on a folder of some of ImageNet's classes."""
     with quiet_start():
@@ -170,12 +172,12 @@ def evaluate(
     if has_imagenet(run):
         if data is None or data_path is not None:
             raise ValueError(f"Give a folder with one subfolder per class of ImageNet: `--data`. Received: {run}")
-        evaluation = open_classifier(run).evaluate_folder(data)
+        evaluation = open_classifier(run, engine=engine or "auto").evaluate_folder(data)
     else:
         trained = load_run(run)
         dataset = trained.load_data(data, data_path)
         tell(dataset.notes())
-        evaluation = trained.evaluate_on(dataset)
+        evaluation = trained.evaluate_on(dataset, engine=engine or "auto")
     right, total = int(evaluation.is_right.sum()), len(evaluation.labels)
     low, high = evaluation.accuracy_interval()
     print(
@@ -224,6 +226,7 @@ def predict(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    engine: EngineOption = None,
 ) -> None:
     """Predict the class of images, by a run, or by a network with weights for ImageNet: resnet18, mobilenetv2.
 
@@ -244,7 +247,7 @@ def predict(
         tell(passed_over_lines(passed_over(folder)))
     if not any(path.exists() for path in images):  # before weights are downloaded
         raise FileNotFoundError(f"No such image: '{images[0]}'")
-    classifier = open_classifier(run, weights=weights or IMAGENET, crop=crop)
+    classifier = open_classifier(run, weights=weights or IMAGENET, crop=crop, engine=engine or "auto")
     layout = print_json if as_json else print_csv if as_csv else print_text
     raise typer.Exit(print_predictions(classifier.predict_each(images), classifier.class_names, layout, shown))
 

@@ -1,4 +1,5 @@
 from .classifier import Classifier as Classifier
+from .evaluator import ENGINES as ENGINES
 from .evaluator import evaluate as evaluate
 from .evaluator import predict_probabilities as predict_probabilities
 from .metrics import Calibration as Calibration

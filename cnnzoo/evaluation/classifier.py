@@ -35,6 +35,7 @@ class Classifier:
         scale: The range of pixels that it takes.
         shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels.
         identifiers: Other names of the classes, in the same order, such as those of WordNet; empty if there are none.
+        engine: What computes the outputs, one of ``cnnzoo.evaluation.ENGINES``.
     """
 
     model: keras.Model
@@ -44,6 +45,7 @@ class Classifier:
     scale: Scale = "unit"
     shorter_side: int | None = None
     identifiers: tuple[str, ...] = ()
+    engine: str = "auto"
 
     def predict(self, images: Images) -> list[Prediction]:
         """Predict the class of each of a user's images, prepared like those that the network was trained on.
@@ -96,7 +98,8 @@ class Classifier:
         while batch := list(islice(given, batch_size_for(shape))):
             prepared = [self._prepared(name, content, shape) for name, content in batch]
             readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
-            rows = iter(predict_batch(self.model, to_scale(np.stack(readable), self.scale)) if readable else ())
+            pixels = to_scale(np.stack(readable), self.scale) if readable else None
+            rows = iter(() if pixels is None else predict_batch(self.model, pixels, self.engine))
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 
@@ -122,7 +125,7 @@ class Classifier:
         }
         numbers = np.array([look_up(known, _plain(name), "class") for name in found.class_names])
         split = Split(found.test.images, numbers[found.test.labels])
-        return evaluate(self.model, split, class_names=self.class_names, scale=self.scale)
+        return evaluate(self.model, split, class_names=self.class_names, scale=self.scale, engine=self.engine)
 
     def _prepared(
         self, name: str, content: Path | Image.Image | np.ndarray, shape: tuple[int, int, int]

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import check_classifier, class_probabilities, count_classes, find_ending
+from cnnzoo._keras.engine import ENGINES as ENGINES
+from cnnzoo._keras.engine import ask_batch, asker
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo._support.arguments import check_strings, shape_fits
@@ -28,6 +30,7 @@ def evaluate(
     class_names: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
     scale: Scale | None = None,
+    engine: str = "auto",
 ) -> Evaluation:
     """Evaluate ``model`` on the images of ``split``.
 
@@ -41,13 +44,14 @@ def evaluate(
         scale: The model's input range, to which uint8 images are scaled: "unit" for [0, 1], "byte" for [0, 255].
             Floats are not scaled. None: detected from the model's graph, or known because this package built or
             trained it.
+        engine: What computes the outputs, one of ``cnnzoo.evaluation.ENGINES``, in float32.
 
     Returns:
         The predictions and labels, with accuracy, loss, confusion matrix and other metrics.
 
     Raises:
         ValueError: Images, labels or names do not fit the model, an image is not finite, or the model's input range
-            is unknown.
+            is unknown. The engine is unknown, not installed, or cannot take the network.
     """
     check_classifier(model)
     if image_size is not None:
@@ -56,11 +60,15 @@ def evaluate(
     images, labels = check_split(model, split, "split", image_size)
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(images, scale, "split.images")
-    return Evaluation(names, labels, predict_probabilities(model, images, image_size, scale or "unit"))
+    return Evaluation(names, labels, predict_probabilities(model, images, image_size, scale or "unit", engine))
 
 
 def predict_probabilities(
-    model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None = None, scale: Scale = "unit"
+    model: keras.Model,
+    images: np.ndarray,
+    image_size: tuple[int, int] | None = None,
+    scale: Scale = "unit",
+    engine: str = "auto",
 ) -> np.ndarray:
     """Return the class probabilities that ``model`` predicts for ``images``: float32 of shape (n, classes), n >= 1.
 
@@ -70,14 +78,18 @@ def predict_probabilities(
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
+    ask = asker(model, engine, exactly=True)
     with reraise_read_errors():
-        outputs: np.ndarray = model.predict(batches, verbose=0)
+        if ask is None:
+            outputs: np.ndarray = model.predict(batches, verbose=0)
+        else:
+            outputs = np.concatenate([ask(batch.numpy()) for batch, _ in batches])
     return _probabilities(model, outputs)
 
 
-def predict_batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Like ``predict_probabilities``, for one batch of floats in the model's input range."""
-    return _probabilities(model, keras.ops.convert_to_numpy(model.predict_on_batch(images)))
+def predict_batch(model: keras.Model, images: np.ndarray, engine: str = "auto") -> np.ndarray:
+    """Like ``predict_probabilities``, for one batch of floats in the model's input range, in the engine's precision."""
+    return _probabilities(model, ask_batch(model, images, engine))
 
 
 def _probabilities(model: keras.Model, outputs: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
+from cnnzoo._keras.engine import check_engine
 from cnnzoo.data.imagenet import imagenet_classes
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, list_weights
@@ -16,7 +17,11 @@ from cnnzoo.runs.run import load_run
 
 
 def open_classifier(
-    network: str | os.PathLike[str], *, weights: str | os.PathLike[str] = IMAGENET, crop: bool | None = None
+    network: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] = IMAGENET,
+    crop: bool | None = None,
+    engine: str = "auto",
 ) -> Classifier:
     """Return what predicts the classes of photographs.
 
@@ -29,12 +34,14 @@ def open_classifier(
         crop: Whether photographs keep their proportions, and their middle is seen, or are squashed to the size of the
             network. None: networks with ImageNet's weights crop, as for their published accuracies; runs prepare images
             as those that they were trained on.
+        engine: What computes the outputs, one of ``cnnzoo.evaluation.ENGINES``.
 
     Raises:
         FileNotFoundError: There is no such run, or it is not finished.
         ValueError: The run is damaged, ``weights`` do not fit or are given for a run, or ``crop`` for one of digits.
         ConnectionError: Weights must be downloaded and there is no network.
     """
+    engine = check_engine(engine)
     name = network_name(network)
     if name and has_imagenet(network):
         classifier = _of_imagenet(name, weights)
@@ -45,6 +52,7 @@ def open_classifier(
         )
     else:
         classifier = load_run(network).classifier
+    classifier = replace(classifier, engine=engine)
     if crop is None:
         return classifier
     if classifier.preparation == "digit":

@@ -10,6 +10,7 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from cnnzoo._keras.engine import ask_batch, check_engine
 from cnnzoo._keras.graph import graph_inputs, graph_outputs
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
@@ -42,6 +43,7 @@ def embed(
     scale: Scale | None = None,
     crop: bool | None = None,
     force: bool = False,
+    engine: str = "auto",
 ) -> np.ndarray | Path:
     """Return a vector for each image; the images are read, and predicted, batch by batch.
 
@@ -65,6 +67,7 @@ def embed(
         crop: Whether files keep their proportions and their middle is seen, instead of the whole image without them.
             None does so with the weights that torchvision publishes.
         force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
+        engine: What computes the vectors, one of ``cnnzoo.evaluation.ENGINES``.
 
     Returns:
         Float32 of shape (n, d), in the order of ``images``, files sorted by name; the path where ``out`` is given.
@@ -76,6 +79,7 @@ def embed(
         FileExistsError: ``out`` exists, and no ``force``.
         ConnectionError: Published weights are not in the cache and cannot be downloaded.
     """
+    engine = check_engine(engine)
     target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
     if crop is None:
@@ -90,7 +94,7 @@ def embed(
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
     channels = graph_outputs(model)[0].channels + 1
-    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels)
+    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels, engine)
     width = model.output_shape[channels]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
@@ -156,6 +160,7 @@ def _batches(
     image_size: tuple[int, int] | None,
     batch_size: int | None,
     channels: int,
+    engine: str,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Predict batch by batch: the position of the first image, and the vectors; ``channels`` is the axis of those."""
     if batch_size is None:
@@ -164,7 +169,7 @@ def _batches(
     start = 0
     with reraise_read_errors():
         for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale):
-            vectors = keras.ops.convert_to_numpy(model.predict_on_batch(batch.numpy()))
+            vectors = ask_batch(model, batch.numpy(), engine)
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
                 vectors = np.moveaxis(vectors, channels, -1).mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)

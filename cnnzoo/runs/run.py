@@ -113,14 +113,25 @@ class Run:
             )
         return dataset
 
-    def evaluate(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Evaluation:
-        """Evaluate the network on the test images of a data set; arguments and errors are those of ``load_data``."""
-        return self.evaluate_on(self.load_data(data, data_path))
+    def evaluate(
+        self,
+        data: str | None = None,
+        data_path: str | os.PathLike[str] | None = None,
+        *,
+        engine: str = "auto",
+    ) -> Evaluation:
+        """Evaluate the network on the test images of a data set; arguments and errors are those of ``load_data``.
 
-    def evaluate_on(self, dataset: Dataset) -> Evaluation:
+        ``engine`` is that of ``cnnzoo.evaluation.evaluate``.
+        """
+        return self.evaluate_on(self.load_data(data, data_path), engine=engine)
+
+    def evaluate_on(self, dataset: Dataset, *, engine: str = "auto") -> Evaluation:
         """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
         size, scale = self.image_size, self.record.data.scale
-        return evaluate(self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale)
+        return evaluate(
+            self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale, engine=engine
+        )
 
     @property
     def classifier(self) -> Classifier:
@@ -128,17 +139,19 @@ class Run:
         data = self.record.data
         return Classifier(self.model, data.class_names, self.image_size, data.preparation, data.scale)
 
-    def predict(self, images: Images) -> list[Prediction]:
+    def predict(self, images: Images, *, engine: str = "auto") -> list[Prediction]:
         """Predict the class of each of a user's images; arguments and errors are those of ``Classifier.predict``.
+
+        ``engine`` is one of ``cnnzoo.evaluation.ENGINES``.
 
         >>> load_run("lenet5").predict(np.zeros((2, 32, 32, 1), np.uint8))[1].image
         'image 1'
         """
-        return self.classifier.predict(images)
+        return replace(self.classifier, engine=engine).predict(images)
 
-    def predict_each(self, images: Images) -> Iterator[Prediction | Unreadable]:
+    def predict_each(self, images: Images, *, engine: str = "auto") -> Iterator[Prediction | Unreadable]:
         """Predict as ``predict`` does, in memory that does not depend on the number of images."""
-        return self.classifier.predict_each(images)
+        return replace(self.classifier, engine=engine).predict_each(images)
 
 
 def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.ndarray) -> None:

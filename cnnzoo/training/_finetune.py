@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.engine import check_engine
 from cnnzoo._keras.heads import DROPPED, add_head
 from cnnzoo._keras.heads import HEAD as LAST
 from cnnzoo._keras.layout import check_channels_last
@@ -48,7 +49,7 @@ from cnnzoo.training._progress import print_notes
 OF_HEAD = ("epochs", "learning_rate")  # fields of its recipe alone
 OF_UNFROZEN = {f"unfrozen_{field}": field for field in OF_HEAD}
 # Options that are no fields of a recipe
-OTHERS = ("data_path", "fraction", "skip_broken", "crop", "dropout_rate", "scale")
+OTHERS = ("data_path", "fraction", "skip_broken", "crop", "dropout_rate", "scale", "engine")
 OF_BOTH = ("batch_size", "class_weight", "patience", "augment")  # fields of both recipes that the command line has
 ON_COMMAND_LINE = {*OF_HEAD, *OF_UNFROZEN, *OTHERS, *OF_BOTH} - {"dropout_rate"}
 KEYWORDS = ("weights", "image_size", "recipe", "unfreeze", "limit", "seed", "out", "progress")
@@ -93,9 +94,9 @@ def finetune(
         **options: ``epochs`` and ``learning_rate`` of the head, ``unfrozen_epochs`` and ``unfrozen_learning_rate`` of
             the layers that ``unfreeze`` names, any other field of ``Recipe`` for both; ``dropout_rate`` of the head;
             ``scale="unit"`` where the graph of a model or a file does not tell that it takes images in [0, 1];
-            ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them; and ``crop``, whether photographs
-            of a folder keep their proportions and their middle is seen, by default with the weights that torchvision
-            publishes.
+            ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them; ``crop``, whether photographs of a
+            folder keep their proportions and their middle is seen, by default with the weights that torchvision
+            publishes; and ``engine``, what the frozen backbone is computed by, see ``embed``.
 
     Returns:
         The run, with the epochs of both parts in its history; ``run.predict`` gives the names of the classes.
@@ -109,6 +110,7 @@ def finetune(
     """
     seed = check_seed(seed)
     given, changes = _sorted_options(options)
+    check_engine(given.get("engine", "auto"))
     dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
     if not isinstance(recipe, Recipe):
         raise ValueError(
@@ -154,7 +156,8 @@ def finetune(
             find_layer(model, unfreeze)  # before anything is trained
         if progress and name and weights is None and unfreeze is None:
             print("Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.", flush=True)
-        parts = [_train_head(model, dataset, recipes[0], size, seed, progress)]
+        engine = given.get("engine", "auto")
+        parts = [_train_head(model, dataset, recipes[0], size, seed, progress, engine)]
         if unfreeze is not None:
             unfreeze_layers(model, unfreeze)
             parts.append(_fit(model, dataset, recipes[1], size, seed, progress))
@@ -167,7 +170,7 @@ def finetune(
             recipes=tuple(part.record.recipe for part in parts),
             network=title,
         )
-        evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size)
+        evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size, engine="keras")
         seconds = round(sum(part.metrics["train_seconds"] for part in parts), 2)
         metrics = Metrics(evaluation.accuracy, evaluation.loss, seconds)
         record = replace(record, finetuned=finetuned, command=command, metrics=metrics)
@@ -238,7 +241,13 @@ def _classifier(
 
 
 def _train_head(
-    model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, int], seed: int, progress: bool
+    model: keras.Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    size: tuple[int, int],
+    seed: int,
+    progress: bool,
+    engine: str,
 ) -> Run:
     """Train the last layer, on features where nothing is augmented."""
     if recipe.augment:
@@ -247,7 +256,7 @@ def _train_head(
     features = keras.Model(model.inputs[0], dropout.input)
     if progress:
         print(f"computing the features of {len(dataset.train.labels) + len(dataset.test.labels):,} images", flush=True)
-    train, test = (_features_of(features, split, size) for split in dataset)
+    train, test = (_features_of(features, split, size, engine) for split in dataset)
     inputs = keras.Input(train.images.shape[1:])
     outputs = add_head(keras.layers.Flatten()(inputs), last.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
@@ -258,8 +267,8 @@ def _train_head(
     return run
 
 
-def _features_of(features: keras.Model, split: Split, size: tuple[int, int]) -> Split:
-    vectors = np.asarray(embed(features, split.images, image_size=size))
+def _features_of(features: keras.Model, split: Split, size: tuple[int, int], engine: str) -> Split:
+    vectors = np.asarray(embed(features, split.images, image_size=size, engine=engine))
     return Split(vectors[:, None, None, :], split.labels)
 
 
@@ -291,6 +300,7 @@ def _command(named: str, source: DataSource, own: dict[str, Any], options: dict[
     given["data_path"] = None if is_folder else source.path
     given["skip_broken"] = source.skip_broken or None
     given["crop"] = options.get("crop")
+    given["engine"] = options.get("engine")
     given["fraction"] = None if source.fraction == 1 else source.fraction
     return command_words("finetune", named, str(source.path) if is_folder else source.name, **given)
 

@@ -255,6 +255,7 @@ def _finished(
         class_names=dataset.class_names,
         image_size=dataset.image_size,
         scale=record.data.scale,
+        engine="keras",  # as in training, so that a run says the same on every machine
     )
     record = replace(
         record,

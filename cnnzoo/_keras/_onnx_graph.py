@@ -1,0 +1,528 @@
+"""A network as an ONNX graph, written call by call: from any backend, in float32, and without running the network.
+
+Maps lie with their channels first in it, as ONNX has them, whatever they do in Keras; images come and vectors leave as
+in Keras. Needs the package ``onnx``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from cnnzoo._keras.graph import graph_inputs, run
+from cnnzoo._keras.kinds import channels_of, is_named, per_axis
+
+OPSET = 18
+IMAGES, OUTPUT = "images", "output"
+IR_VERSION = 10
+
+
+class UnknownLayerError(ValueError):
+    """A layer for which there is no rule here."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the graph.
+
+    Attributes:
+        name: Its name there.
+        shape: As in Keras, without the batch; None for an open side.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it is maps, which lie with their channels first."""
+        return len(self.shape) == 3
+
+
+def write_onnx(model: keras.Model) -> onnx.ModelProto:
+    """Return ``model`` as ONNX: one input, one output, any number of images.
+
+    Args:
+        model: A functional or sequential model of images with their channels last.
+
+    Raises:
+        UnknownLayerError: A layer is unknown here; the message names it.
+        ValueError: The model is subclassed, not built, or has several inputs or outputs.
+    """
+    (images,) = graph_inputs(model)
+    if len(model.outputs) != 1:
+        raise ValueError(f"`model` must have one output. Received one with {len(model.outputs)}.")
+    graph = _Graph()
+    start = Value(IMAGES, images.shape)
+    (end,) = run(model, [graph.from_keras(start)], graph.call)
+    end = graph.to_keras(end)
+    graph.add("Identity", end.name, name=OUTPUT)
+    sides = [side or f"side_{axis}" for axis, side in enumerate(images.shape)]
+    proto = helper.make_graph(
+        graph.nodes,
+        model.name,
+        [helper.make_tensor_value_info(IMAGES, onnx.TensorProto.FLOAT, ["n", *sides])],
+        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", *(side or None for side in end.shape)])],
+        graph.constants,
+    )
+    return helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+class _Graph:
+    """The nodes and constants so far."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self._count = 0
+        self._written: dict[int, str] = {}
+
+    def add(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add a node; return the name of its output."""
+        name = name or self._name(kind)
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def constant(self, values: Any, dtype: type = np.float32) -> str:
+        """Add a constant; return its name."""
+        name = self._name("constant")
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
+        return name
+
+    def weight(self, variable: Any, change: Callable[[np.ndarray], np.ndarray] | None = None) -> str:
+        """Add a weight, once for each variable, as ``change`` lays it out."""
+        if id(variable) not in self._written:
+            values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
+            self._written[id(variable)] = self.constant(change(values) if change else values)
+        return self._written[id(variable)]
+
+    def call(self, name: str, operation: Any, _: bool, *arguments: Any, **options: Any) -> Value:
+        """Write a call of a layer: what ``run`` calls."""
+        rule = next((rule for kinds, rule in RULES.items() if is_named(operation, kinds)), None)
+        if rule is None:
+            raise UnknownLayerError(f"The layer '{name}' ({type(operation).__name__}) cannot be written as ONNX.")
+        if channels_of(operation) == 0:
+            raise UnknownLayerError(f"The layer '{name}' has its channels first, and cannot be written as ONNX.")
+        options = {option: given for option, given in options.items() if option != "training" and given is not None}
+        try:
+            value = rule(self, operation, *arguments, **options)
+        except (NotImplementedError, TypeError, AttributeError) as error:
+            raise UnknownLayerError(f"The layer '{name}' cannot be written as ONNX: {error}") from error
+        activation = getattr(operation, "activation", None)
+        if activation is not None and not is_named(operation, {"Activation"}):
+            return self.activated(value, activation)
+        return value
+
+    def activated(self, value: Value, activation: Any) -> Value:
+        """Write an activation function of Keras."""
+        kind = activation if isinstance(activation, str) else getattr(activation, "__name__", type(activation).__name__)
+        kind = kind.lower().replace("hard_silu", "hard_swish")
+        if kind == "linear":
+            return value
+        if kind in ("silu", "swish"):
+            gate = self.add("Sigmoid", value.name)
+            return Value(self.add("Mul", value.name, gate), value.shape)
+        if kind == "relu6":
+            return self._clipped(value, 0, 6)
+        if kind not in ACTIVATIONS:
+            raise NotImplementedError(f"its activation is {kind}")
+        node, attributes = ACTIVATIONS[kind]
+        if kind in ("softmax", "log_softmax"):
+            attributes = {"axis": 1 if value.is_map else -1}
+        return Value(self.add(node, value.name, **attributes), value.shape)
+
+    def _clipped(self, value: Value, low: float | None, high: float | None) -> Value:
+        limits = ["" if limit is None else self.constant(limit) for limit in (low, high)]
+        return Value(self.add("Clip", value.name, *limits), value.shape)
+
+    def from_keras(self, value: Value) -> Value:
+        """Put the channels of maps first."""
+        return Value(self.add("Transpose", value.name, perm=(0, 3, 1, 2)), value.shape) if value.is_map else value
+
+    def to_keras(self, value: Value) -> Value:
+        """Put the channels of maps last."""
+        return Value(self.add("Transpose", value.name, perm=(0, 2, 3, 1)), value.shape) if value.is_map else value
+
+    def per_channel(self, values: Any, value: Value) -> str:
+        """Add a constant of a number or of one for each channel, to be added to, or multiplied with, ``value``."""
+        array = np.asarray(values, np.float32).reshape(-1)
+        return self.constant(array.reshape(-1, 1, 1) if value.is_map and array.size > 1 else array)
+
+    def _name(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind.lower()}_{self._count}"
+
+
+ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("Relu", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "softmax": ("Softmax", {}),
+    "log_softmax": ("LogSoftmax", {}),
+    "softplus": ("Softplus", {}),
+    "softsign": ("Softsign", {}),
+    "elu": ("Elu", {}),
+    "selu": ("Selu", {}),
+    "exponential": ("Exp", {}),
+    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "hard_swish": ("HardSwish", {}),
+    "mish": ("Mish", {}),
+}
+
+
+def _shape_after(layer: Any, value: Value) -> tuple[int | None, ...]:
+    shape: tuple[int | None, ...] = tuple(layer.compute_output_shape((None, *value.shape)))[1:]
+    return shape
+
+
+def _window(layer: Any, size: Any) -> dict[str, Any]:
+    return {
+        "kernel_shape": per_axis(size, 2),
+        "strides": per_axis(layer.strides, 2),
+        "auto_pad": "SAME_UPPER" if layer.padding == "same" else "VALID",
+    }
+
+
+def _convolved(
+    graph: _Graph, layer: Any, value: Value, kernel: str, size: Any, groups: int, bias: Any, shape: Any
+) -> Value:
+    inputs = [value.name, kernel, *([graph.weight(bias)] if bias is not None else [])]
+    dilations = per_axis(getattr(layer, "dilation_rate", 1), 2)
+    window = _window(layer, size)
+    if max(dilations) > 1 and layer.padding == "same":
+        raise NotImplementedError("it is dilated and padded")
+    return Value(graph.add("Conv", *inputs, group=groups, dilations=dilations, **window), shape)
+
+
+def _convolution(graph: _Graph, layer: Any, value: Value) -> Value:
+    kernel = graph.weight(layer.kernel, lambda values: values.transpose(3, 2, 0, 1))
+    shape = _shape_after(layer, value)
+    return _convolved(graph, layer, value, kernel, layer.kernel_size, layer.groups, layer.bias, shape)
+
+
+def _per_map(values: np.ndarray) -> np.ndarray:
+    """Lay out depthwise kernels."""
+    height, width, channels, multiplier = values.shape
+    kernels: np.ndarray = values.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    return kernels
+
+
+def _depthwise(graph: _Graph, layer: Any, value: Value) -> Value:
+    kernel, shape = graph.weight(layer.kernel, _per_map), _shape_after(layer, value)
+    return _convolved(graph, layer, value, kernel, layer.kernel_size, value.shape[-1] or 1, layer.bias, shape)
+
+
+def _separable(graph: _Graph, layer: Any, value: Value) -> Value:
+    kernel, shape = graph.weight(layer.depthwise_kernel, _per_map), _shape_after(layer, value)
+    maps = _convolved(graph, layer, value, kernel, layer.kernel_size, value.shape[-1] or 1, None, shape)
+    kernel = graph.weight(layer.pointwise_kernel, lambda values: values.transpose(3, 2, 0, 1))
+    bias = [graph.weight(layer.bias)] if layer.bias is not None else []
+    return Value(graph.add("Conv", maps.name, kernel, *bias), shape)
+
+
+def _by_table(graph: _Graph, layer: Any, value: Value) -> Value:
+    kernel = keras.ops.convert_to_numpy(layer.kernel)
+    padded = np.concatenate([kernel, np.zeros((*kernel.shape[:2], 1), kernel.dtype)], axis=-1)
+    whole = graph.constant(np.take(padded, layer.places, axis=-1).transpose(3, 2, 0, 1))
+    height, width = (side and side - size + 1 for side, size in zip(value.shape[:2], layer.kernel_size, strict=True))
+    shape = (height, width, len(layer.table))
+    return _convolved(graph, layer, value, whole, layer.kernel_size, 1, layer.bias, shape)
+
+
+def _dense(graph: _Graph, layer: Any, value: Value) -> Value:
+    shape = (*value.shape[:-1], layer.units)
+    bias = [graph.weight(layer.bias)] if layer.bias is not None else []
+    if value.is_map:
+        kernel = graph.weight(layer.kernel, lambda values: values.T[:, :, None, None])
+        return Value(graph.add("Conv", value.name, kernel, *bias), shape)
+    if len(shape) == 1:
+        return Value(graph.add("Gemm", value.name, graph.weight(layer.kernel), *bias), shape)
+    product = graph.add("MatMul", value.name, graph.weight(layer.kernel))
+    return Value(graph.add("Add", product, *bias) if bias else product, shape)
+
+
+def _distances(graph: _Graph, layer: Any, value: Value) -> Value:
+    centres = graph.weight(layer.kernel, lambda values: values.T[None])  # (1, centres, values)
+    vector = graph.add("Unsqueeze", value.name, graph.constant([1], np.int64))
+    difference = graph.add("Sub", vector, centres)
+    square = graph.add("Mul", difference, difference)
+    total = graph.add("ReduceSum", square, graph.constant([2], np.int64), keepdims=0)
+    return Value(graph.add("Neg", total), (len(layer.centres),))
+
+
+def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
+    axis = layer.axis % (len(value.shape) + 1)
+    if axis != len(value.shape):
+        raise NotImplementedError("it normalises another axis than the last")
+    ones = np.ones(value.shape[-1] or 1, np.float32)
+    gamma = graph.weight(layer.gamma) if layer.scale else graph.constant(ones)
+    beta = graph.weight(layer.beta) if layer.center else graph.constant(0 * ones)
+    kept = [graph.weight(each) for each in (layer.moving_mean, layer.moving_variance)]
+    node = graph.add("BatchNormalization", value.name, gamma, beta, *kept, epsilon=layer.epsilon)
+    return Value(node, value.shape)
+
+
+def _layer_normalized(graph: _Graph, layer: Any, value: Value) -> Value:
+    axes = [axis % (len(value.shape) + 1) for axis in np.atleast_1d(layer.axis)]
+    if axes != [len(value.shape)] or getattr(layer, "rms_scaling", False):
+        raise NotImplementedError("it normalises other axes than the last")
+    ones = np.ones(value.shape[-1] or 1, np.float32)
+    gamma = graph.weight(layer.gamma) if layer.scale else graph.constant(ones)
+    beta = graph.weight(layer.beta) if layer.center else graph.constant(0 * ones)
+    last = graph.to_keras(value)
+    node = graph.add("LayerNormalization", last.name, gamma, beta, axis=-1, epsilon=layer.epsilon)
+    return graph.from_keras(Value(node, value.shape))
+
+
+def _pooled(graph: _Graph, layer: Any, value: Value) -> Value:
+    is_max = type(layer).__name__.startswith("Max")
+    window = _window(layer, layer.pool_size) | ({} if is_max else {"count_include_pad": 0})
+    node = graph.add("MaxPool" if is_max else "AveragePool", value.name, **window)
+    return Value(node, _shape_after(layer, value))
+
+
+def _ceil_pooled(graph: _Graph, layer: Any, value: Value) -> Value:
+    given = [side for side in value.shape[:2] if side is not None]
+    if len(given) < 2:
+        raise NotImplementedError("its images may have any size")
+    sides = [-(-max(side - layer.pool_size, 0) // layer.strides) + 1 for side in given]
+    beyond = [(count - 1) * layer.strides + layer.pool_size - side for count, side in zip(sides, given, strict=True)]
+    node = graph.add(
+        "AveragePool",
+        value.name,
+        kernel_shape=(layer.pool_size,) * 2,
+        strides=(layer.strides,) * 2,
+        pads=(0, 0, max(beyond[0], 0), max(beyond[1], 0)),
+        count_include_pad=0,
+    )
+    return Value(node, (*sides, value.shape[2]))
+
+
+def _adaptively_pooled(graph: _Graph, layer: Any, value: Value) -> Value:
+    name, sides = value.name, value.shape[:2]
+    for axis, length in zip((2, 3), sides, strict=True):
+        if length == layer.size:
+            continue
+        if length is None:
+            raise NotImplementedError("its images may have any size")
+        weights = np.zeros((layer.size, length), np.float32)
+        for window in range(layer.size):
+            begin, end = window * length // layer.size, -(-(window + 1) * length // layer.size)
+            weights[window, begin:end] = 1 / (end - begin)
+        if axis == 2:
+            name = graph.add("MatMul", graph.constant(weights), name)
+        else:
+            name = graph.add("MatMul", name, graph.constant(weights.T))
+    return Value(name, (layer.size, layer.size, value.shape[2]))
+
+
+def _pooled_globally(graph: _Graph, layer: Any, value: Value) -> Value:
+    kind = "GlobalMaxPool" if "Max" in type(layer).__name__ else "GlobalAveragePool"
+    node, channels = graph.add(kind, value.name), value.shape[-1]
+    return Value(node, (1, 1, channels)) if layer.keepdims else Value(graph.add("Flatten", node), (channels,))
+
+
+def _padded(graph: _Graph, layer: Any, value: Value) -> Value:
+    (top, bottom), (left, right) = layer.padding
+    pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    return Value(graph.add("Pad", value.name, pads), _shape_after(layer, value))
+
+
+def _cropped(graph: _Graph, layer: Any, value: Value) -> Value:
+    (top, bottom), (left, right) = layer.cropping
+    ends = [-end if end else np.iinfo(np.int64).max for end in (bottom, right)]
+    return Value(_sliced(graph, value.name, (top, left), ends, (2, 3)), _shape_after(layer, value))
+
+
+def _sliced(graph: _Graph, name: str, begins: Sequence[int], ends: Sequence[int], axes: Sequence[int]) -> str:
+    return graph.add("Slice", name, *(graph.constant(each, np.int64) for each in (begins, ends, axes)))
+
+
+def _some_channels(graph: _Graph, layer: Any, value: Value) -> Value:
+    channels = len(range(*slice(layer.start, layer.stop).indices(value.shape[-1] or 0)))
+    node = _sliced(graph, value.name, [layer.start], [layer.stop], [1])
+    return Value(node, (*value.shape[:-1], channels))
+
+
+def _zero_channels(graph: _Graph, layer: Any, value: Value) -> Value:
+    after = [0] * (len(value.shape) + 1)
+    after[1] = layer.count
+    node = graph.add("Pad", value.name, graph.constant([0] * len(after) + after, np.int64))
+    return Value(node, (*value.shape[:-1], (value.shape[-1] or 0) + layer.count))
+
+
+def _shuffled(graph: _Graph, layer: Any, value: Value) -> Value:
+    height, width, channels = value.shape
+    if height is None or width is None:
+        raise NotImplementedError("its images may have any size")
+    apart = graph.constant([0, layer.groups, (channels or 0) // layer.groups, height * width], np.int64)
+    turned = graph.add("Transpose", graph.add("Reshape", value.name, apart), perm=(0, 2, 1, 3))
+    together = graph.constant([0, channels or 0, height, width], np.int64)
+    return Value(graph.add("Reshape", turned, together), value.shape)
+
+
+def _normalized_responses(graph: _Graph, layer: Any, value: Value) -> Value:
+    alpha = layer.alpha * layer.size  # which ONNX divides by the size
+    node = graph.add("LRN", value.name, size=layer.size, alpha=alpha, beta=layer.beta, bias=float(layer.k))
+    return Value(node, value.shape)
+
+
+def _reshaped(graph: _Graph, layer: Any, value: Value) -> Value:
+    """Write what only changes the shape, of vectors and of maps in Keras' order."""
+    shape, last = _shape_after(layer, value), graph.to_keras(value)
+    if shape.count(None) > 1:
+        raise NotImplementedError("its images may have any size")
+    target = graph.constant([0, *(-1 if side is None else side for side in shape)], np.int64)
+    return graph.from_keras(Value(graph.add("Reshape", last.name, target), shape))
+
+
+def _permuted(graph: _Graph, layer: Any, value: Value) -> Value:
+    node = graph.add("Transpose", graph.to_keras(value).name, perm=(0, *layer.dims))
+    return graph.from_keras(Value(node, _shape_after(layer, value)))
+
+
+def _concatenated(graph: _Graph, layer: Any, values: Sequence[Value]) -> Value:
+    shape = tuple(layer.compute_output_shape([(None, *value.shape) for value in values]))[1:]
+    axis = layer.axis % (len(shape) + 1)
+    axis = {1: 2, 2: 3, 3: 1}[axis] if len(shape) == 3 else axis
+    return Value(graph.add("Concat", *(value.name for value in values), axis=axis), shape)
+
+
+def _merged(kind: str) -> Callable[..., Value]:
+    def rule(graph: _Graph, _: Any, values: Any, *others: Any) -> Value:
+        first, *rest = [*values, *others] if isinstance(values, list | tuple) else [values, *others]
+        total: Value = reduce(lambda one, other: _combined(graph, kind, one, other), rest, first)
+        return total
+
+    return rule
+
+
+def _combined(graph: _Graph, kind: str, first: Any, second: Any) -> Value:
+    if not isinstance(first, Value):
+        return Value(graph.add(kind, graph.per_channel(first, second), second.name), second.shape)
+    if not isinstance(second, Value):
+        return Value(graph.add(kind, first.name, graph.per_channel(second, first)), first.shape)
+    if len(first.shape) != len(second.shape):
+        raise NotImplementedError("it combines maps with vectors")
+    shape = tuple(b if a == 1 else a for a, b in zip(first.shape, second.shape, strict=True))
+    return Value(graph.add(kind, first.name, second.name), shape)
+
+
+def _averaged(graph: _Graph, layer: Any, values: Sequence[Value]) -> Value:
+    total = _merged("Add")(graph, layer, values)
+    return Value(graph.add("Div", total.name, graph.constant(float(len(values)))), total.shape)
+
+
+def _rescaled(graph: _Graph, layer: Any, value: Value) -> Value:
+    scaled = graph.add("Mul", value.name, graph.per_channel(layer.scale, value))
+    return Value(graph.add("Add", scaled, graph.per_channel(layer.offset, value)), value.shape)
+
+
+def _standardized(graph: _Graph, layer: Any, value: Value) -> Value:
+    mean, variance = (np.asarray(keras.ops.convert_to_numpy(each)) for each in (layer.mean, layer.variance))
+    if layer.invert or mean.size not in (1, value.shape[-1]):
+        raise NotImplementedError("it normalises other axes than the last, or back")
+    deviation = np.maximum(np.sqrt(variance), keras.config.epsilon())
+    centred = graph.add("Sub", value.name, graph.per_channel(mean, value))
+    return Value(graph.add("Div", centred, graph.per_channel(deviation, value)), value.shape)
+
+
+def _rectified(graph: _Graph, layer: Any, value: Value) -> Value:
+    if layer.threshold:
+        raise NotImplementedError("it has a threshold")
+    if layer.negative_slope:
+        if layer.max_value is not None:
+            raise NotImplementedError("it has a slope and a limit")
+        return Value(graph.add("LeakyRelu", value.name, alpha=float(layer.negative_slope)), value.shape)
+    if layer.max_value is not None:
+        return graph._clipped(value, 0, layer.max_value)
+    return Value(graph.add("Relu", value.name), value.shape)
+
+
+def _gelu(graph: _Graph, value: Value) -> Value:
+    """Write x (1 + erf(x / sqrt 2)) / 2, which ONNX has as one node only from opset 20 on."""
+    scaled = graph.add("Div", value.name, graph.constant(math.sqrt(2)))
+    gate = graph.add("Add", graph.add("Erf", scaled), graph.constant(1.0))
+    half = graph.add("Mul", value.name, graph.constant(0.5))
+    return Value(graph.add("Mul", half, gate), value.shape)
+
+
+def _activation(graph: _Graph, layer: Any, value: Value) -> Value:
+    if getattr(layer.activation, "__name__", "") == "gelu":
+        return _gelu(graph, value)
+    return graph.activated(value, layer.activation)
+
+
+def _leaky(graph: _Graph, layer: Any, value: Value) -> Value:
+    return Value(graph.add("LeakyRelu", value.name, alpha=float(layer.negative_slope)), value.shape)
+
+
+def _softmax(graph: _Graph, layer: Any, value: Value) -> Value:
+    if layer.axis not in (-1, len(value.shape)):
+        raise NotImplementedError("its softmax is along another axis than the last")
+    return graph.activated(value, "softmax")
+
+
+def _scaled_by_layer(graph: _Graph, layer: Any, value: Value) -> Value:
+    gamma = keras.ops.convert_to_numpy(layer.gamma)
+    return Value(graph.add("Mul", value.name, graph.per_channel(gamma, value)), value.shape)
+
+
+def _unchanged(_: _Graph, __: Any, value: Value, *___: Any) -> Value:
+    return value
+
+
+IDLE = frozenset(  # in inference
+    {
+        *("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth"),
+        *("ActivityRegularization", "Identity"),
+    }
+)
+
+# How a call of each kind of layer is written, by the names of their classes
+RULES: dict[frozenset[str], Callable[..., Value]] = {
+    frozenset({"Conv2D"}): _convolution,
+    frozenset({"DepthwiseConv2D"}): _depthwise,
+    frozenset({"SeparableConv2D"}): _separable,
+    frozenset({"TableConv2D"}): _by_table,
+    frozenset({"Dense"}): _dense,
+    frozenset({"RadialBasisFunctions"}): _distances,
+    frozenset({"BatchNormalization"}): _normalized,
+    frozenset({"LayerNormalization"}): _layer_normalized,
+    frozenset({"MaxPooling2D", "AveragePooling2D"}): _pooled,
+    frozenset({"CeilAveragePooling2D"}): _ceil_pooled,
+    frozenset({"AdaptiveAveragePooling"}): _adaptively_pooled,
+    frozenset({"GlobalAveragePooling2D", "GlobalMaxPooling2D"}): _pooled_globally,
+    frozenset({"ZeroPadding2D"}): _padded,
+    frozenset({"Cropping2D"}): _cropped,
+    frozenset({"ChannelSlice"}): _some_channels,
+    frozenset({"ZeroChannels"}): _zero_channels,
+    frozenset({"ChannelShuffle"}): _shuffled,
+    frozenset({"LocalResponseNormalization"}): _normalized_responses,
+    frozenset({"Flatten", "Reshape"}): _reshaped,
+    frozenset({"Permute"}): _permuted,
+    frozenset({"Concatenate"}): _concatenated,
+    frozenset({"Add"}): _merged("Add"),
+    frozenset({"Subtract"}): _merged("Sub"),
+    frozenset({"Multiply"}): _merged("Mul"),
+    frozenset({"Divide", "TrueDivide"}): _merged("Div"),
+    frozenset({"Maximum"}): _merged("Max"),
+    frozenset({"Minimum"}): _merged("Min"),
+    frozenset({"Average"}): _averaged,
+    frozenset({"Rescaling"}): _rescaled,
+    frozenset({"Normalization"}): _standardized,
+    frozenset({"ReLU"}): _rectified,
+    frozenset({"LeakyReLU"}): _leaky,
+    frozenset({"Softmax"}): _softmax,
+    frozenset({"Activation"}): _activation,
+    frozenset({"LayerScale"}): _scaled_by_layer,
+    IDLE: _unchanged,
+}
