@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import cnnzoo
-from cnnzoo._keras.engine import asker
+from cnnzoo._keras.engine import compiled_predictor
 from cnnzoo._keras.seeds import seeded
 from tests.inspect.corner import images, looks_at_a_corner
 from tests.inspect.layouts import both, turned
@@ -79,10 +79,11 @@ def check_engine():
     def doubled():
         model.get_layer("c1").kernel.assign(model.get_layer("c1").kernel * 2)
 
+    assert compiled_predictor(model, "openvino") is compiled_predictor(model, "openvino")
     for change in (lambda: None, doubled, training, training):
         change()
         exact = keras.ops.convert_to_numpy(model(digits, training=False))
-        np.testing.assert_allclose(asker(model, "openvino", exactly=True)(digits), exact, atol=1e-5)
+        np.testing.assert_allclose(compiled_predictor(model, "openvino", precision="float32")(digits), exact, atol=1e-5)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,20 @@ def test_predict_prints_as_many_classes_as_asked_for(command, run, picture):
     )
 
 
+def test_the_engine_is_an_option(command, tmp_path):
+    picture = Path(cnnzoo.__file__).parents[1] / "examples" / "seven.png"
+    by_keras, by_openvino = (
+        json.loads(command("predict", "lenet5", picture, "--json", "--engine", engine).stdout)[0]
+        for engine in ("keras", "openvino")
+    )
+    assert by_keras["label"] == by_openvino["label"] == "7"
+    assert by_keras["probabilities"]["7"] == pytest.approx(by_openvino["probabilities"]["7"], abs=0.02)
+    assert command("embed", "lenet5", picture, "--out", "a.npz", "--engine", "openvino").returncode == 0
+    refused = command("predict", "lenet5", picture, "--engine", "open")
+    assert refused.returncode == 2
+    assert "Unknown engine 'open'. Did you mean 'openvino'?" in refused.stderr
+
+
 def test_predict_needs_no_training_where_weights_ship(picture, tmp_path):
     finished = cnnzoo_command("predict", "lenet5", picture, cwd=tmp_path)
     assert (finished.returncode, finished.stderr) == (0, "")

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from cnnzoo._keras.graph import graph_inputs, run
 from cnnzoo._keras.kinds import channels_of, is_named, per_axis
@@ -23,10 +23,11 @@ from cnnzoo._keras.kinds import channels_of, is_named, per_axis
 OPSET = 18
 IMAGES, OUTPUT = "images", "output"
 IR_VERSION = 10
+LUMA = (0.2989, 0.5870, 0.1140)  # what Keras makes grey of red, green and blue
 
 
-class UnknownLayerError(ValueError):
-    """A layer for which there is no rule here."""
+class UnsupportedError(ValueError):
+    """The ONNX export does not support a model, or a layer of it."""
 
 
 @dataclass(frozen=True)
@@ -54,92 +55,103 @@ def write_onnx(model: keras.Model) -> onnx.ModelProto:
         model: A functional or sequential model of images with their channels last.
 
     Raises:
-        UnknownLayerError: A layer is unknown here; the message names it.
-        ValueError: The model is subclassed, not built, or has several inputs or outputs.
+        UnsupportedError: The model has several inputs or outputs, or a layer that is not supported; the message says
+            which.
+        ValueError: The model is subclassed or not built.
     """
-    (images,) = graph_inputs(model)
-    if len(model.outputs) != 1:
-        raise ValueError(f"`model` must have one output. Received one with {len(model.outputs)}.")
-    graph = _Graph()
-    start = Value(IMAGES, images.shape)
-    (end,) = run(model, [graph.from_keras(start)], graph.call)
+    inputs = graph_inputs(model)
+    if (len(inputs), len(model.outputs)) != (1, 1):
+        raise UnsupportedError(
+            "The ONNX export supports one input and one output. "
+            f"Received a model with {len(inputs)} and {len(model.outputs)}."
+        )
+    graph = _Graph(model.name)
+    sides = inputs[0].shape
+    (end,) = run(model, [graph.from_keras(Value(IMAGES, sides))], graph.call)
     end = graph.to_keras(end)
     graph.add("Identity", end.name, name=OUTPUT)
-    sides = [side or f"side_{axis}" for axis, side in enumerate(images.shape)]
-    proto = helper.make_graph(
-        graph.nodes,
-        model.name,
-        [helper.make_tensor_value_info(IMAGES, onnx.TensorProto.FLOAT, ["n", *sides])],
-        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", *(side or None for side in end.shape)])],
-        graph.constants,
-    )
-    return helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    graph.declare([side or f"side_{axis}" for axis, side in enumerate(sides)], end.shape)
+    return graph.model
 
 
 class _Graph:
-    """The nodes and constants so far."""
+    """The graph so far."""
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
+    def __init__(self, name: str) -> None:
+        self.model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=[helper.make_opsetid("", OPSET)])
+        self.model.graph.name = name
         self._count = 0
-        self._written: dict[int, str] = {}
+        self._written: dict[tuple[int, str], tuple[Any, str]] = {}
+
+    def declare(self, sides: Sequence[int | str], shape: Sequence[int | None]) -> None:
+        """Say what the input and the output are."""
+        kind = onnx.TensorProto.FLOAT
+        self.model.graph.input.append(helper.make_tensor_value_info(IMAGES, kind, ["n", *sides]))
+        self.model.graph.output.append(helper.make_tensor_value_info(OUTPUT, kind, ["n", *shape]))
 
     def add(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Add a node; return the name of its output."""
         name = name or self._name(kind)
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        self.model.graph.node.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
     def constant(self, values: Any, dtype: type = np.float32) -> str:
         """Add a constant; return its name."""
-        name = self._name("constant")
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
+        array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
+        tensor = self.model.graph.initializer.add(name=self._name("constant"), dims=array.shape)  # in place: no copy
+        tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor.raw_data = array.tobytes()
+        name: str = tensor.name
         return name
 
-    def weight(self, variable: Any, change: Callable[[np.ndarray], np.ndarray] | None = None) -> str:
-        """Add a weight, once for each variable, as ``change`` lays it out."""
-        if id(variable) not in self._written:
+    def weight(self, variable: Any, layout: str = "") -> str:
+        """Add a weight in one of ``LAYOUTS``, once for each variable and layout."""
+        if (id(variable), layout) not in self._written:
             values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
-            self._written[id(variable)] = self.constant(change(values) if change else values)
-        return self._written[id(variable)]
+            written = self.constant(LAYOUTS[layout](values) if layout else values)
+            self._written[id(variable), layout] = variable, written  # held, so that no other gets its identity
+        return self._written[id(variable), layout][1]
 
     def call(self, name: str, operation: Any, _: bool, *arguments: Any, **options: Any) -> Value:
         """Write a call of a layer: what ``run`` calls."""
         rule = next((rule for kinds, rule in RULES.items() if is_named(operation, kinds)), None)
         if rule is None:
-            raise UnknownLayerError(f"The layer '{name}' ({type(operation).__name__}) cannot be written as ONNX.")
+            raise UnsupportedError(f"The ONNX export does not support layer '{name}' ({type(operation).__name__}).")
         if channels_of(operation) == 0:
-            raise UnknownLayerError(f"The layer '{name}' has its channels first, and cannot be written as ONNX.")
+            raise UnsupportedError(f"Layer '{name}' is channels_first, which the ONNX export does not support.")
         options = {option: given for option, given in options.items() if option != "training" and given is not None}
         try:
             value = rule(self, operation, *arguments, **options)
-        except (NotImplementedError, TypeError, AttributeError) as error:
-            raise UnknownLayerError(f"The layer '{name}' cannot be written as ONNX: {error}") from error
-        activation = getattr(operation, "activation", None)
-        if activation is not None and not is_named(operation, {"Activation"}):
-            return self.activated(value, activation)
+            activation = getattr(operation, "activation", None)
+            if activation is not None and not is_named(operation, {"Activation"}):
+                return self.activated(value, activation)
+        except NotImplementedError as error:
+            raise UnsupportedError(f"The ONNX export does not support layer '{name}': {error}.") from error
         return value
 
     def activated(self, value: Value, activation: Any) -> Value:
-        """Write an activation function of Keras."""
-        kind = activation if isinstance(activation, str) else getattr(activation, "__name__", type(activation).__name__)
-        kind = kind.lower().replace("hard_silu", "hard_swish")
+        """Write an activation: a function of Keras, or a layer."""
+        if isinstance(activation, keras.layers.Layer):
+            return self.call(activation.name, activation, False, value)
+        kind = getattr(activation, "__name__", "")
+        if kind not in FUNCTIONS or keras.activations.get(kind) is not activation:
+            raise NotImplementedError(f"its activation is {kind or activation}")
         if kind == "linear":
             return value
-        if kind in ("silu", "swish"):
+        if kind == "gelu":
+            return _gelu(self, value)
+        if kind == "silu":
             gate = self.add("Sigmoid", value.name)
             return Value(self.add("Mul", value.name, gate), value.shape)
         if kind == "relu6":
-            return self._clipped(value, 0, 6)
-        if kind not in ACTIVATIONS:
-            raise NotImplementedError(f"its activation is {kind}")
+            return self.clipped(value, 0, 6)
         node, attributes = ACTIVATIONS[kind]
         if kind in ("softmax", "log_softmax"):
             attributes = {"axis": 1 if value.is_map else -1}
         return Value(self.add(node, value.name, **attributes), value.shape)
 
-    def _clipped(self, value: Value, low: float | None, high: float | None) -> Value:
+    def clipped(self, value: Value, low: float | None, high: float | None) -> Value:
+        """Write limits to the values."""
         limits = ["" if limit is None else self.constant(limit) for limit in (low, high)]
         return Value(self.add("Clip", value.name, *limits), value.shape)
 
@@ -173,9 +185,12 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "selu": ("Selu", {}),
     "exponential": ("Exp", {}),
     "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
-    "hard_swish": ("HardSwish", {}),
+    "hard_silu": ("HardSwish", {}),
     "mish": ("Mish", {}),
 }
+FUNCTIONS = {*ACTIVATIONS, "linear", "gelu", "silu", "relu6"}
+
+CONVOLUTION, DEPTHWISE, TRANSPOSED, POINTWISE = "convolution", "depthwise", "transposed", "pointwise"
 
 
 def _shape_after(layer: Any, value: Value) -> tuple[int | None, ...]:
@@ -203,8 +218,7 @@ def _convolved(
 
 
 def _convolution(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel = graph.weight(layer.kernel, lambda values: values.transpose(3, 2, 0, 1))
-    shape = _shape_after(layer, value)
+    kernel, shape = graph.weight(layer.kernel, CONVOLUTION), _shape_after(layer, value)
     return _convolved(graph, layer, value, kernel, layer.kernel_size, layer.groups, layer.bias, shape)
 
 
@@ -215,15 +229,23 @@ def _per_map(values: np.ndarray) -> np.ndarray:
     return kernels
 
 
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    CONVOLUTION: lambda values: values.transpose(3, 2, 0, 1),
+    DEPTHWISE: _per_map,
+    TRANSPOSED: lambda values: values.T,
+    POINTWISE: lambda values: values.T[:, :, None, None],  # of a dense layer on maps
+}
+
+
 def _depthwise(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel, shape = graph.weight(layer.kernel, _per_map), _shape_after(layer, value)
+    kernel, shape = graph.weight(layer.kernel, DEPTHWISE), _shape_after(layer, value)
     return _convolved(graph, layer, value, kernel, layer.kernel_size, value.shape[-1] or 1, layer.bias, shape)
 
 
 def _separable(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel, shape = graph.weight(layer.depthwise_kernel, _per_map), _shape_after(layer, value)
+    kernel, shape = graph.weight(layer.depthwise_kernel, DEPTHWISE), _shape_after(layer, value)
     maps = _convolved(graph, layer, value, kernel, layer.kernel_size, value.shape[-1] or 1, None, shape)
-    kernel = graph.weight(layer.pointwise_kernel, lambda values: values.transpose(3, 2, 0, 1))
+    kernel = graph.weight(layer.pointwise_kernel, CONVOLUTION)
     bias = [graph.weight(layer.bias)] if layer.bias is not None else []
     return Value(graph.add("Conv", maps.name, kernel, *bias), shape)
 
@@ -241,7 +263,7 @@ def _dense(graph: _Graph, layer: Any, value: Value) -> Value:
     shape = (*value.shape[:-1], layer.units)
     bias = [graph.weight(layer.bias)] if layer.bias is not None else []
     if value.is_map:
-        kernel = graph.weight(layer.kernel, lambda values: values.T[:, :, None, None])
+        kernel = graph.weight(layer.kernel, POINTWISE)
         return Value(graph.add("Conv", value.name, kernel, *bias), shape)
     if len(shape) == 1:
         return Value(graph.add("Gemm", value.name, graph.weight(layer.kernel), *bias), shape)
@@ -250,7 +272,7 @@ def _dense(graph: _Graph, layer: Any, value: Value) -> Value:
 
 
 def _distances(graph: _Graph, layer: Any, value: Value) -> Value:
-    centres = graph.weight(layer.kernel, lambda values: values.T[None])  # (1, centres, values)
+    centres = graph.weight(layer.kernel, TRANSPOSED)  # (centres, values)
     vector = graph.add("Unsqueeze", value.name, graph.constant([1], np.int64))
     difference = graph.add("Sub", vector, centres)
     square = graph.add("Mul", difference, difference)
@@ -346,15 +368,15 @@ def _sliced(graph: _Graph, name: str, begins: Sequence[int], ends: Sequence[int]
     return graph.add("Slice", name, *(graph.constant(each, np.int64) for each in (begins, ends, axes)))
 
 
-def _some_channels(graph: _Graph, layer: Any, value: Value) -> Value:
+def _channel_slice(graph: _Graph, layer: Any, value: Value) -> Value:
     channels = len(range(*slice(layer.start, layer.stop).indices(value.shape[-1] or 0)))
-    node = _sliced(graph, value.name, [layer.start], [layer.stop], [1])
+    node = _sliced(graph, value.name, [layer.start], [layer.stop], [1 if value.is_map else len(value.shape)])
     return Value(node, (*value.shape[:-1], channels))
 
 
 def _zero_channels(graph: _Graph, layer: Any, value: Value) -> Value:
     after = [0] * (len(value.shape) + 1)
-    after[1] = layer.count
+    after[1 if value.is_map else -1] = layer.count
     node = graph.add("Pad", value.name, graph.constant([0] * len(after) + after, np.int64))
     return Value(node, (*value.shape[:-1], (value.shape[-1] or 0) + layer.count))
 
@@ -392,6 +414,8 @@ def _permuted(graph: _Graph, layer: Any, value: Value) -> Value:
 def _concatenated(graph: _Graph, layer: Any, values: Sequence[Value]) -> Value:
     shape = tuple(layer.compute_output_shape([(None, *value.shape) for value in values]))[1:]
     axis = layer.axis % (len(shape) + 1)
+    if axis == 0:
+        raise NotImplementedError("it joins images")
     axis = {1: 2, 2: 3, 3: 1}[axis] if len(shape) == 3 else axis
     return Value(graph.add("Concat", *(value.name for value in values), axis=axis), shape)
 
@@ -443,7 +467,7 @@ def _rectified(graph: _Graph, layer: Any, value: Value) -> Value:
             raise NotImplementedError("it has a slope and a limit")
         return Value(graph.add("LeakyRelu", value.name, alpha=float(layer.negative_slope)), value.shape)
     if layer.max_value is not None:
-        return graph._clipped(value, 0, layer.max_value)
+        return graph.clipped(value, 0, layer.max_value)
     return Value(graph.add("Relu", value.name), value.shape)
 
 
@@ -456,8 +480,6 @@ def _gelu(graph: _Graph, value: Value) -> Value:
 
 
 def _activation(graph: _Graph, layer: Any, value: Value) -> Value:
-    if getattr(layer.activation, "__name__", "") == "gelu":
-        return _gelu(graph, value)
     return graph.activated(value, layer.activation)
 
 
@@ -468,7 +490,7 @@ def _leaky(graph: _Graph, layer: Any, value: Value) -> Value:
 def _softmax(graph: _Graph, layer: Any, value: Value) -> Value:
     if layer.axis not in (-1, len(value.shape)):
         raise NotImplementedError("its softmax is along another axis than the last")
-    return graph.activated(value, "softmax")
+    return graph.activated(value, keras.activations.softmax)
 
 
 def _scaled_by_layer(graph: _Graph, layer: Any, value: Value) -> Value:
@@ -476,7 +498,41 @@ def _scaled_by_layer(graph: _Graph, layer: Any, value: Value) -> Value:
     return Value(graph.add("Mul", value.name, graph.per_channel(gamma, value)), value.shape)
 
 
-def _unchanged(_: _Graph, __: Any, value: Value, *___: Any) -> Value:
+def _exponential(graph: _Graph, layer: Any, value: Value) -> Value:
+    return Value(graph.add("Elu", value.name, alpha=float(layer.alpha)), value.shape)
+
+
+def _mixed(graph: _Graph, value: Value, matrix: np.ndarray) -> Value:
+    """Write maps of which each is a sum of those before, by factors of shape (maps before, maps)."""
+    if not value.is_map:
+        raise NotImplementedError("it takes other values than maps")
+    kernel = graph.constant(matrix.T[:, :, None, None])
+    return Value(graph.add("Conv", value.name, kernel), (*value.shape[:-1], matrix.shape[1]))
+
+
+def _is_last(axis: Any, value: Value) -> bool:
+    return axis in (-1, len(value.shape))
+
+
+def _flipped(graph: _Graph, operation: Any, value: Value) -> Value:
+    if not _is_last(operation.axis, value):
+        raise NotImplementedError("it reverses another axis than the channels")
+    return _mixed(graph, value, np.eye(value.shape[-1] or 0)[::-1])
+
+
+def _repeated(graph: _Graph, operation: Any, value: Value) -> Value:
+    if not _is_last(operation.axis, value) or not isinstance(operation.repeats, int):
+        raise NotImplementedError("it repeats along another axis than the channels")
+    return _mixed(graph, value, np.repeat(np.eye(value.shape[-1] or 0), operation.repeats, axis=1))
+
+
+def _greyed(graph: _Graph, operation: Any, value: Value) -> Value:
+    if operation.data_format != "channels_last":
+        raise NotImplementedError("its channels are first")
+    return _mixed(graph, value, np.array(LUMA)[:, None])
+
+
+def _identity(_: _Graph, __: Any, value: Value, *___: Any) -> Value:
     return value
 
 
@@ -503,7 +559,7 @@ RULES: dict[frozenset[str], Callable[..., Value]] = {
     frozenset({"GlobalAveragePooling2D", "GlobalMaxPooling2D"}): _pooled_globally,
     frozenset({"ZeroPadding2D"}): _padded,
     frozenset({"Cropping2D"}): _cropped,
-    frozenset({"ChannelSlice"}): _some_channels,
+    frozenset({"ChannelSlice"}): _channel_slice,
     frozenset({"ZeroChannels"}): _zero_channels,
     frozenset({"ChannelShuffle"}): _shuffled,
     frozenset({"LocalResponseNormalization"}): _normalized_responses,
@@ -524,5 +580,9 @@ RULES: dict[frozenset[str], Callable[..., Value]] = {
     frozenset({"Softmax"}): _softmax,
     frozenset({"Activation"}): _activation,
     frozenset({"LayerScale"}): _scaled_by_layer,
-    IDLE: _unchanged,
+    frozenset({"ELU"}): _exponential,
+    frozenset({"Flip"}): _flipped,
+    frozenset({"Repeat"}): _repeated,
+    frozenset({"RGBToGrayscale"}): _greyed,
+    IDLE: _identity,
 }

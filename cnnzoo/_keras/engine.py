@@ -1,11 +1,13 @@
-"""Asking a network for its outputs: by Keras, or by OpenVINO, which is several times as fast on a CPU."""
+"""Inference by Keras, or by OpenVINO, which is several times as fast on a CPU."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,25 +17,31 @@ from typing import Any, Literal, TypeAlias
 import keras
 import numpy as np
 
-from cnnzoo._keras._changes import Watch
-from cnnzoo._keras.hardware import choose_precision, list_gpus
+from cnnzoo._keras._monitor import WeightMonitor
+from cnnzoo._keras.hardware import cpu_precision, list_gpus
+from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.scale import scale_of
+from cnnzoo._support.callers import level_of_the_user
 from cnnzoo._support.lookup import look_up
+from cnnzoo._support.wording import how_to_install
 
 Engine: TypeAlias = Literal["auto", "keras", "openvino"]
+Precision: TypeAlias = Literal["auto", "float32"]
+Predictor: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 ENGINES = {
-    "auto": "OpenVINO on a CPU where `cnnzoo[fast]` is installed and the network can be converted, otherwise Keras",
+    "auto": "OpenVINO on a CPU where the extra `fast` is installed and the network can be converted, otherwise Keras",
     "keras": "Keras, in the precision of the network's layers",
-    "openvino": "OpenVINO, or an error that says why not",
+    "openvino": "OpenVINO; an error where it cannot run the network",
 }
-DEFAULT = "CNNZOO_ENGINE"  # the variable of the environment that says what "auto" is
+DEFAULT = "CNNZOO_ENGINE"  # the environment variable that says what "auto" means
 NEEDED = ("onnx", "openvino")
 TELEMETRY = "openvino_telemetry"
-# Largest difference from Keras for one image of noise, relative to the largest output
-TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 0.1}
 HINTS = {"float32": "f32", "mixed_bfloat16": "bf16"}
-
-Ask: TypeAlias = Callable[[np.ndarray], np.ndarray]
+TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 0.1}  # relative to the largest output, see `_difference`
+OPEN_SIDE = 224  # pixels, of images for the check, where a network takes any size
+LEAST_PROBABILITY = 1e-30
+BYTE = 255
 
 
 def check_engine(engine: str) -> Engine:
@@ -47,99 +55,131 @@ def check_engine(engine: str) -> Engine:
         engine = os.environ.get(DEFAULT) or engine
         look_up(ENGINES, engine, f"engine in {DEFAULT}")
     if engine == "openvino" and not _is_installed():
-        raise ValueError("The engine 'openvino' is not installed: `pip install 'cnnzoo[fast]'`.")
+        raise ValueError(f"The engine 'openvino' is not installed: {how_to_install('fast')}.")
     return engine  # type: ignore[return-value]  # one of ENGINES
 
 
-def ask_batch(model: keras.Model, images: np.ndarray, engine: str = "auto") -> np.ndarray:
-    """Return the outputs of ``model`` for a batch of floats, in inference mode; see ``asker``."""
-    ask = asker(model, engine)
-    return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(images)) if ask is None else ask(images))
+def predict_on_batch(model: keras.Model, images: np.ndarray, predictor: Predictor | None = None) -> np.ndarray:
+    """Return the outputs of ``model`` for a batch of floats in inference mode, by ``predictor`` or else by Keras."""
+    if predictor is not None:
+        return predictor(images)
+    return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(images)))
 
 
-def asker(model: keras.Model, engine: str = "auto", *, exactly: bool = False) -> Ask | None:
-    """Return what asks OpenVINO for the outputs of ``model`` for a batch of floats; None where Keras is to be asked.
+def compiled_predictor(model: keras.Model, engine: str = "auto", *, precision: Precision = "auto") -> Predictor | None:
+    """Return a function from a batch of floats to the outputs of ``model`` by OpenVINO; None where Keras is to be used.
 
-    A converted network is kept with its model, and converted anew where its weights have changed. Before it is used, it
-    has answered as Keras does for an image of noise.
+    The converted network is kept while the model lives, and converted anew when its weights or layers have changed.
+    Before it is used, its outputs for random images are compared with those of Keras. The function may be called from
+    several threads; it keeps the weights that the model had when it was returned.
 
     Args:
-        model: A functional model with one input and one output.
+        model: A functional or sequential model with one input, images with their channels last, and one output.
         engine: One of ``ENGINES``.
-        exactly: Whether OpenVINO computes in float32 also where the hardware supports bfloat16.
+        precision: "auto" for bfloat16 where the CPU supports it natively; "float32".
 
     Raises:
-        ValueError: The engine is unknown or not installed, or "openvino" cannot take the network; the message says why.
+        ValueError: The engine is unknown or not installed, or "openvino" cannot run the network; the message says why.
     """
     engine = check_engine(engine)
     if engine == "keras" or (engine == "auto" and (not _is_installed() or list_gpus())):
         return None
-    precision = "float32" if exactly else choose_precision("auto")[0]
-    kept = _KEPT.setdefault(model, {})
-    found = kept.get(precision)
-    if found is None or found.watch.has_changed():
-        found = kept[precision] = _converted(model, precision)
-    if found.problem is None:
-        return found.ask
-    if engine == "openvino":
-        raise ValueError(f"OpenVINO cannot take {model.name}. {found.problem} Use `engine='keras'`.")
-    return None
+    with _LOCK:
+        kept = _KEPT.setdefault(model, _Kept({}))
+        computed_in = "float32" if precision == "float32" else cpu_precision()[0]
+        found = kept.conversions.get(computed_in)
+        if found is None or found.has_changed(model):
+            found = kept.conversions[computed_in] = _converted(model, computed_in)
+        if found.predictor is not None:
+            return found.predictor
+        if engine == "openvino":
+            raise ValueError(f"OpenVINO cannot run {model.name}. {found.problem} Use `engine='keras'`.")
+        if not kept.has_warned:
+            kept.has_warned = True
+            message = f"{model.name} runs in Keras instead of OpenVINO. {found.problem}"
+            warnings.warn(message, stacklevel=level_of_the_user())
+        return None
+
+
+def used_engine(model: keras.Model, engine: str = "auto") -> str:
+    """Return which engine runs ``model`` where ``engine`` is asked for: "openvino" or "keras"."""
+    return "keras" if compiled_predictor(model, engine) is None else "openvino"
 
 
 @dataclass(frozen=True)
 class _Conversion:
-    """A network of OpenVINO, or the problem why there is none; and what tells whether the weights are the same."""
+    """A converted network, or the problem why there is none; and what tells whether the model is still the same."""
 
-    watch: Watch
-    ask: Ask | None
-    problem: str | None
+    monitor: WeightMonitor | None  # None where the problem stays, whatever the weights
+    predictor: Predictor | None
+    problem: str = ""
+
+    def has_changed(self, model: keras.Model) -> bool:
+        return self.monitor is not None and self.monitor.has_changed(model)
 
 
-_KEPT: weakref.WeakKeyDictionary[keras.Model, dict[str, _Conversion]] = weakref.WeakKeyDictionary()
+@dataclass
+class _Kept:
+    """What is kept for a model: its conversions by precision, and whether a problem was told."""
+
+    conversions: dict[str, _Conversion]
+    has_warned: bool = False
 
 
+_LOCK = threading.RLock()
+_KEPT: weakref.WeakKeyDictionary[keras.Model, _Kept] = weakref.WeakKeyDictionary()
+
+
+@functools.cache
 def _is_installed() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in NEEDED)
 
 
 def _converted(model: keras.Model, precision: str) -> _Conversion:
-    """Convert ``model``, and compare its answer with that of Keras."""
-    from cnnzoo._keras._onnx_graph import UnknownLayerError, write_onnx  # needs a package of the extra
+    """Convert ``model``, and compare its outputs with those of Keras."""
+    from cnnzoo._keras._onnx_graph import UnsupportedError, write_onnx  # needs a package of the extra
 
-    watch = Watch(model)
+    monitor = WeightMonitor(model)
+    if not monitor.is_reliable:
+        return _Conversion(None, None, "Its weights were changed in part, so later changes could not be noticed.")
     try:
-        ask = _compiled(write_onnx(model).SerializeToString(), precision)
-        problem = _difference(model, ask, TOLERANCES[precision])
-    except UnknownLayerError as error:
-        ask, problem = None, str(error)
-    except (ValueError, RuntimeError) as error:  # what OpenVINO raises
-        ask, problem = None, f"Its conversion failed: {error}"
-    if problem is not None:
-        warnings.warn(f"{model.name} is asked by Keras, not by OpenVINO. {problem}", stacklevel=4)
-    return _Conversion(watch, ask, problem)
+        content = write_onnx(model).SerializeToString()
+        predictor = _compiled(content, "float32")
+        difference = _difference(model, predictor, "float32")
+        if difference is None and precision != "float32":
+            predictor = _compiled(content, precision)
+            difference = _difference(model, predictor, precision)
+    except UnsupportedError as error:
+        return _Conversion(None, None, str(error))
+    except Exception as error:  # of OpenVINO, of ONNX, of the backend: whatever it is, Keras can run the network
+        return _Conversion(monitor, None, f"The conversion failed: {str(error).strip().partition(chr(10))[0]}")
+    return _Conversion(monitor, predictor) if difference is None else _Conversion(monitor, None, difference)
 
 
-def _compiled(content: bytes, precision: str) -> Ask:
+def _compiled(content: bytes, precision: str) -> Predictor:
     core = _import_openvino().Core()
     hints = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
-    request = core.compile_model(core.read_model(content), "CPU", hints).create_infer_request()
+    network = core.compile_model(core.read_model(content), "CPU", hints)
+    of_thread = threading.local()
 
-    def ask(images: np.ndarray) -> np.ndarray:
-        results = request.infer([np.ascontiguousarray(images, np.float32)], share_inputs=True)
+    def predict(images: np.ndarray) -> np.ndarray:
+        if not hasattr(of_thread, "request"):
+            of_thread.request = network.create_infer_request()
+        results = of_thread.request.infer([np.ascontiguousarray(images, np.float32)], share_inputs=True)
         return np.array(results[0], copy=True)
 
-    return ask
+    return predict
 
 
 def _import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, which would report the import over the network."""
-    with _hidden(TELEMETRY):
+    """Import OpenVINO without its telemetry, which reports the import over the network."""
+    with _import_blocked(TELEMETRY):
         return importlib.import_module("openvino")
 
 
 @contextlib.contextmanager
-def _hidden(module: str) -> Iterator[None]:
-    """Let imports of ``module`` fail, unless it has been imported before."""
+def _import_blocked(module: str) -> Iterator[None]:
+    """Let imports of ``module`` fail, unless it was imported before."""
     if module in sys.modules:
         yield
         return
@@ -150,12 +190,32 @@ def _hidden(module: str) -> Iterator[None]:
         del sys.modules[module]
 
 
-def _difference(model: keras.Model, ask: Ask, tolerance: float) -> str | None:
-    """Say how far the answers for an image of noise are from those of Keras, if they are too far."""
-    shape = [side or 64 for side in model.inputs[0].shape[1:]]
-    image = np.random.default_rng(0).random((1, *shape), np.float32)
-    wanted = np.asarray(keras.ops.convert_to_numpy(model(image, training=False)), np.float32)
-    difference = float(np.abs(ask(image) - wanted).max() / max(np.abs(wanted).max(), 1e-30))
-    if difference <= tolerance:
+def _difference(model: keras.Model, predictor: Predictor, precision: str) -> str | None:
+    """Say how far the outputs for random images are from those of Keras, if they are too far.
+
+    Probabilities are compared by their logarithms, so that a softmax does not hide what comes before it.
+    """
+    images = _random_images(model)
+    wanted = np.asarray(keras.ops.convert_to_numpy(model(images, training=False)), np.float32)
+    found = predictor(images)
+    if wanted.ndim == 2 and wanted.min() >= 0 and np.allclose(wanted.sum(axis=1), 1, atol=0.01):
+        wanted, found = (np.log(np.maximum(each, LEAST_PROBABILITY)) for each in (wanted, found))
+    difference = float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), LEAST_PROBABILITY))
+    is_mixed = any(getattr(layer, "compute_dtype", None) != "float32" for layer in flat_layers(model))
+    if difference <= TOLERANCES["mixed_bfloat16" if is_mixed else precision]:
         return None
-    return f"Its answer differs by {difference:.1e} of the largest output."
+    return f"Its outputs in {precision} differ by {difference:.1e} of the largest."
+
+
+def _random_images(model: keras.Model) -> np.ndarray:
+    """Return images of noise in the range that ``model`` takes, as far as known, and one beyond it."""
+    shape = [side or OPEN_SIDE for side in model.inputs[0].shape[1:]]
+    try:
+        largest = BYTE if scale_of(model) == "byte" else 1
+    except ValueError:
+        largest = 1
+    random = np.random.default_rng(0)
+    images = random.random((2, *shape), np.float32)
+    beyond = 2 * random.standard_normal((1, *shape), np.float32)
+    noise: np.ndarray = np.concatenate([images, beyond]) * np.float32(largest)
+    return noise

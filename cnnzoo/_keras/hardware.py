@@ -24,6 +24,11 @@ def choose_precision(wanted: str) -> tuple[str, str]:
         if _gpu_has_bfloat16():
             return "mixed_bfloat16", "the GPU supports bfloat16"
         return "float32", "the GPU does not support bfloat16"
+    return cpu_precision()
+
+
+def cpu_precision() -> tuple[str, str]:
+    """Return the dtype policy that suits this CPU, and the reason in words."""
     flags = _cpu_flags()
     found = [flag for flag in CPU_FLAGS if flag in flags]
     if found:

@@ -12,11 +12,9 @@ import cnnzoo
 from cnnzoo._support.files import check_target
 from cnnzoo._support.wording import format_shape, memory
 from cnnzoo.cli.shared import Force, MaxParams, app, bar, count, print_table, quiet_start, tell_of_folder
-from cnnzoo.models.published import TorchWeights
 
 if TYPE_CHECKING:
     from cnnzoo.inspect import LayerTable
-    from cnnzoo.models.cards import ModelCard
 
 BAR_WIDTH = 12  # characters
 
@@ -37,20 +35,14 @@ def list_networks(
     for name in cnnzoo.list_models(family=family, weights=weights, max_params=limit, sort=sort):
         card = cnnzoo.model_card(name)
         figures = (f"{figure:,}" for figure in (card.params, card.buffers, card.macs))
-        top1 = _top1(card, weights)
+        top1 = card.top1(weights)
         words = (name, card.title, card.family, str(card.year), format_shape(card.input_shape))
-        table.add_row(*words, *figures, top1, ", ".join(card.weights))
+        table.add_row(*words, *figures, "-" if top1 is None else f"{top1:.1f}", ", ".join(card.weights))
     print_table(table, cut=False)
     print(
         "\nParameters and MACs for 10 classes; top-1 on ImageNet with the weights that `--weights` names, or with "
         "torchvision's\nnewest, many of them from newer recipes than the paper's."
     )
-
-
-def _top1(card: ModelCard, weights: str | None) -> str:
-    """Return the accuracy of the weights that are asked for, or of torchvision's default."""
-    chosen = card.weights.get(weights or "") or (card.torchvision and card.torchvision.default)
-    return f"{chosen.top1:.1f}" if isinstance(chosen, TorchWeights) else "-"
 
 
 @app.command()

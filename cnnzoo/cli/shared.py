@@ -58,13 +58,13 @@ Crop = Annotated[
     typer.Option(
         "--crop/--no-crop",
         help="Keep the proportions of photographs and see the middle, or squash them.  "
-        "[default: crop with ImageNet's weights from torchvision]",
+        "[default: crop with ImageNet's weights from torchvision or timm]",
     ),
 ]
 EngineOption = Annotated[
     str | None,
     typer.Option(
-        "--engine", help="What computes: keras, openvino, or auto: openvino where it is installed.  [default: auto]"
+        "--engine", help="Inference engine: keras, openvino, or auto: openvino if installed.  [default: auto]"
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]

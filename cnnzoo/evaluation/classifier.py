@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from cnnzoo._keras.engine import compiled_predictor
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.folder import load_labelled
@@ -35,7 +36,7 @@ class Classifier:
         scale: The range of pixels that it takes.
         shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels.
         identifiers: Other names of the classes, in the same order, such as those of WordNet; empty if there are none.
-        engine: What computes the outputs, one of ``cnnzoo.evaluation.ENGINES``.
+        engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``.
     """
 
     model: keras.Model
@@ -94,12 +95,13 @@ class Classifier:
         if self.image_size is None:
             raise ValueError("The run does not record an image size, so images cannot be resized.")
         shape = (*self.image_size, self.model.input_shape[3])
+        predictor = compiled_predictor(self.model, self.engine)
         given = each_given(images)
         while batch := list(islice(given, batch_size_for(shape))):
             prepared = [self._prepared(name, content, shape) for name, content in batch]
             readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
             pixels = to_scale(np.stack(readable), self.scale) if readable else None
-            rows = iter(() if pixels is None else predict_batch(self.model, pixels, self.engine))
+            rows = iter(() if pixels is None else predict_batch(self.model, pixels, predictor))
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 

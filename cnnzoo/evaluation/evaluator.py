@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo._keras.ending import check_classifier, class_probabilities, count_classes, find_ending
 from cnnzoo._keras.engine import ENGINES as ENGINES
-from cnnzoo._keras.engine import ask_batch, asker
+from cnnzoo._keras.engine import Predictor, compiled_predictor, predict_on_batch
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo._support.arguments import check_strings, shape_fits
@@ -44,14 +44,14 @@ def evaluate(
         scale: The model's input range, to which uint8 images are scaled: "unit" for [0, 1], "byte" for [0, 255].
             Floats are not scaled. None: detected from the model's graph, or known because this package built or
             trained it.
-        engine: What computes the outputs, one of ``cnnzoo.evaluation.ENGINES``, in float32.
+        engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``; OpenVINO computes in float32.
 
     Returns:
         The predictions and labels, with accuracy, loss, confusion matrix and other metrics.
 
     Raises:
         ValueError: Images, labels or names do not fit the model, an image is not finite, or the model's input range
-            is unknown. The engine is unknown, not installed, or cannot take the network.
+            is unknown. The engine is unknown, not installed, or cannot run the network.
     """
     check_classifier(model)
     if image_size is not None:
@@ -78,18 +78,18 @@ def predict_probabilities(
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
-    ask = asker(model, engine, exactly=True)
+    predictor = compiled_predictor(model, engine, precision="float32")
     with reraise_read_errors():
-        if ask is None:
+        if predictor is None:
             outputs: np.ndarray = model.predict(batches, verbose=0)
         else:
-            outputs = np.concatenate([ask(batch.numpy()) for batch, _ in batches])
+            outputs = np.concatenate([predictor(batch.numpy()) for batch, _ in batches])
     return _probabilities(model, outputs)
 
 
-def predict_batch(model: keras.Model, images: np.ndarray, engine: str = "auto") -> np.ndarray:
-    """Like ``predict_probabilities``, for one batch of floats in the model's input range, in the engine's precision."""
-    return _probabilities(model, ask_batch(model, images, engine))
+def predict_batch(model: keras.Model, images: np.ndarray, predictor: Predictor | None = None) -> np.ndarray:
+    """Like ``predict_probabilities``, for one batch of floats in the model's input range, by ``predictor`` or Keras."""
+    return _probabilities(model, predict_on_batch(model, images, predictor))
 
 
 def _probabilities(model: keras.Model, outputs: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ class TrainedNetwork(Protocol):
 
 
 def find_source(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> KerasBackbone | Path | None:
-    """Return where weights are; what torchvision publishes is downloaded where it is not in the cache."""
+    """Return where weights are; what torchvision and timm publish is downloaded where it is not in the cache."""
     if weights is None:
         return None
     if isinstance(weights, str):
@@ -80,9 +80,10 @@ def find_file(weights: str | os.PathLike[str]) -> Path:
 def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | None) -> str | MeanStd | None:
     """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
 
-    What torchvision publishes, and checkpoints of its networks, take images as torchvision's do; such files do not say,
-    unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. ``.keras`` files and
-    run folders contain the preprocessing of the model that was saved; ``.weights.h5`` files only whether there is one.
+    What torchvision and timm publish, and checkpoints of their networks, take images as torchvision's do; such files do
+    not say, unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. ``.keras``
+    files and run folders contain the preprocessing of the model that was saved; ``.weights.h5`` files only whether
+    there is one.
 
     Raises:
         ValueError: The file is of another kind, or damaged; or see ``load_weights``.

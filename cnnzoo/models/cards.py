@@ -110,6 +110,11 @@ class ModelCard:
     torchvision: Counterpart | None = None
     normalization: Normalization | None = None
 
+    def top1(self, weights: str | None = None) -> float | None:
+        """Return the top-1 accuracy on ImageNet in percent, with ``weights`` or torchvision's default; None if none."""
+        chosen = self.weights.get(weights or IMAGENET)
+        return chosen.top1 if isinstance(chosen, TorchWeights) else None
+
 
 @dataclass(frozen=True)
 class Paper:

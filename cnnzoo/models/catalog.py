@@ -72,13 +72,13 @@ MODEL_CARDS = {name: cards[name] for cards in CARDS_OF_PAPERS for name in cards}
 
 
 # What networks are sorted by, and whether the largest comes first
-ORDERS: dict[str, tuple[Callable[[ModelCard], Any], bool]] = {
-    "name": (lambda card: _by_number(card.name), False),
-    "family": (lambda card: (card.family, _by_number(card.name)), False),
-    "year": (lambda card: card.year, False),
-    "params": (lambda card: card.params, False),
-    "macs": (lambda card: card.macs, False),
-    "top1": (lambda card: card.torchvision.default.top1 if card.torchvision else 0, True),
+ORDERS: dict[str, tuple[Callable[[ModelCard, str | None], Any], bool]] = {
+    "name": (lambda card, _: _by_number(card.name), False),
+    "family": (lambda card, _: (card.family, _by_number(card.name)), False),
+    "year": (lambda card, _: card.year, False),
+    "params": (lambda card, _: card.params, False),
+    "macs": (lambda card, _: card.macs, False),
+    "top1": (lambda card, weights: card.top1(weights) or 0, True),
 }
 
 
@@ -91,7 +91,8 @@ def list_models(
         family: Only those of this family: "vgg"; None lists all.
         weights: Only those with trained weights of this name: "imagenet"; None lists all.
         max_params: Only those with at most so many parameters; None lists all.
-        sort: One of ``ORDERS``: "name", "family", "year", "params", "macs", or "top1", the best on ImageNet first.
+        sort: One of ``ORDERS``: "name", "family", "year", "params", "macs", or "top1", the best on ImageNet first: with
+            ``weights``, or with torchvision's default.
 
     Raises:
         ValueError: There is no such family or order, no network has such weights or is that small; the message
@@ -116,7 +117,7 @@ def list_models(
             raise ValueError(f"The smallest of these networks has {least:,} parameters. Received: {max_params=:,}")
         cards = [card for card in cards if card.params <= max_params]
     cards.sort(key=lambda card: _by_number(card.name))
-    return [card.name for card in sorted(cards, key=order, reverse=best_first)]
+    return [card.name for card in sorted(cards, key=lambda card: order(card, weights), reverse=best_first)]
 
 
 def _by_number(name: str) -> tuple[str | int, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -23,6 +22,7 @@ from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.saved import Saved, describe_saved
 from cnnzoo._keras.weight_files import StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
+from cnnzoo._support.callers import level_of_the_user
 from cnnzoo._support.checkpoints import is_checkpoint, open_checkpoint
 from cnnzoo._support.wording import format_shape
 from cnnzoo.models._matching import (
@@ -209,11 +209,11 @@ def _fill(
         if is_complete:
             raise ValueError(f"{message}{sized or AS_SAVED} For the backbone alone: `include_top=False`.")
         message += f"{sized} Left as initialised: {', '.join(left)}."
-        warnings.warn(message, stacklevel=_level_of_the_user())
+        warnings.warn(message, stacklevel=level_of_the_user())
     head = [pair.name for pair in pairs if id(pair.layer) not in backbone]
     if path is not None and is_checkpoint(path) and head and not has_head:
         message = f"'{weights}' has no head. Left as initialised: {', '.join(head)}."
-        warnings.warn(message, stacklevel=_level_of_the_user())
+        warnings.warn(message, stacklevel=level_of_the_user())
     fitting = [pair for pair in pairs if differences[pair.name] is None]
     assign(fitting, weights)
     return {id(pair.layer) for pair in fitting}
@@ -273,15 +273,6 @@ def _of_another_size(model: keras.Model, path: Path | None) -> str:
         return ""
     shape = (*saved[:2], model.input_shape[3])
     return f" It was saved for images of {format_shape(saved[:2])} pixels: pass `input_shape={shape}`."
-
-
-def _level_of_the_user() -> int:
-    """Return the ``stacklevel`` at which a warning of the caller points to the first line outside this package."""
-    package, level = str(Path(cnnzoo.__file__).parent), 1
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(package + os.sep):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _not_of(

@@ -34,7 +34,7 @@ def open_classifier(
         crop: Whether photographs keep their proportions, and their middle is seen, or are squashed to the size of the
             network. None: networks with ImageNet's weights crop, as for their published accuracies; runs prepare images
             as those that they were trained on.
-        engine: What computes the outputs, one of ``cnnzoo.evaluation.ENGINES``.
+        engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``.
 
     Raises:
         FileNotFoundError: There is no such run, or it is not finished.

@@ -10,7 +10,7 @@ from typing import Any, cast
 import keras
 import numpy as np
 
-from cnnzoo._keras.engine import ask_batch, check_engine
+from cnnzoo._keras.engine import Predictor, check_engine, compiled_predictor, predict_on_batch
 from cnnzoo._keras.graph import graph_inputs, graph_outputs
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
@@ -65,16 +65,17 @@ def embed(
         scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
             "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
         crop: Whether files keep their proportions and their middle is seen, instead of the whole image without them.
-            None does so with the weights that torchvision publishes.
+            None does so with the weights that torchvision and timm publish.
         force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
-        engine: What computes the vectors, one of ``cnnzoo.evaluation.ENGINES``.
+        engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``.
 
     Returns:
         Float32 of shape (n, d), in the order of ``images``, files sorted by name; the path where ``out`` is given.
 
     Raises:
         ValueError: There is no image, one cannot be read or is not finite, the images do not fit the network, or
-            nothing tells what range of pixels it takes.
+            nothing tells what range of pixels it takes; or the engine is unknown, not installed or cannot run the
+            network.
         FileNotFoundError: ``model``, ``weights`` or ``images`` names what is not there.
         FileExistsError: ``out`` exists, and no ``force``.
         ConnectionError: Published weights are not in the cache and cannot be downloaded.
@@ -94,7 +95,7 @@ def embed(
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
     channels = graph_outputs(model)[0].channels + 1
-    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels, engine)
+    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels, compiled_predictor(model, engine))
     width = model.output_shape[channels]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)
@@ -160,7 +161,7 @@ def _batches(
     image_size: tuple[int, int] | None,
     batch_size: int | None,
     channels: int,
-    engine: str,
+    predictor: Predictor | None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Predict batch by batch: the position of the first image, and the vectors; ``channels`` is the axis of those."""
     if batch_size is None:
@@ -169,7 +170,7 @@ def _batches(
     start = 0
     with reraise_read_errors():
         for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale):
-            vectors = ask_batch(model, batch.numpy(), engine)
+            vectors = predict_on_batch(model, batch.numpy(), predictor)
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
                 vectors = np.moveaxis(vectors, channels, -1).mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)

@@ -183,7 +183,7 @@ def published_weights(name: str, weights: Any) -> Any:
 
 
 def are_published(name: str, weights: Any) -> bool:
-    """Tell whether ``weights`` of the network called ``name`` are those that torchvision publishes for ImageNet."""
+    """Tell whether ``weights`` of the network called ``name`` are published for ImageNet by torchvision or timm."""
     found = MODEL_CARDS[name].weights if name in MODEL_CARDS and name not in PRETRAINED_CARDS else {}
     weights = next(iter(found), None) if weights == DEFAULT else weights
     return isinstance(weights, str) and isinstance(found.get(weights.lower()), TorchWeights)

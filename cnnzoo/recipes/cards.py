@@ -30,7 +30,7 @@ def has_recipes(network: str) -> bool:
 
 
 def note_of_general_recipe(network: str, recipe: str) -> str:
-    """Return what to tell who trains ``network`` by a recipe's name: that it is not its own; empty where it is.
+    """Return the note for a network that has no recipe of its own; empty for the others.
 
     >>> note_of_general_recipe("lenet5", "default")
     ''

@@ -108,6 +108,8 @@ class Finetuning:
         dropout_rate: Fraction of the features that were dropped.
         recipes: The recipe of each part of the training.
         network: The name of the backbone's network; None in a run from before format 1.
+        engine: What computed the features that the head was trained on, "keras" or "openvino"; None where there were
+            none, as the images were augmented, and in older runs.
     """
 
     backbone: str | None
@@ -116,6 +118,7 @@ class Finetuning:
     dropout_rate: float
     recipes: tuple[Recipe, ...]
     network: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnzoo._keras.engine import check_engine
+from cnnzoo._keras.engine import check_engine, used_engine
 from cnnzoo._keras.heads import DROPPED, add_head
 from cnnzoo._keras.heads import HEAD as LAST
 from cnnzoo._keras.layout import check_channels_last
@@ -96,7 +96,8 @@ def finetune(
             ``scale="unit"`` where the graph of a model or a file does not tell that it takes images in [0, 1];
             ``data_path``, ``fraction`` and ``skip_broken`` as ``train`` takes them; ``crop``, whether photographs of a
             folder keep their proportions and their middle is seen, by default with the weights that torchvision
-            publishes; and ``engine``, what the frozen backbone is computed by, see ``embed``.
+            or timm publishes; and ``engine``, the inference engine that computes the features, see ``embed``. The run
+            records which it was.
 
     Returns:
         The run, with the epochs of both parts in its history; ``run.predict`` gives the names of the classes.
@@ -110,7 +111,8 @@ def finetune(
     """
     seed = check_seed(seed)
     given, changes = _sorted_options(options)
-    check_engine(given.get("engine", "auto"))
+    if check_engine(given.get("engine", "auto")) == "openvino" and changes.get("augment", recipe.augment):
+        raise ValueError("`engine='openvino'` computes features, which there are none of with `augment`.")
     dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
     if not isinstance(recipe, Recipe):
         raise ValueError(
@@ -156,7 +158,7 @@ def finetune(
             find_layer(model, unfreeze)  # before anything is trained
         if progress and name and weights is None and unfreeze is None:
             print("Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.", flush=True)
-        engine = given.get("engine", "auto")
+        engine = None if recipes[0].augment else used_engine(_features(model), given.get("engine", "auto"))
         parts = [_train_head(model, dataset, recipes[0], size, seed, progress, engine)]
         if unfreeze is not None:
             unfreeze_layers(model, unfreeze)
@@ -169,6 +171,7 @@ def finetune(
             dropout_rate=dropout_rate,
             recipes=tuple(part.record.recipe for part in parts),
             network=title,
+            engine=engine,
         )
         evaluation = evaluate(model, dataset.test, class_names=dataset.class_names, image_size=size, engine="keras")
         seconds = round(sum(part.metrics["train_seconds"] for part in parts), 2)
@@ -247,13 +250,13 @@ def _train_head(
     size: tuple[int, int],
     seed: int,
     progress: bool,
-    engine: str,
+    engine: str | None,
 ) -> Run:
-    """Train the last layer, on features where nothing is augmented."""
-    if recipe.augment:
+    """Train the last layer: on features that ``engine`` computes; on the images where there is none."""
+    if engine is None:
         return _fit(model, dataset, recipe, size, seed, progress)
     last, dropout = model.get_layer(LAST), model.get_layer(DROPPED)
-    features = keras.Model(model.inputs[0], dropout.input)
+    features = _features(model)
     if progress:
         print(f"computing the features of {len(dataset.train.labels) + len(dataset.test.labels):,} images", flush=True)
     train, test = (_features_of(features, split, size, engine) for split in dataset)
@@ -265,6 +268,11 @@ def _train_head(
     run = fit(head, of_head, recipe=recipe, seed=seed, progress=progress, scale="raw")
     last.set_weights(head.get_layer(LAST).get_weights())
     return run
+
+
+def _features(model: keras.Model) -> keras.Model:
+    """Return the frozen part of a classifier, from the images to what its head takes."""
+    return keras.Model(model.inputs[0], model.get_layer(DROPPED).input, name=f"{model.name}_features")
 
 
 def _features_of(features: keras.Model, split: Split, size: tuple[int, int], engine: str) -> Split:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo._keras._onnx_graph import UnknownLayerError, write_onnx
+from cnnzoo._keras._onnx_graph import UnsupportedError, write_onnx
 from cnnzoo._keras.engine import _compiled
+from cnnzoo._keras.preprocessing import preprocessed, with_channels
 from cnnzoo.models import layers
 
 SMALLEST = {  # of each family, that together have all layers of this zoo
@@ -41,8 +42,8 @@ def shaken(model, seed=0):
     return model
 
 
-def compare(model, shape, tolerance=1e-4):
-    images = np.random.default_rng(0).random((3, *shape), np.float32)
+def compare(model, shape, tolerance=1e-4, spread=1):
+    images = spread * np.random.default_rng(0).standard_normal((3, *shape), np.float32)
     wanted = outputs(model, images)
     found = _compiled(write_onnx(model).SerializeToString(), "float32")(images)
     assert found.shape == wanted.shape
@@ -100,6 +101,11 @@ def one(layer, shape=(9, 8, 6)):
         keras.layers.Softmax(),
         keras.layers.Activation("gelu"),
         keras.layers.Activation("hard_silu"),
+        keras.layers.Activation("mish"),
+        keras.layers.ELU(0.5),
+        keras.layers.Conv2D(4, 1, activation="gelu"),
+        keras.layers.Conv2D(4, 1, activation=keras.layers.ReLU(max_value=6.0)),
+        keras.layers.Conv2D(4, 1, activation="log_softmax"),
         keras.layers.SpatialDropout2D(0.5),
         layers.CeilAveragePooling2D(3, 2),
         layers.AdaptiveAveragePooling(4),
@@ -112,7 +118,7 @@ def one(layer, shape=(9, 8, 6)):
 )
 def test_a_layer_gives_what_keras_gives(layer):
     model = one(layer)
-    compare(shaken(model), (9, 8, 6))
+    compare(shaken(model), (9, 8, 6), spread=8)
 
 
 def test_branches_nested_models_and_operations():
@@ -145,14 +151,44 @@ def test_an_unknown_layer_is_named():
         def call(self, inputs):
             return inputs * 2
 
-    with pytest.raises(UnknownLayerError, match=r"The layer 'mine' \(Doubled\) cannot be written as ONNX"):
-        write_onnx(one(Doubled(name="mine")))
-    with pytest.raises(UnknownLayerError, match="'turned' has its channels first"):
-        write_onnx(one(keras.layers.MaxPooling2D(2, data_format="channels_first", name="turned")))
-    with pytest.raises(UnknownLayerError, match="its activation is glu"):
-        write_onnx(one(keras.layers.Activation("glu")))
-    with pytest.raises(UnknownLayerError, match="it normalises another axis"):
-        write_onnx(one(keras.layers.BatchNormalization(axis=1)))
-    inputs = keras.Input((4, 4, 3))
-    with pytest.raises(ValueError, match="must have one output"):
+    def relu(x):  # no function of Keras, whatever its name
+        return x / 2
+
+    for layer, told in (
+        (Doubled(name="mine"), r"does not support layer 'mine' \(Doubled\)\."),
+        (keras.layers.MaxPooling2D(2, data_format="channels_first", name="turned"), "Layer 'turned' is channels_first"),
+        (keras.layers.Activation("glu", name="mine"), "does not support layer 'mine': its activation is glu"),
+        (keras.layers.Activation(relu), "its activation is relu"),
+        (keras.layers.Conv2D(2, 1, activation=Doubled(name="within")), "does not support layer 'within'"),
+        (keras.layers.BatchNormalization(axis=1), "it normalises another axis"),
+        (keras.layers.Conv2D(2, 3, dilation_rate=2, padding="same"), "it is dilated and padded"),
+        (keras.layers.ReLU(threshold=0.5), "it has a threshold"),
+    ):
+        with pytest.raises(UnsupportedError, match=told):
+            write_onnx(one(layer))
+
+
+def test_several_inputs_or_outputs_are_refused():
+    inputs, others = keras.Input((4, 4, 3)), keras.Input((4, 4, 3))
+    with pytest.raises(UnsupportedError, match=r"Received a model with 1 and 2\."):
         write_onnx(keras.Model(inputs, [keras.layers.ReLU()(inputs), keras.layers.Flatten()(inputs)]))
+    with pytest.raises(UnsupportedError, match=r"Received a model with 2 and 1\."):
+        write_onnx(keras.Model([inputs, others], keras.layers.Add()([inputs, others])))
+
+
+def test_a_dense_layer_shared_by_maps_and_vectors():
+    inputs = keras.Input((4, 4, 3))
+    dense = keras.layers.Dense(5)
+    pooled = [keras.layers.GlobalAveragePooling2D()(dense(inputs)), dense(keras.layers.GlobalMaxPooling2D()(inputs))]
+    compare(keras.Model(inputs, keras.layers.Concatenate()(pooled)), (4, 4, 3))
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("caffe", 3), ("caffe", 1), ("torch", 1), ("tf", 3)])
+def test_preprocessing_is_written(mode, channels):
+    inputs = keras.Input((8, 8, channels))
+    x = keras.layers.Conv2D(4, 3)(preprocessed(inputs, mode, "unit"))
+    compare(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)), (8, 8, channels))
+
+
+def test_colours_become_grey():
+    compare(with_channels(built("lenet1", 28, classifier_activation=None), 3), (28, 28, 3))

@@ -53,24 +53,21 @@ def test_the_paper_of_lenet():
 
 
 @pytest.mark.parametrize(
-    ("network", "images", "batch_size", "error"),
+    ("network", "images", "steps", "errors"),
     [
-        ("resnet50", 120 * 1_281_167, 256, None),  # 600,000 steps
-        ("resnet110", 164 * 50_000, 128, 6.43),  # 64,000 steps
-        ("shufflenet_v2_x1_0", 240 * 1_281_167, 1024, None),  # 300,000 steps
-        ("squeezenet1_0", 68 * 1_281_167, 512, None),  # 170,000 steps
-        ("wrn_28_10", 200 * 50_000, 128, 4.0),
-        ("densenet_bc_100_12", 300 * 50_000, 64, 4.51),
+        ("resnet50", 1_281_167, 600_000, []),
+        ("resnet110", 50_000, 64_000, [6.43]),
+        ("shufflenet_v2_x1_0", 1_281_167, 300_000, []),
+        ("squeezenet1_0", 1_281_167, 170_000, []),
+        ("wrn_28_10", 50_000, 200 * 50_000 / 128, [4.0]),
+        ("densenet_bc_100_12", 50_000, 300 * 50_000 / 64, [4.51]),
     ],
 )
-def test_the_papers_of_residual_and_small_networks(network, images, batch_size, error):
-    steps = {256: 600_000, 128: 64_000, 1024: 300_000, 512: 170_000}
+def test_the_papers_of_residual_and_small_networks(network, images, steps, errors):
     card = recipe_card(network, "paper")
-    assert (card.recipe.batch_size, card.recipe.optimizer, card.recipe.momentum) == (batch_size, "sgd", 0.9)
-    if network not in ("wrn_28_10", "densenet_bc_100_12"):
-        assert images / batch_size == pytest.approx(steps[batch_size], rel=0.01)
-    assert card.recipe.epochs * (50_000 if network[-3:] in ("110", "_10", "_12") else 1_281_167) == images
-    assert [round(100 * (1 - result.accuracy), 2) for result in card.results] == ([] if error is None else [error])
+    assert (card.recipe.optimizer, card.recipe.momentum) == ("sgd", 0.9)
+    assert card.recipe.epochs * images / card.recipe.batch_size == pytest.approx(steps, rel=0.01)
+    assert [round(100 * (1 - result.accuracy), 2) for result in card.results] == errors
 
 
 def test_alexnet_of_2014_multiplies_three_times_by_the_third_root():
@@ -86,7 +83,7 @@ def test_every_recipe_is_of_a_network_that_there_is():
 def test_networks_like_resnet20_take_its_recipe_and_say_so():
     card = recipe_card("wrn_16_4")
     assert card.recipe == recipe_card("resnet20").recipe
-    assert card.source == "that of resnet20, not measured with this network"
+    assert card.source == "resnet20's recipe; not measured on this network"
     assert card.results == ()
 
 

@@ -275,3 +275,18 @@ def test_mistakes_are_told_before_anything_is_written(photos, weights, tmp_path)
         finetune(keras.applications.MobileNet(weights=None, input_shape=(32, 32, 3)), photos)
     with pytest.raises(FileNotFoundError, match=r"No such file: 'absent\.h5'"):
         quick(photos, "absent.h5", out=tmp_path / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["keras", "openvino"])
+def test_a_run_records_the_engine_that_computed_its_features(photos, tmp_path, engine):
+    tuned = finetune("lenet5", photos, out=tmp_path / "run", engine=engine, epochs=2, progress=False)
+    assert load_run(tuned.path).record.finetuned.engine == engine
+    assert f"--engine {engine}" in " ".join(tuned.record.command)
+
+
+def test_an_engine_for_features_is_refused_where_there_are_none(photos):
+    with pytest.raises(
+        ValueError, match="`engine='openvino'` computes features, which there are none of with `augment`"
+    ):
+        finetune("lenet5", photos, engine="openvino", augment="flip")
