@@ -532,6 +532,12 @@ def _greyed(graph: _Graph, operation: Any, value: Value) -> Value:
     return _mixed(graph, value, np.array(LUMA)[:, None])
 
 
+def _cast(_: _Graph, operation: Any, value: Value) -> Value:
+    if "float" not in str(operation.dtype):
+        raise NotImplementedError(f"it casts to {operation.dtype}")
+    return value
+
+
 def _identity(_: _Graph, __: Any, value: Value, *___: Any) -> Value:
     return value
 
@@ -584,5 +590,6 @@ RULES: dict[frozenset[str], Callable[..., Value]] = {
     frozenset({"Flip"}): _flipped,
     frozenset({"Repeat"}): _repeated,
     frozenset({"RGBToGrayscale"}): _greyed,
+    frozenset({"Cast"}): _cast,
     IDLE: _identity,
 }
