@@ -9,7 +9,7 @@ DEPENDENCIES = [
     *("filelock", "h5py", "jinja2", "keras", "lazy-loader", "matplotlib", "numpy", "pillow", "pooch", "psutil"),
     *("requests", "rich", "safetensors", "scipy", "tensorflow", "typer", "urllib3"),
 ]
-EXTRAS = ["docs", "heic", "jax", "lint", "tensorboard", "test"]
+EXTRAS = ["docs", "fast", "heic", "jax", "lint", "tensorboard", "test"]
 
 
 @pytest.fixture(scope="module")

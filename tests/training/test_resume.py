@@ -69,7 +69,7 @@ class SignalAt(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.seen += 1
         if (self.epoch, self.seen) == (1, self.calls):
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_a_second_signal_stops_at_once(small, tmp_path):
     class Twice(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             for _ in range(2):
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -151,7 +151,7 @@ def test_patience_goes_on_counting(small, tmp_path):
 
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 6:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         fit(network(), *small, recipe=recipe, out=tmp_path / "run", progress=False, callbacks=[StopAfterWorse()])
@@ -309,7 +309,7 @@ def test_the_same_options_are_taken(stopped):
 
 
 def interrupt(epoch, logs):
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def stop_and_move(tmp_path, parts=("",), **options):
