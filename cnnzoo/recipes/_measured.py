@@ -8,7 +8,7 @@ MEASURED = "measured here: benchmarks/README.md"
 CHOSEN = "chosen on held-out images: benchmarks/README.md"
 
 OF_RESNET20 = Recipe(
-    epochs=30,
+    epochs=90,
     batch_size=128,
     optimizer="sgd",
     learning_rate=0.15,
@@ -74,7 +74,7 @@ CARDS = (
         "default",
         OF_RESNET20,
         MEASURED,
-        results=(Result("cifar10", 0.8711, f"{MEASURED}, a JPEG copy"),),
+        results=(Result("cifar10", 0.8830, f"{MEASURED}, a JPEG copy"),),
     ),
     RecipeCard(
         "vgg19",
