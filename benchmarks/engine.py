@@ -62,9 +62,9 @@ def by_keras(name: str) -> Ask:
 def by_openvino(name: str) -> Ask:
     """The shortest way that OpenVINO's documentation has, with its defaults but for the latency hint."""
     from cnnzoo._keras._onnx_graph import write_onnx
-    from cnnzoo._keras.engine import _import_openvino
+    from cnnzoo._keras.engine import _core
 
-    core = _import_openvino().Core()
+    core = _core()
     compiled = core.compile_model(core.read_model(write_onnx(network(name)).SerializeToString()), "CPU")
     return lambda images: compiled(images)[0]
 

@@ -50,7 +50,10 @@ def _reader(variables: list[Any]) -> Callable[[], list[Any]]:
     if keras.config.backend() == "tensorflow":
         tensorflow: Any = importlib.import_module("tensorflow")
         values = [each.value for each in variables]
-        read: Callable[[], list[Any]] = tensorflow.function(lambda: [each.read_value() for each in values])
+        # One call for all; concrete, as TensorFlow warns of functions that are made anew again and again
+        read: Callable[[], list[Any]] = tensorflow.function(
+            lambda: [each.read_value() for each in values], autograph=False
+        ).get_concrete_function()
         return read
     if keras.config.backend() == "jax":
         return lambda: [each.value for each in variables]

@@ -30,7 +30,7 @@ Precision: TypeAlias = Literal["auto", "float32"]
 Predictor: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 ENGINES = {
-    "auto": "OpenVINO on a CPU where the extra `fast` is installed and the network can be converted, otherwise Keras",
+    "auto": "OpenVINO for many images on a CPU, where it is installed and can run the network; otherwise Keras",
     "keras": "Keras, in the precision of the network's layers",
     "openvino": "OpenVINO; an error where it cannot run the network",
 }
@@ -38,7 +38,9 @@ DEFAULT = "CNNZOO_ENGINE"  # the environment variable that says what "auto" mean
 NEEDED = ("onnx", "openvino")
 TELEMETRY = "openvino_telemetry"
 HINTS = {"float32": "f32", "mixed_bfloat16": "bf16"}
+UNPINNED = {"ENABLE_CPU_PINNING": False}  # else its threads wait for cores that others use
 TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 0.1}  # relative to the largest output, see `_difference`
+MANY = 64  # images from which on a conversion pays
 OPEN_SIDE = 224  # pixels, of images for the check, where a network takes any size
 LEAST_PROBABILITY = 1e-30
 BYTE = 255
@@ -50,6 +52,8 @@ def check_engine(engine: str) -> Engine:
     Raises:
         ValueError: There is none of that name, or it is not installed.
     """
+    if not isinstance(engine, str):
+        raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}. Received: engine={engine!r}")
     look_up(ENGINES, engine, "engine")
     if engine == "auto":
         engine = os.environ.get(DEFAULT) or engine
@@ -66,7 +70,9 @@ def predict_on_batch(model: keras.Model, images: np.ndarray, predictor: Predicto
     return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(images)))
 
 
-def compiled_predictor(model: keras.Model, engine: str = "auto", *, precision: Precision = "auto") -> Predictor | None:
+def compiled_predictor(
+    model: keras.Model, engine: str = "auto", *, images: int = MANY, precision: Precision = "auto"
+) -> Predictor | None:
     """Return a function from a batch of floats to the outputs of ``model`` by OpenVINO; None where Keras is to be used.
 
     The converted network is kept while the model lives, and converted anew when its weights or layers have changed.
@@ -75,7 +81,9 @@ def compiled_predictor(model: keras.Model, engine: str = "auto", *, precision: P
 
     Args:
         model: A functional or sequential model with one input, images with their channels last, and one output.
-        engine: One of ``ENGINES``.
+        engine: One of ``ENGINES``. "auto" converts a network only when it is asked for many images, together with those
+            that it was asked for before, as the conversion takes seconds.
+        images: How many images the network is asked for.
         precision: "auto" for bfloat16 where the CPU supports it natively; "float32".
 
     Raises:
@@ -86,6 +94,9 @@ def compiled_predictor(model: keras.Model, engine: str = "auto", *, precision: P
         return None
     with _LOCK:
         kept = _KEPT.setdefault(model, _Kept({}))
+        kept.images += images
+        if engine == "auto" and kept.images < MANY:
+            return None
         computed_in = "float32" if precision == "float32" else cpu_precision()[0]
         found = kept.conversions.get(computed_in)
         if found is None or found.has_changed(model):
@@ -93,7 +104,9 @@ def compiled_predictor(model: keras.Model, engine: str = "auto", *, precision: P
         if found.predictor is not None:
             return found.predictor
         if engine == "openvino":
-            raise ValueError(f"OpenVINO cannot run {model.name}. {found.problem} Use `engine='keras'`.")
+            raise ValueError(
+                f"OpenVINO cannot run {model.name}. {found.problem} Use `engine='keras'` (--engine keras)."
+            )
         if not kept.has_warned:
             kept.has_warned = True
             message = f"{model.name} runs in Keras instead of OpenVINO. {found.problem}"
@@ -120,9 +133,10 @@ class _Conversion:
 
 @dataclass
 class _Kept:
-    """What is kept for a model: its conversions by precision, and whether a problem was told."""
+    """What is kept for a model: its conversions by precision, its images so far, and whether a problem was told."""
 
     conversions: dict[str, _Conversion]
+    images: int = 0
     has_warned: bool = False
 
 
@@ -157,8 +171,8 @@ def _converted(model: keras.Model, precision: str) -> _Conversion:
 
 
 def _compiled(content: bytes, precision: str) -> Predictor:
-    core = _import_openvino().Core()
-    hints = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+    core = _core()
+    hints = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY", **UNPINNED}
     network = core.compile_model(core.read_model(content), "CPU", hints)
     of_thread = threading.local()
 
@@ -171,10 +185,15 @@ def _compiled(content: bytes, precision: str) -> Predictor:
     return predict
 
 
-def _import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, which reports the import over the network."""
+@functools.cache
+def _core() -> Any:
+    """Return OpenVINO's core, imported without its telemetry, which reports the import over the network.
+
+    There is one for the whole process: each sets the stack on which signals are handled, and restores the one before
+    when it is destroyed. Where two of them overlap, that stack may be gone, and the next signal ends the process.
+    """
     with _import_blocked(TELEMETRY):
-        return importlib.import_module("openvino")
+        return importlib.import_module("openvino").Core()
 
 
 @contextlib.contextmanager

@@ -22,7 +22,9 @@ BAR_WIDTH = 12  # characters
 @app.command("list")
 def list_networks(
     family: Annotated[str | None, typer.Option(help="Only the networks of one family, such as vgg.")] = None,
-    weights: Annotated[str | None, typer.Option(help="Only those with such weights: imagenet or mnist.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Only those with such weights: imagenet, imagenet-a1, mnist ...")
+    ] = None,
     max_params: MaxParams = None,
     sort: Annotated[str, typer.Option(help="family, name, year, params, macs or top1.")] = "family",
 ) -> None:

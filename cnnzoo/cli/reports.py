@@ -36,7 +36,10 @@ def report(
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, lenet5, resnet20.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Run folders, or networks that ship trained: lenet5, resnet20."),
+    ],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("comparison.html"),
     data: OtherData = None,
     data_path: DataPath = None,

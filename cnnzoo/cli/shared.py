@@ -45,7 +45,10 @@ def tell_of_folder(name: str) -> str:
 
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run folder; lenet5 and resnet20 ship.", callback=tell_of_folder)
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run folder; lenet1, lenet5, lenet5_1998 and resnet20 ship.", callback=tell_of_folder
+    ),
 ]
 Data = Annotated[str, typer.Argument(metavar="NAME", help="A data set; see `cnnzoo data list`.")]
 OtherData = Annotated[str | None, typer.Option(help="A data set or a folder.  [default: the run's own]")]

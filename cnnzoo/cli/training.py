@@ -38,7 +38,8 @@ Predicting = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A run folder, lenet5 or resnet20 (these ship), or a network with ImageNet's weights: resnet18.",
+        help="A run folder; lenet1, lenet5, lenet5_1998 or resnet20, which ship; or a network with ImageNet's "
+        "weights: resnet18.",
         callback=tell_of_folder,
     ),
 ]
@@ -160,6 +161,9 @@ def evaluate(
     run: Predicting,
     data: OtherData = None,
     data_path: DataPath = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of a network with weights for ImageNet: their name, or a file.")
+    ] = None,
     engine: EngineOption = None,
 ) -> None:
     """Evaluate a trained network on the test images of a data set, or on a folder of some of ImageNet's classes."""
@@ -172,8 +176,10 @@ def evaluate(
     if has_imagenet(run):
         if data is None or data_path is not None:
             raise ValueError(f"Give a folder with one subfolder per class of ImageNet: `--data`. Received: {run}")
-        evaluation = open_classifier(run, engine=engine or "auto").evaluate_folder(data)
+        evaluation = open_classifier(run, weights=weights, engine=engine or "auto").evaluate_folder(data)
     else:
+        if weights is not None:
+            open_classifier(run, weights=weights)  # which refuses others than its own
         trained = load_run(run)
         dataset = trained.load_data(data, data_path)
         tell(dataset.notes())
@@ -239,7 +245,6 @@ def predict(
         from cnnzoo._support.arguments import check_integer
         from cnnzoo.cli.predictions import print_csv, print_json, print_predictions, print_text
         from cnnzoo.data.folder import passed_over, passed_over_lines
-        from cnnzoo.models.published import IMAGENET
         from cnnzoo.pretrained import open_classifier
 
     shown = None if top is None else check_integer("top", top, least=1)
@@ -247,7 +252,7 @@ def predict(
         tell(passed_over_lines(passed_over(folder)))
     if not any(path.exists() for path in images):  # before weights are downloaded
         raise FileNotFoundError(f"No such image: '{images[0]}'")
-    classifier = open_classifier(run, weights=weights or IMAGENET, crop=crop, engine=engine or "auto")
+    classifier = open_classifier(run, weights=weights, crop=crop, engine=engine or "auto")
     layout = print_json if as_json else print_csv if as_csv else print_text
     raise typer.Exit(print_predictions(classifier.predict_each(images), classifier.class_names, layout, shown))
 

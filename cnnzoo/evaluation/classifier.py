@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from cnnzoo._keras.engine import compiled_predictor
+from cnnzoo._keras.engine import check_engine, compiled_predictor
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.folder import load_labelled
@@ -47,6 +47,10 @@ class Classifier:
     shorter_side: int | None = None
     identifiers: tuple[str, ...] = ()
     engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the engine, before any image is read."""
+        check_engine(self.engine)
 
     def predict(self, images: Images) -> list[Prediction]:
         """Predict the class of each of a user's images, prepared like those that the network was trained on.
@@ -95,15 +99,18 @@ class Classifier:
         if self.image_size is None:
             raise ValueError("The run does not record an image size, so images cannot be resized.")
         shape = (*self.image_size, self.model.input_shape[3])
-        predictor = compiled_predictor(self.model, self.engine)
         given = each_given(images)
         while batch := list(islice(given, batch_size_for(shape))):
             prepared = [self._prepared(name, content, shape) for name, content in batch]
             readable = [pixels for pixels in prepared if isinstance(pixels, np.ndarray)]
-            pixels = to_scale(np.stack(readable), self.scale) if readable else None
-            rows = iter(() if pixels is None else predict_batch(self.model, pixels, predictor))
+            rows = iter(self._predicted(readable) if readable else ())
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
+
+    def _predicted(self, images: list[np.ndarray]) -> np.ndarray:
+        """Return the probabilities for images in [0, 1]."""
+        predictor = compiled_predictor(self.model, self.engine, images=len(images))
+        return predict_batch(self.model, to_scale(np.stack(images), self.scale), predictor)
 
     def evaluate_folder(self, folder: str | os.PathLike[str], *, skip_broken: bool = False) -> Evaluation:
         """Evaluate on a folder of images with one subfolder per class, of all classes or of some.

@@ -78,7 +78,7 @@ def predict_probabilities(
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
-    predictor = compiled_predictor(model, engine, precision="float32")
+    predictor = compiled_predictor(model, engine, images=len(images), precision="float32")
     with reraise_read_errors():
         if predictor is None:
             outputs: np.ndarray = model.predict(batches, verbose=0)

@@ -12,14 +12,14 @@ from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, list_weights
 from cnnzoo.models.published import IMAGENET, TorchWeights
 from cnnzoo.pretrained.builders import load
-from cnnzoo.pretrained.networks import network_name
+from cnnzoo.pretrained.networks import are_of_the_zoo, network_name
 from cnnzoo.runs.run import load_run
 
 
 def open_classifier(
     network: str | os.PathLike[str],
     *,
-    weights: str | os.PathLike[str] = IMAGENET,
+    weights: str | os.PathLike[str] | None = None,
     crop: bool | None = None,
     engine: str = "auto",
 ) -> Classifier:
@@ -29,8 +29,8 @@ def open_classifier(
         network: A run folder; the name of a network that ships trained, "lenet5"; or of one with weights for ImageNet:
             of ``list_models(weights="imagenet")``, or of ``list_pretrained``, which comes first where both have it. A
             run folder of that name in the working directory comes before all.
-        weights: Of a network with weights for ImageNet: their name, or a file. Its classes have ImageNet's names if
-            they are 1,000, and numbers otherwise.
+        weights: Of a network with weights for ImageNet: their name, or a file; None is "imagenet". Its classes have
+            ImageNet's names if they are 1,000, and numbers otherwise. Of a network that ships trained: their name.
         crop: Whether photographs keep their proportions, and their middle is seen, or are squashed to the size of the
             network. None: networks with ImageNet's weights crop, as for their published accuracies; runs prepare images
             as those that they were trained on.
@@ -44,13 +44,10 @@ def open_classifier(
     engine = check_engine(engine)
     name = network_name(network)
     if name and has_imagenet(network):
-        classifier = _of_imagenet(name, weights)
-    elif weights != IMAGENET:
-        raise ValueError(
-            f"`weights` are for a network with weights for ImageNet, and '{network}' has its own. "
-            f"Received: weights='{weights}'"
-        )
+        classifier = _of_imagenet(name, IMAGENET if weights is None else weights)
     else:
+        if weights is not None:
+            _check_shipped(network, name, weights)
         classifier = load_run(network).classifier
     classifier = replace(classifier, engine=engine)
     if crop is None:
@@ -58,6 +55,14 @@ def open_classifier(
     if classifier.preparation == "digit":
         raise ValueError(f"`crop` is for photographs, and '{network}' was trained on digits. Received: crop={crop}")
     return replace(classifier, preparation="crop" if crop else "resize")
+
+
+def _check_shipped(network: str | os.PathLike[str], name: str | None, weights: str | os.PathLike[str]) -> None:
+    """Raise ``ValueError`` unless ``weights`` are those that ship with the network called ``name``."""
+    shipped = list_weights(name) if name in MODEL_CARDS else []
+    if str(weights).lower() not in shipped:
+        told = f"are '{shipped[0]}'" if shipped else "are those of the run"
+        raise ValueError(f"The weights of '{network}' {told}; it takes no others here. Received: weights='{weights}'")
 
 
 def has_imagenet(network: str | os.PathLike[str]) -> bool:
@@ -71,7 +76,7 @@ def has_imagenet(network: str | os.PathLike[str]) -> bool:
 def _of_imagenet(name: str, weights: str | os.PathLike[str]) -> Classifier:
     """Return a network with weights for ImageNet, and what the accuracies assume that are published for them."""
     identifiers, names = (tuple(column) for column in zip(*imagenet_classes(), strict=True))
-    if name in PRETRAINED_CARDS:
+    if name in PRETRAINED_CARDS and not are_of_the_zoo(name, weights):
         model, published = load(name, weights=weights, include_top=True, preprocess=True, scale="unit"), None
     else:
         published = MODEL_CARDS[name].weights.get(str(weights).lower())

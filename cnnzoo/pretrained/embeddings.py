@@ -95,7 +95,9 @@ def embed(
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
     channels = graph_outputs(model)[0].channels + 1
-    batches = _batches(model, pixels, scale or "raw", size, batch_size, channels, compiled_predictor(model, engine))
+    batches = _batches(
+        model, pixels, scale or "raw", size, batch_size, channels, compiled_predictor(model, engine, images=len(pixels))
+    )
     width = model.output_shape[channels]
     if target is None:
         vectors = np.empty((len(pixels), width), np.float32)

@@ -83,8 +83,8 @@ def open_backbone(
 
     Args:
         network: A name of ``list_pretrained`` or of ``list_models``, in any case; a run, a run folder, or a ``.keras``
-            or ``.h5`` file; or a model. A name that both lists have is that of Keras Applications; a run folder of
-            that name comes first.
+            or ``.h5`` file; or a model. A name that both lists have is that of Keras Applications, but with weights
+            such as "imagenet-v1", which only this zoo's has; a run folder of that name comes first.
         weights: Of a network given by its name: "default" for those that are published, a name of published weights, a
             file, a run folder, or None to initialise.
         image_size: Height and width that a network given by its name is built for; None takes its own.
@@ -99,7 +99,7 @@ def open_backbone(
         ConnectionError: Weights must be downloaded and there is no network.
     """
     name = network_name(network)
-    if name in PRETRAINED_CARDS:
+    if name in PRETRAINED_CARDS and not are_of_the_zoo(name, weights):
         card = PRETRAINED_CARDS[name]
         shape = (*(image_size or (card.input_size, card.input_size)), channels or 3)
         weights = IMAGENET if weights == DEFAULT else weights
@@ -184,9 +184,18 @@ def published_weights(name: str, weights: Any) -> Any:
 
 def are_published(name: str, weights: Any) -> bool:
     """Tell whether ``weights`` of the network called ``name`` are published for ImageNet by torchvision or timm."""
-    found = MODEL_CARDS[name].weights if name in MODEL_CARDS and name not in PRETRAINED_CARDS else {}
+    is_here = name in MODEL_CARDS and (name not in PRETRAINED_CARDS or are_of_the_zoo(name, weights))
+    found = MODEL_CARDS[name].weights if is_here else {}
     weights = next(iter(found), None) if weights == DEFAULT else weights
     return isinstance(weights, str) and isinstance(found.get(weights.lower()), TorchWeights)
+
+
+def are_of_the_zoo(name: str, weights: Any) -> bool:
+    """Tell whether ``weights`` of a network that Keras Applications has, too, are meant for this zoo's.
+
+    Both have "imagenet", which is Keras' there; "imagenet-v1" and the like are names of this zoo alone.
+    """
+    return name in MODEL_CARDS and isinstance(weights, str) and weights.lower().startswith(f"{IMAGENET}-")
 
 
 def image_shape(model: keras.Model, image_size: tuple[int, int]) -> tuple[int, ...]:

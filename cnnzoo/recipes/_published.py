@@ -203,7 +203,7 @@ CARDS = (
     ),
     *_of(
         _networks("densenet", is_small=False),
-        replace(RESIDUAL, epochs=90, batch_size=256, steps=((1 / 3, 0.1), (2 / 3, 0.01))),
+        replace(RESIDUAL, epochs=90, batch_size=256, steps=((0.3333, 0.1), (0.6667, 0.01))),
         "Huang, Liu, van der Maaten, Weinberger 2017, section 4.2",
         (NESTEROV, NO_NORMALIZATION, CROPS.format("they have 8 % of an image or more"), "colours are not changed"),
     ),

@@ -7,11 +7,12 @@ from cnnzoo.recipes.card import RecipeCard, Result
 from cnnzoo.recipes.recipe import Recipe
 
 RECIPE_CARDS = {(card.network, card.name): card for card in (*MEASURED, *PUBLISHED)}
+NAMES = sorted({name for _, name in RECIPE_CARDS})
 OTHER = RecipeCard(
     "",
     "default",
     Recipe(),
-    "a general recipe: the network has none of its own yet, and no accuracy was measured with it",
+    "a general recipe: none was tried with this network, and no accuracy was measured with it",
 )
 
 
@@ -37,9 +38,11 @@ def note_of_general_recipe(network: str, recipe: str) -> str:
     """
     if recipe_card(network, recipe) is not OTHER:
         return ""
+    published = ", and its paper's, `--recipe paper`" if (network, "paper") in RECIPE_CARDS else ""
     return (
-        f"{network} has no recipe of its own yet: it is trained by the general one, which was not tuned for it. "
-        f"`cnnzoo recipes {network}` shows it; choose other values with options such as `--learning-rate`."
+        f"{network} has no recipe of its own yet that was tried here: it is trained by the general one, which was not "
+        f"tuned for it. `cnnzoo recipes {network}` shows it{published}; choose other values with options such as "
+        "`--learning-rate`."
     )
 
 
@@ -70,7 +73,10 @@ def recipe_card(network: str, name: str = "default") -> RecipeCard:
     >>> recipe_card("vgg19", "paper").recipe.batch_size
     256
     """
-    return look_up(_cards(network), name, "recipe")
+    cards = _cards(network)
+    if name in NAMES and name not in cards:
+        raise ValueError(f"{network} has no recipe '{name}'. Available: {', '.join(sorted(cards))}")
+    return look_up(cards, name, "recipe")
 
 
 def _cards(network: str) -> dict[str, RecipeCard]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import keras
 
+from cnnzoo._keras.engine import check_engine
 from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
@@ -101,6 +102,7 @@ def find(
             does not exist.
         ValueError: ``data`` does not fit the network.
     """
+    check_engine("auto")  # what the environment says
     found = Findings(find_run(path))
     network = network_file(found.path)
     if not any((found.path / name).is_file() for name in (RECORD, HISTORY, network.name)):

@@ -1,6 +1,7 @@
 """Networks asked by OpenVINO and by Keras: the same answers, also after the weights have changed."""
 
 import gc
+import subprocess
 import sys
 import threading
 import weakref
@@ -62,6 +63,27 @@ def test_openvino_reports_nothing_over_the_network():
     assert "openvino" in sys.modules
     assert engine.TELEMETRY not in sys.modules
     assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__ == "openvino.tools.ovc.telemetry_stub"
+
+
+def test_signals_are_handled_after_several_networks_came_and_went():
+    """Within one process: a broken stack for signals would end it."""
+    code = """
+import gc, os, signal, sys
+import numpy as np
+import cnnzoo
+from cnnzoo._keras.engine import compiled_predictor
+for _ in range(3):
+    models = [cnnzoo.models.lenet5() for _ in range(2)]
+    for model in models:
+        compiled_predictor(model, "openvino")(np.zeros((1, 32, 32, 1), np.float32))
+    del model
+    models.pop(0)
+    gc.collect()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGINT)
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout) == (0, "handled\n"), finished.stderr
 
 
 def test_a_conversion_is_kept_until_a_weight_changes():
@@ -226,6 +248,19 @@ def test_whatever_fails_keras_runs_the_network(monkeypatch, recwarn):
     monkeypatch.setattr(engine, "_compiled", fail)
     assert compiled_predictor(small()) is None
     assert str(recwarn.pop(UserWarning).message).endswith("The conversion failed: first line")
+
+
+def test_few_images_are_not_worth_a_conversion():
+    model = small()
+    assert compiled_predictor(model, images=engine.MANY - 1) is None
+    assert compiled_predictor(model, images=1) is not None
+    assert compiled_predictor(small(), "openvino", images=1) is not None
+
+
+def test_an_engine_that_is_no_word_is_refused():
+    for given in (None, ["keras"], 1):
+        with pytest.raises(ValueError, match="`engine` must be one of auto, keras, openvino"):
+            check_engine(given)
 
 
 def test_without_the_extra_keras_is_asked(monkeypatch):

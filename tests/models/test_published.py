@@ -290,7 +290,7 @@ def test_names_are_suggested_and_other_places_told():
         with pytest.raises(ValueError, match=f"Torchvision's network of that name, with its weights, is '{other}'"):
             cnnzoo.create_model(name, weights="imagenet-v1")
     with pytest.raises(
-        ValueError, match=r"`weights` are for a network with weights for ImageNet, and 'lenet5' has its"
+        ValueError, match=r"The weights of 'lenet5' are 'mnist'; it takes no others here\. Received: weights='a\.pth'"
     ):
         open_classifier("lenet5", weights="a.pth")
 
@@ -416,3 +416,22 @@ def test_finetuning_and_embedding_see_the_middle_of_photographs(server, photos, 
     np.testing.assert_allclose(vectors, embed(backbone, middles), rtol=1e-3, atol=1e-5)
     with pytest.raises(ValueError, match=r"`crop` is for folders of images, not for 'digits'"):
         finetune(NAME, "digits", crop=True, **options)
+
+
+def test_weights_that_only_this_zoo_has_are_of_its_network_where_keras_has_one_of_that_name():
+    """Of vgg19, which both have; and of resnet50, whose weights are those of another name here."""
+    with pytest.raises(ConnectionError, match=r"vgg19-dcbb9e9d\.pth could not be downloaded"):
+        open_classifier("vgg19", weights="imagenet-v1")
+    with pytest.raises(ConnectionError, match=r"vgg19-dcbb9e9d\.pth could not be downloaded"):
+        embed("vgg19", np.zeros((1, 224, 224, 3), np.uint8), weights="imagenet-v1")
+    told = "Torchvision's network of that name, with its weights, is 'resnet50_v1_5'"
+    with pytest.raises(ValueError, match=told):
+        open_classifier("resnet50", weights="imagenet-a1")
+    with pytest.raises(ValueError, match=told):
+        embed("resnet50", np.zeros((1, 224, 224, 3), np.uint8), weights="imagenet-a1")
+
+
+def test_a_network_that_ships_takes_the_name_of_its_weights():
+    assert open_classifier("lenet1", weights="MNIST").class_names == tuple("0123456789")
+    with pytest.raises(ValueError, match=r"The weights of 'resnet20' are 'cifar10'; it takes no others here"):
+        open_classifier("resnet20", weights="imagenet")

@@ -91,7 +91,7 @@ def test_another_network_has_a_default_and_says_that_it_is_general():
     assert recipe_card("mine").recipe == Recipe()
     assert list_recipes("mine") == ["default"]
     assert list_recipes("resnet18") == ["default", "paper"]
-    assert "none of its own" in recipe_card("resnet18").source
+    assert "none was tried with this network" in recipe_card("resnet18").source
     assert recipe_card("resnet18").results == ()
     assert note_of_general_recipe("resnet18", "default").startswith("resnet18 has no recipe of its own yet")
     assert note_of_general_recipe("resnet18", "paper") == ""
@@ -107,6 +107,11 @@ def test_training_says_that_the_recipe_is_general(capsys, tmp_path):
     with pytest.raises(InterruptedError):
         cnnzoo.training.train("resnet18", limit=10, image_size=8, out=tmp_path / "run", callbacks=callbacks)
     assert "resnet18 has no recipe of its own yet" in capsys.readouterr().out
+
+
+def test_a_recipe_that_only_other_networks_have_is_refused():
+    with pytest.raises(ValueError, match=r"lenet1 has no recipe 'paper'\. Available: default"):
+        recipe_card("lenet1", "paper")
 
 
 def test_an_unknown_recipe_is_refused():
