@@ -1,4 +1,4 @@
-"""Inference by Keras, or by OpenVINO, which is several times as fast on a CPU."""
+"""Inference by Keras, or by OpenVINO, which is faster on a CPU."""
 
 from __future__ import annotations
 
