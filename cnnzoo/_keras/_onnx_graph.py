@@ -280,27 +280,31 @@ def _distances(graph: _Graph, layer: Any, value: Value) -> Value:
     return Value(graph.add("Neg", total), (len(layer.centres),))
 
 
-def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
-    axis = layer.axis % (len(value.shape) + 1)
-    if axis != len(value.shape):
-        raise NotImplementedError("it normalises another axis than the last")
-    ones = np.ones(value.shape[-1] or 1, np.float32)
+def _is_last(axis: Any, value: Value) -> bool:
+    """Tell whether an axis, which counts the batch, is that of the channels."""
+    return axis in (-1, len(value.shape))
+
+
+def _scales(graph: _Graph, layer: Any, value: Value) -> tuple[str, str]:
+    """Return the factors and the offsets of a normalisation, also where it has none."""
+    ones = np.ones(value.shape[-1] or 1)
     gamma = graph.weight(layer.gamma) if layer.scale else graph.constant(ones)
-    beta = graph.weight(layer.beta) if layer.center else graph.constant(0 * ones)
+    return gamma, graph.weight(layer.beta) if layer.center else graph.constant(0 * ones)
+
+
+def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
+    if not _is_last(layer.axis, value):
+        raise NotImplementedError("it normalises another axis than the last")
     kept = [graph.weight(each) for each in (layer.moving_mean, layer.moving_variance)]
-    node = graph.add("BatchNormalization", value.name, gamma, beta, *kept, epsilon=layer.epsilon)
+    node = graph.add("BatchNormalization", value.name, *_scales(graph, layer, value), *kept, epsilon=layer.epsilon)
     return Value(node, value.shape)
 
 
 def _layer_normalized(graph: _Graph, layer: Any, value: Value) -> Value:
-    axes = [axis % (len(value.shape) + 1) for axis in np.atleast_1d(layer.axis)]
-    if axes != [len(value.shape)] or getattr(layer, "rms_scaling", False):
+    if [_is_last(axis, value) for axis in np.atleast_1d(layer.axis)] != [True] or getattr(layer, "rms_scaling", False):
         raise NotImplementedError("it normalises other axes than the last")
-    ones = np.ones(value.shape[-1] or 1, np.float32)
-    gamma = graph.weight(layer.gamma) if layer.scale else graph.constant(ones)
-    beta = graph.weight(layer.beta) if layer.center else graph.constant(0 * ones)
-    last = graph.to_keras(value)
-    node = graph.add("LayerNormalization", last.name, gamma, beta, axis=-1, epsilon=layer.epsilon)
+    last, scales = graph.to_keras(value), _scales(graph, layer, value)
+    node = graph.add("LayerNormalization", last.name, *scales, axis=-1, epsilon=layer.epsilon)
     return graph.from_keras(Value(node, value.shape))
 
 
@@ -488,7 +492,7 @@ def _leaky(graph: _Graph, layer: Any, value: Value) -> Value:
 
 
 def _softmax(graph: _Graph, layer: Any, value: Value) -> Value:
-    if layer.axis not in (-1, len(value.shape)):
+    if not _is_last(layer.axis, value):
         raise NotImplementedError("its softmax is along another axis than the last")
     return graph.activated(value, keras.activations.softmax)
 
@@ -508,10 +512,6 @@ def _mixed(graph: _Graph, value: Value, matrix: np.ndarray) -> Value:
         raise NotImplementedError("it takes other values than maps")
     kernel = graph.constant(matrix.T[:, :, None, None])
     return Value(graph.add("Conv", value.name, kernel), (*value.shape[:-1], matrix.shape[1]))
-
-
-def _is_last(axis: Any, value: Value) -> bool:
-    return axis in (-1, len(value.shape))
 
 
 def _flipped(graph: _Graph, operation: Any, value: Value) -> Value:

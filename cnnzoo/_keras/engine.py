@@ -20,12 +20,11 @@ import numpy as np
 from cnnzoo._keras._monitor import WeightMonitor
 from cnnzoo._keras.hardware import cpu_precision, list_gpus
 from cnnzoo._keras.parameters import flat_layers
-from cnnzoo._keras.scale import scale_of
+from cnnzoo._keras.scale import LARGEST, scale_of
 from cnnzoo._support.callers import level_of_the_user
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import how_to_install
 
-Engine: TypeAlias = Literal["auto", "keras", "openvino"]
 Precision: TypeAlias = Literal["auto", "float32"]
 Predictor: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -43,10 +42,9 @@ TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 0.1}  # relative to the largest
 MANY = 64  # images from which on a conversion pays
 OPEN_SIDE = 224  # pixels, of images for the check, where a network takes any size
 LEAST_PROBABILITY = 1e-30
-BYTE = 255
 
 
-def check_engine(engine: str) -> Engine:
+def check_engine(engine: str) -> str:
     """Return ``engine``, or what the environment has for "auto".
 
     Raises:
@@ -60,7 +58,7 @@ def check_engine(engine: str) -> Engine:
         look_up(ENGINES, engine, f"engine in {DEFAULT}")
     if engine == "openvino" and not _is_installed():
         raise ValueError(f"The engine 'openvino' is not installed: {how_to_install('fast')}.")
-    return engine  # type: ignore[return-value]  # one of ENGINES
+    return engine
 
 
 def predict_on_batch(model: keras.Model, images: np.ndarray, predictor: Predictor | None = None) -> np.ndarray:
@@ -114,9 +112,9 @@ def compiled_predictor(
         return None
 
 
-def used_engine(model: keras.Model, engine: str = "auto") -> str:
-    """Return which engine runs ``model`` where ``engine`` is asked for: "openvino" or "keras"."""
-    return "keras" if compiled_predictor(model, engine) is None else "openvino"
+def used_engine(model: keras.Model, engine: str, images: int) -> str:
+    """Return which engine runs ``model`` on so many images where ``engine`` is asked for: "openvino" or "keras"."""
+    return "keras" if compiled_predictor(model, engine, images=images) is None else "openvino"
 
 
 @dataclass(frozen=True)
@@ -230,9 +228,9 @@ def _random_images(model: keras.Model) -> np.ndarray:
     """Return images of noise in the range that ``model`` takes, as far as known, and one beyond it."""
     shape = [side or OPEN_SIDE for side in model.inputs[0].shape[1:]]
     try:
-        largest = BYTE if scale_of(model) == "byte" else 1
+        largest = LARGEST.get(scale_of(model) or "unit", 1.0)
     except ValueError:
-        largest = 1
+        largest = 1.0
     random = np.random.default_rng(0)
     images = random.random((2, *shape), np.float32)
     beyond = 2 * random.standard_normal((1, *shape), np.float32)

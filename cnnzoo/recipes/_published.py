@@ -27,7 +27,6 @@ LECTURE_RESULTS = {
 
 # What all papers below have in common
 SGD = Recipe(optimizer="sgd", momentum=0.9, schedule="steps", steps=((0.5, 0.1),), warmup=0.0, precision="float32")
-FIVE_DIGITS = 5  # of the factors below
 
 # The fractions of the training after which the learning rate falls, where a paper does not give epochs
 QUARTERS = ((0.25, 0.1), (0.5, 0.01), (0.75, 0.001))
@@ -43,6 +42,7 @@ IMAGENET = replace(
     SGD, learning_rate=0.01, steps=QUARTERS, weight_decay=5e-4, augment=("flip", "crop", "color"), batch_size=128
 )
 RESIDUAL = replace(SGD, learning_rate=0.1, weight_decay=1e-4, augment=("flip", "crop"))
+LINEAR = replace(SGD, schedule="linear", steps=(), augment=("flip", "crop"))
 
 
 def _networks(family: str, *, is_small: bool | None = None) -> list[str]:
@@ -80,6 +80,7 @@ LENET = replace(
     momentum=0.0,
 )
 LENET_SOURCE = "LeCun, Bottou, Bengio, Haffner 1998, sections II.C and III.B, appendices A and C"
+LENET_RESULT = Result("mnist", 0.9905, "the paper, section III.C, without distortions")
 PLAIN_DESCENT = (
     "plain gradient descent; the paper scales each weight's learning rate by a running estimate of its curvature. The "
     "peak is within the range of effective rates that the paper reports, 7e-5 to 0.016"
@@ -95,7 +96,7 @@ ALEXNET_DEVIATIONS = (
 )
 
 # Krizhevsky 2014 multiplies the learning rate three times by the third root of 1 / 250
-BY_CUBE_ROOTS = tuple((quarter / 4, round(250 ** (-quarter / 3), FIVE_DIGITS)) for quarter in (1, 2, 3))
+BY_CUBE_ROOTS = tuple((quarter / 4, round(250 ** (-quarter / 3), 5)) for quarter in (1, 2, 3))
 
 CARDS = (
     *(
@@ -107,14 +108,14 @@ CARDS = (
         LENET,
         LENET_SOURCE,
         (PLAIN_DESCENT, "cross-entropy; the paper uses a penalised squared distance", HE),
-        {"lenet5": Result("mnist", 0.9905, "the paper, section III.C, without distortions")},
+        {"lenet5": LENET_RESULT},
     ),
     *_of(
         ["lenet5_1998"],
         LENET,
         LENET_SOURCE,
         (PLAIN_DESCENT, "the cross-entropy of the distances' softmax, in the paper with a further constant class", HE),
-        {"lenet5_1998": Result("mnist", 0.9905, "the paper, section III.C, without distortions")},
+        {"lenet5_1998": LENET_RESULT},
     ),
     *_of(
         ["alexnet", "alexnet_2012"],
@@ -155,16 +156,7 @@ CARDS = (
     ),
     *_of(
         _networks("squeezenet"),
-        replace(
-            SGD,
-            epochs=68,
-            batch_size=512,
-            learning_rate=0.04,
-            schedule="linear",
-            steps=(),
-            weight_decay=2e-4,
-            augment=("flip", "crop"),
-        ),
+        replace(LINEAR, epochs=68, batch_size=512, learning_rate=0.04, weight_decay=2e-4),
         "Iandola et al. 2016, section 3.3, and its configuration for Caffe: 170,000 steps of 512 images",
         (CROPS.format("they are 227 of 256 pixels"), "He initialisation, in the configuration Xavier's", NO_MEAN),
     ),
@@ -209,16 +201,7 @@ CARDS = (
     ),
     *_of(
         _networks("shufflenet_v2"),
-        replace(
-            SGD,
-            epochs=240,
-            batch_size=1024,
-            learning_rate=0.5,
-            schedule="linear",
-            steps=(),
-            weight_decay=4e-5,
-            augment=("flip", "crop"),
-        ),
+        replace(LINEAR, epochs=240, batch_size=1024, learning_rate=0.5, weight_decay=4e-5),
         "Ma, Zhang, Zheng, Sun 2018, section 4, which follows Zhang et al. 2018 (ShuffleNet): 300,000 steps",
         (CROPS.format("they are scaled, too"),),
     ),

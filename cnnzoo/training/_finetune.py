@@ -111,8 +111,7 @@ def finetune(
     """
     seed = check_seed(seed)
     given, changes = _sorted_options(options)
-    if check_engine(given.get("engine", "auto")) == "openvino" and changes.get("augment", recipe.augment):
-        raise ValueError("`engine='openvino'` computes features, which there are none of with `augment`.")
+    check_engine(given.get("engine", "auto"))
     dropout_rate = check_number("dropout_rate", given.get("dropout_rate", DROPOUT_RATE), "[0, 1)")
     if not isinstance(recipe, Recipe):
         raise ValueError(
@@ -120,6 +119,8 @@ def finetune(
             f"Received: recipe={recipe!r}"
         )
     recipes = _recipes(recipe, changes)
+    if given.get("engine") == "openvino" and recipes[0].augment:
+        raise ValueError("`engine='openvino'` computes features, which there are none of with `augment`.")
     if unfreeze is None and (unused := OF_UNFROZEN.keys() & options.keys()):
         raise ValueError(f"`{min(unused)}` is for the layers that `unfreeze` names. Give `unfreeze`, too.")
     name = network_name(backbone)
@@ -158,8 +159,14 @@ def finetune(
             find_layer(model, unfreeze)  # before anything is trained
         if progress and name and weights is None and unfreeze is None:
             print("Warning: the backbone is random and frozen; pass `weights` or `unfreeze`.", flush=True)
-        engine = None if recipes[0].augment else used_engine(_features(model), given.get("engine", "auto"))
-        parts = [_train_head(model, dataset, recipes[0], size, seed, progress, engine)]
+        engine = None
+        if recipes[0].augment:
+            parts = [_fit(model, dataset, recipes[0], size, seed, progress)]
+        else:
+            features, count = _features(model), len(dataset.train.labels) + len(dataset.test.labels)
+            engine = used_engine(features, given.get("engine", "auto"), count)
+            featured = _featured(features, dataset, size, engine, progress)
+            parts = [_train_head(model, featured, recipes[0], seed, progress)]
         if unfreeze is not None:
             unfreeze_layers(model, unfreeze)
             parts.append(_fit(model, dataset, recipes[1], size, seed, progress))
@@ -243,29 +250,14 @@ def _classifier(
     return classifier(with_channels(network, channels), scale="unit", **options)
 
 
-def _train_head(
-    model: keras.Model,
-    dataset: Dataset,
-    recipe: Recipe,
-    size: tuple[int, int],
-    seed: int,
-    progress: bool,
-    engine: str | None,
-) -> Run:
-    """Train the last layer: on features that ``engine`` computes; on the images where there is none."""
-    if engine is None:
-        return _fit(model, dataset, recipe, size, seed, progress)
+def _train_head(model: keras.Model, dataset: Dataset, recipe: Recipe, seed: int, progress: bool) -> Run:
+    """Train the last layer on the features of the images, which ``dataset`` has in their place."""
     last, dropout = model.get_layer(LAST), model.get_layer(DROPPED)
-    features = _features(model)
-    if progress:
-        print(f"computing the features of {len(dataset.train.labels) + len(dataset.test.labels):,} images", flush=True)
-    train, test = (_features_of(features, split, size, engine) for split in dataset)
-    inputs = keras.Input(train.images.shape[1:])
+    inputs = keras.Input(dataset.train.images.shape[1:])
     outputs = add_head(keras.layers.Flatten()(inputs), last.units, dropout.rate, dropout_seed=dropout.seed)
     head = keras.Model(inputs, outputs, name=model.name)
     head.get_layer(LAST).set_weights(last.get_weights())
-    of_head = Dataset(train, test, dataset.class_names)
-    run = fit(head, of_head, recipe=recipe, seed=seed, progress=progress, scale="raw")
+    run = fit(head, dataset, recipe=recipe, seed=seed, progress=progress, scale="raw")
     last.set_weights(head.get_layer(LAST).get_weights())
     return run
 
@@ -275,9 +267,13 @@ def _features(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[0], model.get_layer(DROPPED).input, name=f"{model.name}_features")
 
 
-def _features_of(features: keras.Model, split: Split, size: tuple[int, int], engine: str) -> Split:
-    vectors = np.asarray(embed(features, split.images, image_size=size, engine=engine))
-    return Split(vectors[:, None, None, :], split.labels)
+def _featured(features: keras.Model, dataset: Dataset, size: tuple[int, int], engine: str, progress: bool) -> Dataset:
+    """Return a data set of what ``features`` makes of each image."""
+    if progress:
+        print(f"computing the features of {len(dataset.train.labels) + len(dataset.test.labels):,} images", flush=True)
+    vectors = (np.asarray(embed(features, split.images, image_size=size, engine=engine)) for split in dataset)
+    train, test = (Split(each[:, None, None, :], split.labels) for each, split in zip(vectors, dataset, strict=True))
+    return Dataset(train, test, dataset.class_names)
 
 
 def _fit(model: keras.Model, dataset: Dataset, recipe: Recipe, size: tuple[int, int], seed: int, progress: bool) -> Run:
