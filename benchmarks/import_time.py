@@ -1,7 +1,6 @@
 """How long `import cnnzoo` and the cards of all networks take, beyond starting the interpreter.
 
 python benchmarks/import_time.py
-python benchmarks/import_time.py --copies 8   as if there were eight more papers, each with the networks of ResNet's
 """
 
 import argparse
@@ -26,22 +25,10 @@ assert "keras" not in sys.modules
 """
 
 
-def with_more_papers(folder: Path, copies: int) -> None:
-    """Copy the package into ``folder``, and there ResNet's file under other names, with networks of other names."""
-    models = shutil.copytree(PACKAGE, folder / "cnnzoo") / "models"
-    paper, catalog = (models / "resnet.py").read_text(), (models / "catalog.py").read_text()
-    for number in range(copies):
-        (models / f"paper{number}.py").write_text(paper.replace("resnet", f"paper{number}net"))
-        catalog = catalog.replace(
-            "import re\n", f"import re\nfrom cnnzoo.models.paper{number} import CARDS as P{number}\n"
-        )
-        catalog = catalog.replace("CARDS_OF_PAPERS = (", f"CARDS_OF_PAPERS = (P{number}, ")
-    (models / "catalog.py").write_text(catalog)
-
-
 def timed(folder: Path) -> tuple[float, int]:
     """Milliseconds and networks, in an interpreter of its own."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     words = [sys.executable, "-c", TIMED]
     finished = subprocess.run(words, check=True, capture_output=True, text=True, env=environment, cwd=folder)
     milliseconds, networks = finished.stdout.split()
@@ -51,10 +38,9 @@ def timed(folder: Path) -> tuple[float, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=21)
-    parser.add_argument("--copies", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        with_more_papers(Path(folder), options.copies)
+        shutil.copytree(PACKAGE, Path(folder) / "cnnzoo")
         timed(Path(folder))  # compiles
         results = [timed(Path(folder)) for _ in range(options.runs)]
     times = [milliseconds for milliseconds, _ in results]

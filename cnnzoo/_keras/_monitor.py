@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import weakref
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras._structure import Structure
 
 
 class WeightMonitor:
@@ -23,10 +23,11 @@ class WeightMonitor:
     def __init__(self, model: keras.Model) -> None:
         """Remember ``model`` as it is."""
         self._variables = list(model.variables)
-        self._structure = _structure(model)
+        self._structure = Structure(model)
         self._read = _reader(self._variables)
-        self._held = self._read()
-        self.is_reliable = self._equal(self._held, self._read())
+        self._held = self._read()  # as long as TensorFlow's are held, their addresses are not used again
+        self._marks = _marks(self._held)
+        self.is_reliable = self._is_same()
 
     def has_changed(self, model: keras.Model) -> bool:
         """Tell whether ``model``, the same as at the beginning, differs from what it was then."""
@@ -35,14 +36,12 @@ class WeightMonitor:
             return True
         if any(one is not other for one, other in zip(variables, self._variables, strict=True)):
             return True
-        return not _is_same(self._structure, _structure(model)) or not self._equal(self._held, self._read())
+        return not self._structure.is_of(model) or not self._is_same()
 
-    def _equal(self, held: list[Any], now: list[Any]) -> bool:
-        if keras.config.backend() == "tensorflow":
-            return all(_address(one) == _address(other) for one, other in zip(held, now, strict=True))
-        if keras.config.backend() == "jax":
-            return all(one is other for one, other in zip(held, now, strict=True))
-        return held == now
+    def _is_same(self) -> bool:
+        return all(
+            map(operator.is_ if keras.config.backend() == "jax" else operator.eq, self._marks, _marks(self._read()))
+        )
 
 
 def _reader(variables: list[Any]) -> Callable[[], list[Any]]:
@@ -60,19 +59,8 @@ def _reader(variables: list[Any]) -> Callable[[], list[Any]]:
     return lambda: [(each.value.data_ptr(), each.value._version) for each in variables]
 
 
-def _address(tensor: Any) -> int:
-    """Return where the values of a tensor of TensorFlow lie."""
-    address: int = tensor._numpy().__array_interface__["data"][0]
-    return address
-
-
-def _structure(model: keras.Model) -> list[tuple[weakref.ref[Any], Any]]:
-    """Return the layers of ``model`` and their activations, which users replace."""
-    return [(weakref.ref(layer), getattr(layer, "activation", None)) for layer in flat_layers(model)]
-
-
-def _is_same(one: list[tuple[weakref.ref[Any], Any]], other: list[tuple[weakref.ref[Any], Any]]) -> bool:
-    if len(one) != len(other):
-        return False
-    pairs = zip(one, other, strict=True)
-    return all(a() is b() and first is second for (a, first), (b, second) in pairs)
+def _marks(read: list[Any]) -> list[Any]:
+    """Return what tells a weight that was read from the same weight after a change."""
+    if keras.config.backend() == "tensorflow":
+        return [tensor._numpy().__array_interface__["data"][0] for tensor in read]  # where its values lie
+    return read

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 
+from cnnzoo._keras._structure import Structure
 from cnnzoo._keras.graph import call_on, functional, graph_inputs, is_graph, producers
 from cnnzoo._keras.kinds import is_kind
 
@@ -95,6 +97,17 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
     Raises:
         ValueError: The outputs cannot choose one class: a softmax of a single output, a sigmoid of several.
     """
+    structure, ending = _KNOWN.get(model, (None, None))
+    if structure is None or not structure.is_of(model):
+        ending = _examined(model)
+        _KNOWN[model] = Structure(model), ending
+    return ending
+
+
+_KNOWN: weakref.WeakKeyDictionary[keras.Model, tuple[Structure, Ending | None]] = weakref.WeakKeyDictionary()
+
+
+def _examined(model: keras.Model) -> Ending | None:
     function = functional(model)
     several = int(model.outputs[0].shape[-1]) > 1
     way = _way_back(function, function.outputs[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def choose_precision(wanted: str) -> tuple[str, str]:
 
 def cpu_precision() -> tuple[str, str]:
     """Return the dtype policy that suits this CPU, and the reason in words."""
-    flags = _cpu_flags()
+    flags = _cpu_flags(CPUINFO)
     found = [flag for flag in CPU_FLAGS if flag in flags]
     if found:
         return "mixed_bfloat16", f"the CPU supports bfloat16 ({found[0]})"
@@ -43,14 +44,15 @@ def list_gpus() -> list[str]:
     return [device for device in keras.distribution.list_devices() if device.startswith(("gpu", "cuda", "rocm"))]
 
 
-def _cpu_flags() -> set[str]:
+@functools.cache  # on many cores, reading the file takes milliseconds
+def _cpu_flags(cpuinfo: Path) -> frozenset[str]:
     """Return the CPU's feature flags on Linux; empty elsewhere."""
     try:
-        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return set()
+        return frozenset()
     of_each = (line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features")))
-    return set(next(of_each, []))
+    return frozenset(next(of_each, []))
 
 
 def _gpu_has_bfloat16() -> bool:

@@ -91,8 +91,8 @@ def _pixels(array: np.ndarray) -> np.ndarray:
             f"An array of floats must lie in [0, 1]. Received: values from {least:g} to {largest:g}. "
             "Scale them, or pass uint8."
         )
-    floats: np.ndarray = as_float(pixels).astype(np.float32, copy=False).clip(0, 1)
-    return floats
+    floats: np.ndarray = as_float(pixels).astype(np.float32, copy=False)
+    return floats if least >= 0 and largest <= 1 else floats.clip(0, 1)
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:

@@ -90,10 +90,8 @@ def value_range(images: np.ndarray, name: str) -> tuple[float, float]:
 
 
 def to_scale(images: np.ndarray, scale: Scale) -> np.ndarray:
-    """Return images, uint8 or float in [0, 1], as float32 in the range ``scale``, "unit" or "byte"."""
-    floats: np.ndarray = images.astype(np.float32)
-    if images.dtype != np.uint8:
-        floats *= np.float32(LARGEST[scale])
-    elif scale == "unit":
-        floats /= np.float32(LARGEST["byte"])
-    return floats
+    """Return images, uint8 or float in [0, 1], as float32 in the range ``scale``; those that are in it, uncopied."""
+    floats: np.ndarray = images.astype(np.float32, copy=False)
+    if images.dtype == np.uint8:
+        return floats / np.float32(LARGEST["byte"]) if scale == "unit" else floats
+    return floats if scale == "unit" else floats * np.float32(LARGEST[scale])

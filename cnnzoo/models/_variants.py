@@ -75,9 +75,9 @@ def variant(
         **defaults: Defaults in which the variant differs from the paper's builder.
     """
     defaults = {"name": card.name, **defaults}
-    _, *parameters = inspect.signature(build).parameters.values()
     parameters = [
-        parameter.replace(default=defaults.get(parameter.name, parameter.default)) for parameter in parameters
+        parameter.replace(default=defaults[parameter.name]) if parameter.name in defaults else parameter
+        for parameter in _parameters(build)
     ]
     flags = [name for name, kind in build.__annotations__.items() if kind in ("bool", "bool | None")]
     signature = inspect.Signature(parameters, return_annotation="keras.Model")
@@ -107,6 +107,13 @@ def variant(
     builder.__signature__ = signature  # type: ignore[attr-defined]
     builder.__annotations__ = {name: kind for name, kind in build.__annotations__.items() if name != "card"}
     return builder
+
+
+@functools.cache
+def _parameters(build: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a paper's builder but the card."""
+    _, *parameters = inspect.signature(build).parameters.values()
+    return parameters
 
 
 def _docstring(card: ModelCard, summary: str, arguments: list[str], of_builder: str) -> str:
@@ -157,5 +164,6 @@ def _own_arguments(docstring: str) -> dict[str, str]:
     return found
 
 
+@functools.cache  # most arguments are described alike in all variants
 def _wrapped(text: str, first: str, rest: str) -> str:
     return textwrap.fill(text, 116, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

@@ -1,5 +1,8 @@
 """How networks end: every guise of a softmax, a sigmoid and of logits, beside what Keras computes of them."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -268,3 +271,26 @@ def test_several_inputs_or_outputs_are_refused():
     ):
         with pytest.raises(ValueError, match="must map images"):
             check_classifier(model)
+
+
+def test_an_activation_that_is_replaced_is_noticed():
+    model = cnnzoo.models.lenet5()
+    assert ending_by_graph(model).kind == "softmax"
+    model.layers[-1].activation = keras.activations.linear
+    assert ending_by_graph(model).kind == "logits"
+
+
+def test_a_layer_that_is_added_is_noticed():
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    assert ending_by_graph(model).kind == "logits"
+    model.add(keras.layers.Softmax())
+    assert ending_by_graph(model).kind == "softmax"
+
+
+def test_what_is_known_of_a_model_goes_with_it():
+    model = cnnzoo.models.lenet5()
+    ending_by_graph(model)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
