@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import operator
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from cnnzoo._keras._structure import Structure
+from cnnzoo._keras.parameters import flat_layers
 
 
 class WeightMonitor:
@@ -23,7 +24,7 @@ class WeightMonitor:
     def __init__(self, model: keras.Model) -> None:
         """Remember ``model`` as it is."""
         self._variables = list(model.variables)
-        self._structure = Structure(model)
+        self._structure = _structure(model)
         self._read = _reader(self._variables)
         self._held = self._read()  # as long as TensorFlow's are held, their addresses are not used again
         self._marks = _marks(self._held)
@@ -36,12 +37,11 @@ class WeightMonitor:
             return True
         if any(one is not other for one, other in zip(variables, self._variables, strict=True)):
             return True
-        return not self._structure.is_of(model) or not self._is_same()
+        return not _is_unchanged(self._structure, _structure(model)) or not self._is_same()
 
     def _is_same(self) -> bool:
-        return all(
-            map(operator.is_ if keras.config.backend() == "jax" else operator.eq, self._marks, _marks(self._read()))
-        )
+        equal = operator.is_ if keras.config.backend() == "jax" else operator.eq
+        return all(map(equal, self._marks, _marks(self._read())))
 
 
 def _reader(variables: list[Any]) -> Callable[[], list[Any]]:
@@ -64,3 +64,15 @@ def _marks(read: list[Any]) -> list[Any]:
     if keras.config.backend() == "tensorflow":
         return [tensor._numpy().__array_interface__["data"][0] for tensor in read]  # where its values lie
     return read
+
+
+def _structure(model: keras.Model) -> list[tuple[weakref.ref[Any], Any]]:
+    """Return the layers of ``model`` and their activations, which users replace."""
+    return [(weakref.ref(layer), getattr(layer, "activation", None)) for layer in flat_layers(model)]
+
+
+def _is_unchanged(one: list[tuple[weakref.ref[Any], Any]], other: list[tuple[weakref.ref[Any], Any]]) -> bool:
+    if len(one) != len(other):
+        return False
+    pairs = zip(one, other, strict=True)
+    return all(a() is b() and first is second for (a, first), (b, second) in pairs)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import types
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 
-from cnnzoo._keras._structure import Structure
 from cnnzoo._keras.graph import call_on, functional, graph_inputs, is_graph, producers
 from cnnzoo._keras.kinds import is_kind
 
@@ -97,17 +97,6 @@ def ending_by_graph(model: keras.Model) -> Ending | None:
     Raises:
         ValueError: The outputs cannot choose one class: a softmax of a single output, a sigmoid of several.
     """
-    structure, ending = _KNOWN.get(model, (None, None))
-    if structure is None or not structure.is_of(model):
-        ending = _examined(model)
-        _KNOWN[model] = Structure(model), ending
-    return ending
-
-
-_KNOWN: weakref.WeakKeyDictionary[keras.Model, tuple[Structure, Ending | None]] = weakref.WeakKeyDictionary()
-
-
-def _examined(model: keras.Model) -> Ending | None:
     function = functional(model)
     several = int(model.outputs[0].shape[-1]) > 1
     way = _way_back(function, function.outputs[0])
@@ -172,7 +161,10 @@ def has_kernel(operation: Any) -> bool:
 
 def activation_form(layer: Any) -> Form:
     """Tell which function the activation of ``layer``, which has a kernel, is."""
-    return _form(layer.activation, PROBE.size)
+    activation = layer.activation
+    if isinstance(activation, types.FunctionType) and activation.__module__.startswith("keras."):
+        return _form_of_keras(activation)
+    return _form(activation, PROBE.size)  # which may change
 
 
 def without_activation(layer: Any) -> Callable[..., Any]:
@@ -296,6 +288,11 @@ def _form_of(node: Any) -> Form:
 
 def _has_weights(operation: Any) -> bool:
     return isinstance(operation, keras.Layer) and bool(operation.weights)
+
+
+@functools.cache
+def _form_of_keras(activation: Callable[[Any], Any]) -> Form:
+    return _form(activation, PROBE.size)
 
 
 def _form(function: Callable[[Any], Any], width: int) -> Form:
