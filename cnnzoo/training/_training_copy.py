@@ -39,6 +39,20 @@ class NormalizedConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras ship
         return outputs + (bias if self.data_format == "channels_last" else bias[:, None, None])
 
 
+class CoveringConv2D(keras.layers.Conv2D):  # type: ignore[misc]
+    """A convolution whose kernel covers its whole input, computed as the matrix product that it is.
+
+    LeNet-5's C5 is one: the gradients of a convolution take two of the seven milliseconds of a step, see
+    ``benchmarks/README.md``.
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Multiply the rows of values by the kernel as a matrix."""
+        rows = keras.ops.reshape(inputs, (-1, math.prod(kernel.shape[:-1])))
+        outputs = keras.ops.matmul(rows, keras.ops.reshape(kernel, (-1, kernel.shape[-1])))
+        return keras.ops.reshape(outputs, (-1, 1, 1, kernel.shape[-1]))
+
+
 class Unchanged(keras.layers.Layer):  # type: ignore[misc]
     """Stands in the place of a softmax or a sigmoid that is left out."""
 
@@ -88,7 +102,7 @@ def build_training_copy(model: keras.Model, policy: str, statistics: Statistics 
         if is_fusible(layer):
             return copy_layer(layer, changes, FusedBatchNormalization)
         if not any(layer is each for each in normalizing):
-            return copy_layer(layer, changes)
+            return copy_layer(layer, changes, CoveringConv2D if _covers_its_input(layer) else None)
         normalized = copy_layer(layer, changes, NormalizedConv2D)
         normalized.statistics = statistics
         return normalized
@@ -102,6 +116,14 @@ def build_training_copy(model: keras.Model, policy: str, statistics: Statistics 
         if isinstance(layer, keras.layers.Normalization):  # works with what it makes of its weights as they are loaded
             layer.finalize_state()
     return training_copy
+
+
+def _covers_its_input(layer: Any) -> bool:
+    """Tell whether a layer is Keras' own convolution that gives a single place, of all that it takes."""
+    if type(layer) is not keras.layers.Conv2D or layer.data_format != "channels_last" or layer.padding != "valid":
+        return False
+    sizes = {tuple(node.input_tensors[0].shape[1:]) for node in layer._inbound_nodes}
+    return layer.dilation_rate == (1, 1) and sizes == {tuple(layer.kernel.shape[:-1])}
 
 
 def _is_called_once(model: keras.Model, operation: Any) -> bool:

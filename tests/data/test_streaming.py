@@ -266,3 +266,8 @@ def test_images_go_with_their_stream():
     del first
     gc.collect()
     assert kept() is None
+
+
+def test_no_thread_tunes_a_stream():
+    """TensorFlow's does so in its sleep, and where it misses that the stream is deleted, that waits until it wakes."""
+    assert stream(random_split(), batch_size=4).options().autotune.enabled is False

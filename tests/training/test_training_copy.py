@@ -6,7 +6,7 @@ import tensorflow as tf
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.training import Recipe, fit
-from cnnzoo.training._training_copy import build_training_copy, move_weights, pixel_statistics
+from cnnzoo.training._training_copy import CoveringConv2D, build_training_copy, move_weights, pixel_statistics
 
 STATISTICS = (np.array([0.4], np.float32), np.array([0.25], np.float32))
 
@@ -33,6 +33,36 @@ def test_a_training_copy_that_normalizes_sees_normalized_pixels(images):
     training_copy = build_training_copy(model, "float32", STATISTICS)
     expected = model.predict((images - 0.4) / 0.25, verbose=0)
     assert softmax(training_copy.predict(images, verbose=0)) == pytest.approx(expected, abs=1e-5)
+
+
+def covering(**options):
+    layers = [keras.Input((5, 4, 6)), keras.layers.Conv2D(8, (5, 4), activation="relu", **options)]
+    model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.set_weights([np.random.default_rng(0).normal(size=weight.shape) for weight in model.weights])
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"strides": 2}, {"use_bias": False}])
+def test_a_kernel_that_covers_its_input_is_a_matrix(options):
+    """Outputs and gradients are those of the convolution."""
+    model = covering(**options)
+    training_copy = build_training_copy(model, "float32")
+    assert isinstance(training_copy.layers[1], CoveringConv2D)
+    images = np.random.default_rng(1).random((7, 5, 4, 6), dtype=np.float32)
+    results = []
+    for each in (model, training_copy):
+        with tf.GradientTape() as tape:
+            outputs = each(images, training=True)
+            loss = keras.ops.sum(outputs**2)
+        results.append([outputs, *tape.gradient(loss, [weight.value for weight in each.trainable_weights])])
+    for expected, found in zip(*results, strict=True):
+        assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"padding": "same"}, {"groups": 2}])
+def test_any_other_convolution_stays_one(options):
+    training_copy = build_training_copy(covering(**options), "float32")
+    assert type(training_copy.layers[1]) is keras.layers.Conv2D
 
 
 @pytest.mark.slow
