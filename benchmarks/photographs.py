@@ -12,11 +12,13 @@ median of the repeats, which alternate:
   reduced               cnnzoo.data.ImageFiles without keeping: one after the other, and all of them at once
   first, later epochs   cnnzoo.data.stream over ImageFiles, batches of 32
   array                 the same over the same images as a uint8 array
+  PyTorch               torchvision's ImageFolder by a DataLoader of 2 workers, batches of 32, if it is installed
 
 and by how much the pixels differ from those of all pixels, in 255ths.
 """
 
 import argparse
+import importlib.util
 import os
 import shutil
 import statistics
@@ -74,6 +76,24 @@ def epochs(images, count: int) -> list[float]:
     return [timed(lambda: [None for _ in batches]) for _ in range(count)]
 
 
+def of_pytorch(folder: Path) -> dict[str, float]:
+    """Return the seconds of PyTorch's second epoch; the folder holds a single class."""
+    import torch
+    from torchvision import datasets, transforms
+
+    classes = folder.parent / f"{folder.name}_classes"
+    classes.mkdir(exist_ok=True)
+    if not (classes / "one").exists():
+        (classes / "one").symlink_to(folder)
+    steps = transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
+    loader = torch.utils.data.DataLoader(
+        datasets.ImageFolder(classes, steps), batch_size=32, shuffle=True, num_workers=2, persistent_workers=True
+    )
+    _, second = [timed(lambda: [None for _ in loader]) for _ in range(2)]
+    shutil.rmtree(classes)
+    return {"PyTorch, second epoch": second}
+
+
 def measure(paths: list[Path]) -> dict[str, float]:
     """Return the seconds of each way to read ``paths`` once."""
     files = ImageFiles(paths, (SIDE, SIDE), 3, cached=False)
@@ -86,6 +106,7 @@ def measure(paths: list[Path]) -> dict[str, float]:
         }
     first, *later = epochs(ImageFiles(paths, (SIDE, SIDE), 3), 1 + LATER_EPOCHS)
     _, *of_array = epochs(files[:], 1 + LATER_EPOCHS)
+    seconds |= of_pytorch(paths[0].parent) if importlib.util.find_spec("torchvision") else {}
     return seconds | {
         "first epoch": first,
         "later epoch": statistics.median(later),

@@ -8,6 +8,8 @@ import sys
 
 import lazy_loader
 
+from cnnzoo._support.callers import is_notebook
+
 __version__ = "0.1.0"
 
 # If TensorFlow was imported first, it has already read its settings; training is then slower and warns about it
@@ -18,5 +20,8 @@ TENSORFLOW_CAME_FIRST = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" 
 # the next, instead of mapping it again page by page (benchmarks/README.md).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+
+if is_notebook():  # what TensorFlow writes as it starts would stand above the first results
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

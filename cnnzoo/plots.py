@@ -1,14 +1,16 @@
 """Matplotlib figures from arrays. Nothing is displayed, and no global state changes.
 
-Names are always drawn as plain text, in an installed font that has their characters.
+A notebook shows a figure that is the last line of a cell. Names are always drawn as plain text, in an installed
+font that has their characters.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 import numpy as np
 from matplotlib import colormaps
@@ -53,6 +55,18 @@ NOTE_SIZE = 7
 Curves = Mapping[str, Sequence[float]]
 
 
+class _NotebookFigure(Figure):
+    """A figure that shows itself as the last line of a notebook's cell, also without pyplot."""
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(type(self).__name__, Figure.__name__)
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content)
+        return content.getvalue()
+
+
 class HasHistory(Protocol):
     """A ``Run``, or the ``History`` that ``keras.Model.fit`` returns."""
 
@@ -61,18 +75,28 @@ class HasHistory(Protocol):
         """Loss and accuracy by epoch, under Keras' names."""
 
 
-def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, validated_on: str | None = None) -> Figure:
+@overload
+def history(run: Curves | HasHistory, axes: None = None, *, validated_on: str | None = None) -> Figure: ...
+
+
+@overload
+def history(run: Curves | HasHistory, axes: Sequence[Axes], *, validated_on: str | None = None) -> None: ...
+
+
+def history(
+    run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, validated_on: str | None = None
+) -> Figure | None:
     """Draw accuracy and loss by epoch, on training images and on validation or test images.
 
     Args:
         run: A ``Run``, the ``History`` that ``keras.Model.fit`` returns, or the curves as a dictionary: ``loss``,
             ``accuracy``, ``val_loss`` and ``val_accuracy``, with one number per epoch. Missing curves are not drawn.
-        axes: Two axes, for accuracy and loss; None creates a figure.
+        axes: Two axes of yours, for accuracy and loss; None creates a figure.
         validated_on: Name of the images behind ``val_loss`` and ``val_accuracy`` in the legend, for example "test".
             None: the name that a ``Run`` records, otherwise "validation".
 
     Returns:
-        A figure with two panels.
+        A figure with two panels. None where ``axes`` are given.
 
     Raises:
         ValueError: There is none of these curves, or there are not two axes.
@@ -83,18 +107,26 @@ def history(run: Curves | HasHistory, axes: Sequence[Axes] | None = None, *, val
     curves = run if isinstance(run, Mapping) else run.history
     _check_curves("", curves)
     name = str(validated_on or getattr(run, "validated_on", "validation"))
-    return _draw_curves(_two_colours(curves, name), axes)
+    return _returned(_draw_curves(_two_colours(curves, name), axes))
 
 
-def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure:
+@overload
+def histories(runs: Mapping[str, Curves | HasHistory], axes: None = None) -> Figure: ...
+
+
+@overload
+def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes]) -> None: ...
+
+
+def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | None = None) -> Figure | None:
     """Draw accuracy and loss by epoch of several runs: dotted for training images, solid for validation or test images.
 
     Args:
         runs: Runs by name, in any form that ``history`` accepts.
-        axes: Two axes, for accuracy and loss; None creates a figure.
+        axes: Two axes of yours, for accuracy and loss; None creates a figure.
 
     Returns:
-        A figure with two panels; each run has its own colour and marker.
+        A figure with two panels; each run has its own colour and marker. None where ``axes`` are given.
 
     Raises:
         ValueError: A run has none of the curves, or there are not two axes.
@@ -111,19 +143,27 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
         _check_curves(f" in '{name}'", curves)
     lettered = letter([*all_curves], "run")
     lines = _a_colour_each(lettered.names, [*all_curves.values()])
-    return _with_note(_draw_curves(lines, axes, lettered.families), lettered)
+    return _returned(_with_note(_draw_curves(lines, axes, lettered.families), lettered))
 
 
-def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
+@overload
+def confusion(counts: np.ndarray, class_names: Sequence[str], axes: None = None) -> Figure: ...
+
+
+@overload
+def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes) -> None: ...
+
+
+def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None = None) -> Figure | None:
     """Draw a confusion matrix.
 
     Args:
         counts: Integers of shape (classes, classes): rows are true classes, columns predicted ones.
         class_names: The class names.
-        axes: Axes to draw on; None creates a figure.
+        axes: Axes of yours to draw on; None creates a figure.
 
     Returns:
-        A figure with one panel; the shade is the fraction of the true class.
+        A figure with one panel; the shade is the fraction of the true class. None where ``axes`` are given.
 
     Raises:
         ValueError: ``counts`` has the wrong shape.
@@ -139,7 +179,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
         )
     if axes is None:
         side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
-        axes = Figure(figsize=(side, side), dpi=DPI, layout="constrained").subplots()
+        axes = _NotebookFigure(figsize=(side, side), dpi=DPI, layout="constrained").subplots()
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(counts > 0) if classes <= MOST_CLASSES else ():
@@ -159,18 +199,27 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     axes.set(xlabel="predicted class", ylabel="true class", title=_accuracy_title(counts))
     if lettered.note:
         axes.set_xlabel(f"predicted class\n{lettered.note}", fontsize=NOTE_SIZE)
-    return _figure_of(axes)
+    return _returned(_figure_of(axes))
 
 
-def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
+@overload
+def calibration(bins: Calibration, axes: None = None) -> Figure: ...
+
+
+@overload
+def calibration(bins: Calibration, axes: Axes) -> None: ...
+
+
+def calibration(bins: Calibration, axes: Axes | None = None) -> Figure | None:
     """Draw a reliability diagram: accuracy by confidence, the probability of the predicted class.
 
     Args:
         bins: The result of ``Evaluation.calibration``.
-        axes: Axes to draw on; None creates a figure.
+        axes: Axes of yours to draw on; None creates a figure.
 
     Returns:
-        A figure with one panel; in a perfectly calibrated network, all bars end at the dashed diagonal.
+        A figure with one panel; in a perfectly calibrated network, all bars end at the dashed diagonal. None where
+            ``axes`` are given.
 
     >>> from cnnzoo.evaluation import Evaluation
     >>> bins = Evaluation(("cat", "dog"), np.array([0, 0]), np.array([[0.9, 0.1], [0.4, 0.6]])).calibration()
@@ -178,7 +227,7 @@ def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
     'probability of the predicted class'
     """
     if axes is None:
-        axes = Figure(figsize=(4.4, 4.4), dpi=DPI, layout="constrained").subplots()
+        axes = _NotebookFigure(figsize=(4.4, 4.4), dpi=DPI, layout="constrained").subplots()
     widths = np.diff(bins.edges)
     axes.bar(bins.edges[:-1], np.nan_to_num(bins.accuracy), widths, align="edge", color=BLUE, edgecolor="white")
     axes.plot([0, 1], [0, 1], "--", color=VERMILION)
@@ -192,7 +241,27 @@ def calibration(bins: Calibration, axes: Axes | None = None) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(xmax=1))
     axes.spines[["top", "right"]].set_visible(False)
-    return _figure_of(axes)
+    return _returned(_figure_of(axes))
+
+
+@overload
+def samples(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    axes: None = None,
+) -> Figure: ...
+
+
+@overload
+def samples(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    axes: Sequence[Sequence[Axes]],
+) -> None: ...
 
 
 def samples(
@@ -201,7 +270,7 @@ def samples(
     probabilities: np.ndarray,
     class_names: Sequence[str],
     axes: Sequence[Sequence[Axes]] | None = None,
-) -> Figure:
+) -> Figure | None:
     """Draw images, each with its true class, its predicted class and the three largest probabilities.
 
     Args:
@@ -209,11 +278,11 @@ def samples(
         labels: True class numbers of shape (n,).
         probabilities: In [0, 1], of shape (n, classes).
         class_names: The class names.
-        axes: Two axes per image, for the image and for its probabilities: ``pyplot.subplots(2, n)[1].T``; None creates
-            a figure with at most five columns.
+        axes: Two axes of yours per image, for the image and for its probabilities: ``pyplot.subplots(2, n)[1].T``;
+            None creates a figure with at most five columns.
 
     Returns:
-        The figure; wrong predictions are marked by colour and by the word "wrong".
+        A figure; wrong predictions are marked by colour and by the word "wrong". None where ``axes`` are given.
 
     Raises:
         ValueError: There are no images, or not two axes per image.
@@ -234,7 +303,7 @@ def samples(
     for (picture, bars), image, label, chances in zip(pairs, images, labels, probabilities, strict=True):
         _draw_image(picture, image, int(label), int(chances.argmax()), lettered)
         _draw_probabilities(bars, label, chances, lettered)
-    return _with_note(_figure_of(pairs[0][0]), lettered)
+    return _returned(_with_note(_figure_of(pairs[0][0]), lettered))
 
 
 def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
@@ -254,7 +323,7 @@ def class_grid(dataset: Dataset, columns: int = 8) -> Figure:
     labels = class_numbers(dataset.train.labels)
     rows = min(len(dataset.class_names), MOST_CLASSES)
     lettered = letter(dataset.class_names)
-    figure = Figure(figsize=(columns + 1.5, rows), dpi=DPI, layout="constrained")
+    figure = _NotebookFigure(figsize=(columns + 1.5, rows), dpi=DPI, layout="constrained")
     for number, row in enumerate(figure.subplots(rows, columns, squeeze=False)):
         for axes in row:
             axes.set(xticks=[], yticks=[])
@@ -290,7 +359,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
             f"`titles` must hold a title for each of {len(images)} images, or none. Received: {len(titles)}"
         )
     lettered = letter(titles, "title")
-    figure = Figure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
+    figure = _NotebookFigure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
     rows = figure.subplots(2, len(images), squeeze=False)
     for column, (image, heated) in enumerate(zip(as_float(images), blend(images, heat), strict=True)):
         above, below = rows[:, column]
@@ -353,7 +422,7 @@ def filters(kernel: np.ndarray, columns: int = 8) -> Figure:
     if images.shape[-1] != 3:
         images = images.mean(axis=-1, keepdims=True)
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(columns, rows), dpi=DPI, layout="constrained")
+    figure = _NotebookFigure(figsize=(columns, rows), dpi=DPI, layout="constrained")
     for number, image in enumerate(images):
         _show(figure.add_subplot(rows, columns, number + 1), _stretched(image))
     return figure
@@ -383,7 +452,7 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
                 f"The maps of '{name}' must be of shape (1, height, width, channels). Received: {np.shape(values)}"
             )
     rows = len(maps) + (image is not None)
-    figure = Figure(figsize=(columns * 1.1 + 1.2, rows * 1.35), dpi=DPI, layout="constrained")
+    figure = _NotebookFigure(figsize=(columns * 1.1 + 1.2, rows * 1.35), dpi=DPI, layout="constrained")
     strips = figure.subfigures(rows, 1, squeeze=False).ravel()
     if image is not None:
         _show(strips[0].add_subplot(1, columns, 1), as_float(image))
@@ -436,7 +505,9 @@ def _check_curves(where: str, curves: Curves) -> None:
 
 
 def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None, families: Sequence[str] = ()) -> Figure:
-    both = _both(Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained").subplots(1, 2) if axes is None else axes)
+    if axes is None:
+        axes = _NotebookFigure(figsize=(9, 3.6), dpi=DPI, layout="constrained").subplots(1, 2)
+    both = _both(axes)
     for panel, measure in zip(both, ("accuracy", "loss"), strict=True):
         for line in lines:
             values = line.curves.get(line.prefix + measure, ())
@@ -479,7 +550,7 @@ def _cells(count: int, space_below: float) -> list[tuple[Axes, Axes]]:
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
     width, height = columns * CELL[0], rows * CELL[1] + space_below
-    figure = Figure(figsize=(width, height), dpi=DPI)
+    figure = _NotebookFigure(figsize=(width, height), dpi=DPI)
 
     def axes_at(number: int, left: float, top: float, wide: float, high: float) -> Axes:
         row, column = divmod(number, columns)
@@ -498,6 +569,11 @@ def _both(axes: Sequence[Axes]) -> tuple[Axes, Axes]:
 def _figure_of(axes: Axes) -> Figure:
     """Return the figure that contains ``axes``, even if they are in a subfigure."""
     return axes.figure.figure
+
+
+def _returned(figure: Figure) -> Figure | None:
+    """Return a figure that was created here; a user's own would be shown twice in a notebook, as pyplot shows it."""
+    return figure if isinstance(figure, _NotebookFigure) else None
 
 
 def _show(axes: Axes, image: np.ndarray) -> None:

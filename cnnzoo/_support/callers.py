@@ -1,4 +1,4 @@
-"""Where a user's code called this package."""
+"""Who calls this package: where in a user's code, and whether in a notebook."""
 
 import os
 import sys
@@ -13,3 +13,9 @@ def level_of_the_user() -> int:
     while frame.f_back and frame.f_code.co_filename.startswith(PACKAGE):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def is_notebook() -> bool:
+    """Tell whether the code runs in the kernel of a notebook: Jupyter, Colab or VS Code."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 import cnnzoo
 from cnnzoo._support.files import check_target
-from cnnzoo._support.wording import format_shape, memory
-from cnnzoo.cli.shared import Force, MaxParams, app, bar, count, print_table, quiet_start, tell_of_folder
-
-if TYPE_CHECKING:
-    from cnnzoo.inspect import LayerTable
-
-BAR_WIDTH = 12  # characters
+from cnnzoo._support.wording import format_shape
+from cnnzoo.cli.shared import Force, MaxParams, app, count, print_table, quiet_start, tell_of_folder
 
 
 @app.command("list")
@@ -106,38 +101,8 @@ def show(
         print(f"{card.title}, input {format_shape(model.input_shape[1:])}, at least {smallest}, ", end="")
         print(f"{card.num_classes} classes")
         print(f"{', '.join(card.authors)}, {card.year}: {card.paper}\n{card.reference}\n")
-    print_table(_layers(layers), cut=False)
-    if layers.not_counted:
-        print(f"\nMACs not counted: {', '.join(layers.not_counted)}")
+    print(layers)
     if card is not None:
         print("\nDeviations from the paper:")
         for deviation in card.deviations:
             print(f"  - {deviation}")
-
-
-def _layers(layers: LayerTable) -> Table:
-    table = Table("layer", "type", "kernel", "output", box=None, pad_edge=False, show_footer=True)
-    table.columns[0].footer = "total"
-    table.add_column("parameters", justify="right", footer=f"{layers.params:,}")
-    table.add_column("")
-    if layers.buffers:
-        table.add_column("buffers", justify="right", footer=f"{layers.buffers:,}")
-    table.add_column("MACs", justify="right", footer=f"{layers.macs:,}")
-    table.add_column("")
-    table.add_column("memory", justify="right", footer=memory(layers.activation_bytes))
-    table.add_column("receptive field", justify="right")
-    for row in layers.rows:
-        table.add_row(
-            row.name,
-            row.type,
-            row.window,
-            format_shape(row.output_shape),
-            f"{row.params:,}",
-            bar(row.params / max(layers.params, 1), BAR_WIDTH),
-            *([f"{row.buffers:,}"] if layers.buffers else []),
-            f"{row.macs:,}",
-            bar(row.macs / max(layers.macs, 1), BAR_WIDTH),
-            memory(row.activation_bytes),
-            format_shape(row.receptive_field),
-        )
-    return table

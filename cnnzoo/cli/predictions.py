@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
-from cnnzoo.cli.shared import FAILURE, SOME_FAILED, bar, complain
+from cnnzoo._support.tables import bar
+from cnnzoo.cli.shared import BAR_WIDTH, FAILURE, SOME_FAILED, complain
 from cnnzoo.evaluation import Prediction, Unreadable
 
 Outcomes: TypeAlias = Iterator[Prediction | Unreadable]
@@ -56,7 +57,7 @@ def print_text(outcomes: Outcomes, class_names: Sequence[str], top: int | None) 
         width = max(map(len, first if shown < len(class_names) else class_names))
         print(f"{outcome.image}: {outcome.label}")
         for name, probability in first.items():
-            print(f"  {name:>{width}}  {probability:7.2%}  {bar(probability)}".rstrip())
+            print(f"  {name:>{width}}  {probability:7.2%}  {bar(probability, BAR_WIDTH)}".rstrip())
 
 
 def _first(prediction: Prediction, count: int | None) -> dict[str, float]:

@@ -128,11 +128,6 @@ def count(text: str) -> int:
         raise ValueError(f"`--max-params` must be a number like 10M or 500K. Received: '{text}'") from error
 
 
-def bar(fraction: float, width: int = BAR_WIDTH) -> str:
-    """Return a bar that fills ``fraction`` of ``width`` characters."""
-    return "#" * round(fraction * width)
-
-
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
     """Suppress what TensorFlow's C++ code writes to standard error while it loads.

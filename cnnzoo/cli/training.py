@@ -13,15 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 import cnnzoo
+from cnnzoo._support.tables import bar
 from cnnzoo._support.wording import how_to_install, pluralize
 from cnnzoo.cli.shared import (
+    BAR_WIDTH,
     Augment,
     ClassWeight,
     DataPath,
     EngineOption,
     OtherData,
     app,
-    bar,
     print_table,
     quiet_start,
     stoppable,
@@ -205,7 +206,7 @@ def _classes(evaluation: Evaluation) -> Table:
     table.add_column("")
     for name, images, *fractions in (row for row in evaluation.by_class() if row.images):
         values = ("-" if fraction is None else f"{fraction:.2%}" for fraction in fractions)
-        table.add_row(Text(name), f"{images:,}", *values, bar(fractions[1] or 0))
+        table.add_row(Text(name), f"{images:,}", *values, bar(fractions[1] or 0, BAR_WIDTH))
     return table
 
 

@@ -6,9 +6,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from cnnzoo._support.wording import pluralize, printable
+from cnnzoo._support.wording import format_shape, pluralize, printable
 from cnnzoo.data._listing import passed_over_lines
 from cnnzoo.data.source import DataSource
+
+SHOWN = 12  # images in a notebook
 
 Preparation: TypeAlias = Literal["digit", "resize", "crop"]
 
@@ -26,8 +28,21 @@ class Split(NamedTuple):
     images: np.ndarray
     labels: np.ndarray
 
+    def __repr__(self) -> str:
+        """Show sizes instead of pixels."""
+        if isinstance(self.images, np.ndarray) or hasattr(self.images, "paths"):
+            shape, kind = format_shape(self.images.shape[1:]), self.images.dtype
+            return f"<Split: {pluralize(len(self.images), 'image')}, {shape}, {kind}>"
+        return f"Split(images={self.images!r}, labels={self.labels!r})"
 
-@dataclass(frozen=True)
+    def _repr_html_(self) -> str:
+        """Return some of the images with their labels for a notebook."""
+        from cnnzoo._support.notebook import block, heading
+
+        return block(heading(repr(self)[1:-1]), _gallery(self, ()))
+
+
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Training and test images with their class names; unpacks into (train, test).
 
@@ -54,6 +69,19 @@ class Dataset:
     image_size: tuple[int, int] | None = None
     source: DataSource | None = None
 
+    def __repr__(self) -> str:
+        """Show sizes instead of pixels."""
+        sizes = f"{len(self.train.labels):,} images to train on, {len(self.test.labels):,} to test on"
+        return f"<Dataset: {sizes}, {len(self.class_names)} classes>"
+
+    def _repr_html_(self) -> str:
+        """Return some of the training images with their labels for a notebook."""
+        from cnnzoo._support.notebook import block, facts
+
+        train, test = repr(self.train)[8:-1], repr(self.test)[8:-1]
+        known = {"train": train, "test": test, "classes": ", ".join(self.class_names)}
+        return block(facts(known, "Data set"), _gallery(self.train, self.class_names))
+
     def __iter__(self) -> Iterator[Split]:
         """Yield the training and the test split."""
         return iter((self.train, self.test))
@@ -69,6 +97,23 @@ class Dataset:
         return [*lines, *passed_over_lines(self.passed_over)]
 
 
+def _gallery(split: Split, class_names: tuple[str, ...]) -> str:
+    """Return images from all over ``split`` with their labels, as HTML; nothing where they cannot be shown."""
+    from cnnzoo._support.notebook import gallery
+
+    images, labels = split
+    if getattr(images, "ndim", 0) != 4 or images.shape[-1] not in (1, 3) or not len(images):
+        return ""
+    chosen = np.unique(np.linspace(0, len(images) - 1, SHOWN).astype(int))
+    try:
+        pixels = images[chosen]
+    except (ValueError, OSError):  # a file that cannot be read
+        return ""
+    numbers = labels[chosen].argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels[chosen].ravel()
+    names = [class_names[number] if class_names else str(number) for number in map(int, numbers)]
+    return gallery(zip(pixels, names, strict=True))
+
+
 def as_split(value: Any, name: str) -> Split:
     """Return a pair of images and labels as a split of arrays; images on disk stay there.
 
@@ -78,16 +123,22 @@ def as_split(value: Any, name: str) -> Split:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ValueError(f"`{name}` must be a pair of arrays, (images, labels). Received: {_described(value)}")
     images, labels = value
-    return Split(images if hasattr(images, "paths") else _as_array(images, name), _as_array(labels, name))
+    return Split(*(as_array(each, name, "a pair of arrays, (images, labels)") for each in (images, labels)))
 
 
-def _as_array(values: Any, name: str) -> np.ndarray:
+def as_array(values: Any, name: str, expected: str = "an array of images, all of one shape") -> np.ndarray:
+    """Return ``values`` as an array; images on disk stay there.
+
+    Raises:
+        ValueError: ``values`` are arrays of different shapes.
+    """
+    if hasattr(values, "paths"):
+        return values  # type: ignore[no-any-return]
     try:
         return np.asarray(values)
     except ValueError as error:
         raise ValueError(
-            f"`{name}` must be a pair of arrays, (images, labels). Received a {type(values).__name__} of arrays of "
-            "different shapes"
+            f"`{name}` must be {expected}. Received a {type(values).__name__} of arrays of different shapes"
         ) from error
 
 

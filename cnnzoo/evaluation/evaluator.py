@@ -15,7 +15,7 @@ from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo._support.arguments import check_strings, shape_fits
 from cnnzoo.data.labels import check_labels
 from cnnzoo.data.pixels import check_pixels
-from cnnzoo.data.split import Split, as_split
+from cnnzoo.data.split import Split, as_array, as_split
 from cnnzoo.data.streaming import reraise_read_errors, stream
 from cnnzoo.evaluation.metrics import Evaluation
 
@@ -60,7 +60,7 @@ def evaluate(
     images, labels = check_split(model, split, "split", image_size)
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(images, scale, "split.images")
-    return Evaluation(names, labels, predict_probabilities(model, images, image_size, scale or "unit", engine))
+    return Evaluation(names, labels, _predicted(model, images, image_size, scale or "unit", engine))
 
 
 def predict_probabilities(
@@ -70,11 +70,33 @@ def predict_probabilities(
     scale: Scale = "unit",
     engine: str = "auto",
 ) -> np.ndarray:
-    """Return the class probabilities that ``model`` predicts for ``images``: float32 of shape (n, classes), n >= 1.
+    """Return the class probabilities that ``model`` predicts for ``images``: float32 of shape (n, classes).
 
-    If the model outputs logits, a softmax or a sigmoid is applied. The images are resized batch by batch; uint8 images
-    are scaled to ``scale``.
+    If the model outputs logits, a softmax or a sigmoid is applied.
+
+    Args:
+        model: A classifier of such images.
+        images: At least one image, of shape (n, height, width, channels), uint8 or float, or ``ImageFiles``. Images
+            with one channel may lack the channel axis.
+        image_size: Height and width to resize the images to, batch by batch; None: unchanged.
+        scale: The range to which uint8 images are scaled: "unit" for [0, 1], "byte" for [0, 255]. Floats are not.
+        engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``; OpenVINO computes in float32.
+
+    Raises:
+        ValueError: The images do not fit the model, or an image is not finite. The engine is unknown, not installed, or
+            cannot run the network.
     """
+    check_classifier(model)
+    if image_size is not None:
+        check_channels_last(model, "to have them resized")
+    images = _fitting(model, as_array(images, "images"), "images", image_size)
+    check_pixels(images, check_scale(scale), "images")
+    return _predicted(model, images, image_size, scale, engine)
+
+
+def _predicted(
+    model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None, scale: Scale, engine: str
+) -> np.ndarray:
     unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
     batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
@@ -88,7 +110,7 @@ def predict_probabilities(
 
 
 def predict_batch(model: keras.Model, images: np.ndarray, predictor: Predictor | None = None) -> np.ndarray:
-    """Like ``predict_probabilities``, for one batch of floats in the model's input range, by ``predictor`` or Keras."""
+    """Return the class probabilities for a batch of floats in the model's input range, by ``predictor`` or Keras."""
     return _probabilities(model, predict_on_batch(model, images, predictor))
 
 
@@ -116,18 +138,24 @@ def check_split(model: keras.Model, split: Split, name: str, image_size: tuple[i
         ValueError: Images and labels do not fit each other or ``model``.
     """
     images, labels = as_split(split, name)
+    images = _fitting(model, images, f"{name}.images", image_size)
+    if labels.ndim < 1 or len(images) != len(labels):
+        raise ValueError(
+            f"`{name}` must hold a label for each image. "
+            f"Received: {len(images)} images, {len(labels) if labels.ndim else 'no'} labels"
+        )
+    return Split(images, check_labels(labels, count_classes(model), f"{name}.labels"))
+
+
+def _fitting(model: keras.Model, images: np.ndarray, name: str, image_size: tuple[int, int] | None) -> np.ndarray:
+    """Return ``images``, with a channel axis, after checking that ``model`` takes them at ``image_size``."""
     expected = tuple(model.inputs[0].shape[1:])
     if images.ndim == 3 and expected[2] == 1:
         images = images[..., None]
     shape = images.shape[1:] if image_size is None or images.ndim != 4 else (*image_size, images.shape[3])
-    if images.ndim != 4 or not shape_fits(expected, shape):
-        raise ValueError(f"`{name}.images` must be of shape (n, {_commas(expected)}). Received: {images.shape}")
-    if len(images) < 1 or labels.ndim < 1 or len(images) != len(labels):
-        raise ValueError(
-            f"`{name}` must hold at least one image, and a label for each. "
-            f"Received: {len(images)} images, {len(labels) if labels.ndim else 'no'} labels"
-        )
-    return Split(images, check_labels(labels, count_classes(model), f"{name}.labels"))
+    if images.ndim != 4 or not shape_fits(expected, shape) or not len(images):
+        raise ValueError(f"`{name}` must be of shape (n, {_commas(expected)}), n at least 1. Received: {images.shape}")
+    return images
 
 
 def check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> tuple[str, ...]:

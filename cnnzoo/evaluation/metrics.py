@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import lazy_loader
 import numpy as np
+from PIL import Image, ImageOps
 
 from cnnzoo._support.arguments import check_integer, check_number
+from cnnzoo._support.tables import Column, Table
+from cnnzoo._support.wording import printable
 
 TOP = 5  # the customary k of top-k accuracy
+MOST_SHOWN = 20  # classes of a confusion matrix in a notebook
 
 scipy = lazy_loader.load("scipy")  # imported on first use: it takes a second, and training does not need it
 
@@ -101,6 +106,34 @@ class Evaluation:
     def __repr__(self) -> str:
         """Show the accuracy instead of the arrays."""
         return f"<Evaluation: accuracy {self.accuracy:.2%} ({self.is_right.sum():,}/{len(self.labels):,})>"
+
+    def _repr_html_(self) -> str:
+        """Return accuracy, the metrics of each class and the confusion matrix for a notebook."""
+        from cnnzoo._support.notebook import block, facts
+
+        low, high = self.accuracy_interval()
+        right = f"{self.accuracy:.2%} ({self.is_right.sum():,}/{len(self.labels):,})"
+        known = {"accuracy": right, "95 % interval": f"{low:.2%} to {high:.2%}", "loss": f"{self.loss:.4f}"}
+        return block(facts(known, "Evaluation"), self._classes().to_html("Classes"), self._confusion_html())
+
+    def _classes(self) -> Table:
+        numbers = (Column(title, is_number=True) for title in ("images", "precision", "recall", "F1"))
+        rows: list[tuple[str | float, ...]] = [
+            (row.name, f"{row.images:,}", *map(_percent, (row.precision, row.recall, row.f1)), row.recall or 0.0)
+            for row in self.by_class()
+            if row.images
+        ]
+        return Table((Column("class"), *numbers, Column("")), rows)
+
+    def _confusion_html(self) -> str:
+        if len(self.class_names) > MOST_SHOWN:
+            return ""
+        columns = (Column("true \\ predicted"), *(Column(name, is_number=True) for name in self.class_names))
+        rows = [
+            (name, *(f"{count:,}" if count else "" for count in counts))
+            for name, counts in zip(self.class_names, self.confusion, strict=True)
+        ]
+        return Table(columns, rows).to_html("Confusion")
 
     @property
     def predictions(self) -> np.ndarray:
@@ -221,11 +254,15 @@ class Evaluation:
         return np.concatenate([firsts[:10], self.surest_mistakes(mistakes)])
 
 
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{fraction:.2%}"
+
+
 def _fraction(part: np.int64, whole: np.int64) -> float | None:
     return float(part / whole) if whole else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The prediction for one image.
 
@@ -241,6 +278,27 @@ class Prediction:
     def label(self) -> str:
         """The most probable class."""
         return next(iter(self.probabilities))
+
+    def __repr__(self) -> str:
+        """Show the most probable class instead of all."""
+        return f"<Prediction: {self.label} ({self.probabilities[self.label]:.2%}), {printable(self.image)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the picture, if it is a file, and the most probable classes for a notebook."""
+        from cnnzoo._support.notebook import block, gallery, heading
+
+        rows = [(name, f"{chance:.2%}", chance) for name, chance in list(self.probabilities.items())[:TOP]]
+        table = Table((Column("class"), Column("probability", is_number=True), Column("")), rows)
+        return block(heading(printable(self.image)), gallery(self._picture()), table.to_html())
+
+    def _picture(self) -> list[tuple[np.ndarray, str]]:
+        if not Path(self.image).is_file():
+            return []
+        try:
+            with Image.open(self.image) as picture:
+                return [(np.asarray(ImageOps.exif_transpose(picture).convert("RGB")), self.label)]
+        except (OSError, ValueError):  # it has changed since
+            return []
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,14 @@ class _Block:
     layers: int = 1
 
 
-def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -> str:
+class Diagram(str):
+    """An SVG document, which notebooks show as a drawing."""
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
+def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -> Diagram:
     """Draw ``model`` as SVG: one block per convolution, pooling and dense layer.
 
     The height and depth of a block are the size of its feature maps, and its thickness is their number; both are to
@@ -60,7 +67,7 @@ def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -
         input_shape: Height, width and channels of an image, for a model with an open input size.
 
     Returns:
-        A complete SVG document, at least 1,000 units wide.
+        A complete SVG document, at least 1,000 units wide; text, which notebooks show as a drawing.
 
     Raises:
         ValueError: The input of ``model`` is not images, its input size is open and ``input_shape`` is missing or does
@@ -81,7 +88,7 @@ def diagram(model: keras.Model, *, input_shape: tuple[int, ...] | None = None) -
     image = _Block("image", _channels_last(taken), "")
     stages = [[image], *_stages(zip(table.rows, shapes, strict=True))]
     description = f"{model.name}: {table.params:,} parameters, {table.macs:,} multiply-accumulates per image"
-    return _Drawing(stages).draw(description)
+    return Diagram(_Drawing(stages).draw(description))
 
 
 def write_diagram(

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from dataclasses import dataclass
+from html import escape
 from typing import Any, NamedTuple
 
 import keras
@@ -15,7 +16,9 @@ from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
 from cnnzoo._keras.parameters import Counts, count_of_layer
 from cnnzoo._support.arguments import shape_fits
-from cnnzoo._support.wording import format_shape
+from cnnzoo._support.notebook import block
+from cnnzoo._support.tables import Column, Table
+from cnnzoo._support.wording import format_shape, memory
 from cnnzoo.inspect._receptive import field_after, pixel, size_of
 
 TOTALS = ("params", "macs", "activation_bytes", "buffers")  # columns whose values add up
@@ -59,9 +62,9 @@ class LayerRow(NamedTuple):
         return format_shape(self.kernel_size) + (f" / {largest}" if largest > 1 else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerTable:
-    """The layers of a network, from input to output.
+    """The layers of a network, from input to output; printed, and as the last line of a notebook's cell, the table.
 
     Attributes:
         rows: One row per call of a layer.
@@ -95,6 +98,42 @@ class LayerTable:
     def activation_bytes(self) -> int:
         """Memory of all layer outputs for one image, as kept during training."""
         return sum(row.activation_bytes for row in self.rows)
+
+    def __repr__(self) -> str:
+        """Show the totals instead of the rows."""
+        return f"<LayerTable: {len(self.rows)} layers, {self.params:,} parameters, {self.macs:,} MACs>"
+
+    def __str__(self) -> str:
+        """Return the table as text, as `cnnzoo show` prints it."""
+        return self._shown().to_text() + self._note()
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return block(self._shown().to_html(), escape(self._note()))
+
+    def _note(self) -> str:
+        return f"\n\nMACs not counted: {', '.join(self.not_counted)}" if self.not_counted else ""
+
+    def _shown(self) -> Table:
+        """Return what people read of the table: no exact sizes of memory, and bars for the shares of the totals."""
+        buffers = [Column("buffers", True, f"{self.buffers:,}")] if self.buffers else []
+        columns = (
+            *(Column("layer", total="total"), Column("type"), Column("kernel"), Column("output")),
+            *(Column("parameters", True, f"{self.params:,}"), Column(""), *buffers),
+            *(Column("MACs", True, f"{self.macs:,}"), Column("")),
+            *(Column("memory", True, memory(self.activation_bytes)), Column("receptive field", True)),
+        )
+        rows: list[tuple[str | float, ...]] = [
+            (
+                *(row.name, row.type, row.window, format_shape(row.output_shape)),
+                *(f"{row.params:,}", row.params / max(self.params, 1)),
+                *([f"{row.buffers:,}"] if self.buffers else []),
+                *(f"{row.macs:,}", row.macs / max(self.macs, 1)),
+                *(memory(row.activation_bytes), format_shape(row.receptive_field)),
+            )
+            for row in self.rows
+        ]
+        return Table(columns, rows)
 
     def to_json(self) -> str:
         """Return the table as JSON: ``layers`` (a list of objects), ``total`` and ``not_counted``."""

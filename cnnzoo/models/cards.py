@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from cnnzoo._support.wording import format_shape
 from cnnzoo.models._timm import WEIGHTS as OF_TIMM
 from cnnzoo.models._torchvision import WEIGHTS
 from cnnzoo.models.published import IMAGENET, PublishedWeights, TorchWeights
@@ -63,7 +64,7 @@ class Counterpart:
         return {IMAGENET: self.default, **{f"{IMAGENET}-{word}": weights for word, weights in of_all.items()}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelCard:
     """What a network is, without building it.
 
@@ -109,6 +110,28 @@ class ModelCard:
     head: str = "predictions"
     torchvision: Counterpart | None = None
     normalization: Normalization | None = None
+
+    def __repr__(self) -> str:
+        """Show what the network is, in one line."""
+        size = f"{self.params:,} parameters, {self.macs:,} MACs"
+        return f"<ModelCard {self.name}: {self.title} ({self.year}), {size}>"
+
+    def _repr_html_(self) -> str:
+        """Return the card for a notebook."""
+        from cnnzoo._support.notebook import block, facts, listing  # not when cards are only listed
+
+        known = {
+            "paper": f"{', '.join(self.authors)} ({self.year}): {self.paper}",
+            "reference": self.reference,
+            "input": f"{format_shape(self.input_shape)}, at least {format_shape((self.smallest_size,) * 2)}",
+            "classes": f"{self.num_classes:,}",
+            "parameters": f"{self.params:,}",
+            "buffers": f"{self.buffers:,}" if self.buffers else "",
+            "MACs": f"{self.macs:,}",
+            "weights": ", ".join(self.weights),
+        }
+        caption = f"{self.title} ({self.name})"
+        return block(facts(known, caption), listing("Deviations from the paper:", self.deviations))
 
     def top1(self, weights: str | None = None) -> float | None:
         """Return the top-1 accuracy on ImageNet in percent, with ``weights`` or torchvision's default; None if none."""

@@ -29,7 +29,7 @@ class Result(NamedTuple):
         return f"{self.accuracy:.1%} on {part}{self.data} at {self.image_size} pixels ({self.source})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecipeCard:
     """A recipe for a network, with its source and results.
 
@@ -48,3 +48,15 @@ class RecipeCard:
     source: str
     deviations: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show which recipe it is."""
+        return f"<RecipeCard '{self.name}' of {self.network}: {self.source}>"
+
+    def _repr_html_(self) -> str:
+        """Return the card for a notebook."""
+        from cnnzoo._support.notebook import block, facts, listing
+
+        table = facts(self.recipe.described(), f"{self.network}, recipe '{self.name}'")
+        lists = (("Source:", (self.source,)), ("Deviations:", self.deviations), ("Results:", map(str, self.results)))
+        return block(table, *(listing(title, items) for title, items in lists))

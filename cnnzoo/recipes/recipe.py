@@ -127,6 +127,16 @@ class Recipe:
                 f"Received: schedule={self.schedule!r}, steps={self.steps!r}"
             )
 
+    def described(self) -> dict[str, str]:
+        """Return the value of every option as text."""
+        return {option.name: as_flag(getattr(self, option.name)) for option in fields(self)}
+
+    def _repr_html_(self) -> str:
+        """Return the recipe for a notebook."""
+        from cnnzoo._support.notebook import block, facts
+
+        return block(facts(self.described(), "Recipe"))
+
 
 _CHOICES = {
     "optimizer": OPTIMIZERS,

@@ -14,6 +14,8 @@ from cnnzoo import plots
 from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._support.files import check_target
 from cnnzoo._support.fonts import readers_fonts
+from cnnzoo._support.notebook import block, listing
+from cnnzoo._support.tables import Column, Table
 from cnnzoo._support.wording import format_shape
 from cnnzoo.data.folder import ImageFiles
 from cnnzoo.evaluation.paired import PairedTest, mcnemar
@@ -94,6 +96,28 @@ class Comparison(NamedTuple):
     pairs: tuple[Pair, ...]
     path: Path
     missing: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Show the runs instead of all figures."""
+        return f"<Comparison of {', '.join(row.name for row in self.rows)}: {self.path}>"
+
+    def _repr_html_(self) -> str:
+        """Return the figures of the runs and the verdicts on their pairs for a notebook."""
+        numbers = (Column(title, is_number=True) for title in ("parameters", "test images", "accuracy", "loss"))
+        rows = [
+            (
+                *(row.name, row.network, _shown(row.params, ","), _shown(row.images, ",")),
+                *(_shown(row.accuracy, ".2%"), _shown(row.loss, ".4f")),
+            )
+            for row in self.rows
+        ]
+        table = Table((Column("run"), Column("network"), *numbers), rows)
+        pairs = (f"{pair.first} and {pair.second}: {pair.verdict}" for pair in self.pairs)
+        return block(table.to_html("Comparison"), listing("Pairs:", pairs), listing("Missing:", self.missing))
+
+
+def _shown(figure: float | None, form: str) -> str:
+    return "-" if figure is None else format(figure, form)
 
 
 def write_comparison(

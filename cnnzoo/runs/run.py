@@ -1,5 +1,6 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,8 @@ from cnnzoo._keras.ready import compile_classifier, make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import did_you_mean
+from cnnzoo._support.notebook import block, facts, listing, png
+from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.given import Images
 from cnnzoo.data.split import Dataset, as_float
@@ -41,8 +44,10 @@ from cnnzoo.runs.folder import (
 from cnnzoo.runs.rebuild import read_network
 from cnnzoo.runs.record import Record
 
+SHOWN_DPI = 72  # of the curves in a notebook
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Run:
     """A trained network and how it came about.
 
@@ -59,6 +64,35 @@ class Run:
     history: History
     record: Record
     path: Path | None
+
+    def __repr__(self) -> str:
+        """Show what was trained on what, and how well, in one line."""
+        metrics, place = self.record.metrics, "" if self.path is None else f", {printable(str(self.path))}"
+        accuracy = "" if metrics is None else f", test accuracy {metrics.test_accuracy:.2%}"
+        return f"<Run: {self.record.model.name}, {pluralize(self._epochs, 'epoch')}{accuracy}{place}>"
+
+    def _repr_html_(self) -> str:
+        """Return figures, curves and files for a notebook."""
+        record, curves = self.record, io.BytesIO()
+        known = {
+            "network": f"{record.model.name}, {record.model.params:,} parameters",
+            "images": f"{record.data.train_size:,} to train on, {record.data.test_size:,} to test on",
+            "epochs": f"{self._epochs:,}",
+        }
+        if record.metrics:
+            known["test accuracy"] = f"{record.metrics.test_accuracy:.2%}"
+        known["stopped"] = record.stopped or ""
+        files = [] if self.path is None else sorted(file.name for file in self.path.iterdir())
+        drawn = ""
+        if self._epochs:
+            plots.history(self).savefig(curves, dpi=SHOWN_DPI)
+            drawn = png(curves.getvalue(), "accuracy and loss by epoch")
+        title = "" if self.path is None else f"Files in {printable(str(self.path))}:"
+        return block(facts(known, "Run"), drawn, listing(title, files))
+
+    @property
+    def _epochs(self) -> int:
+        return max(map(len, self.history.values()), default=0)
 
     @property
     def metrics(self) -> dict[str, float]:

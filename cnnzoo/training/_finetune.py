@@ -120,7 +120,10 @@ def finetune(
         )
     recipes = _recipes(recipe, changes)
     if given.get("engine") == "openvino" and recipes[0].augment:
-        raise ValueError("`engine='openvino'` computes features, which there are none of with `augment`.")
+        raise ValueError(
+            "`engine='openvino'` computes the features once, but with `augment` they change in every epoch. "
+            "Drop one of the two."
+        )
     if unfreeze is None and (unused := OF_UNFROZEN.keys() & options.keys()):
         raise ValueError(f"`{min(unused)}` is for the layers that `unfreeze` names. Give `unfreeze`, too.")
     name = network_name(backbone)

@@ -37,7 +37,7 @@ from cnnzoo.training._checkpointing import Checkpointing, Diverged, Interrupted
 from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._loop import Batches, compiled_training_copy, run_epochs, runs_on_tensorflow_cpu, with_targets
 from cnnzoo.training._memory import check_memory, is_out_of_memory, smaller_batch
-from cnnzoo.training._progress import EpochProgress
+from cnnzoo.training._progress import choose_progress
 from cnnzoo.training._state import FolderStore, FollowerStore, MemoryStore, Position, Store
 from cnnzoo.training._tensorboard import TensorBoard
 from cnnzoo.training._training_copy import move_weights
@@ -142,7 +142,7 @@ def fit(
             record = _recorded(folder, record, resume)
         steps = steps_per_epoch(len(dataset.train.labels), recipe.batch_size, team.shard)
         checkpointing = Checkpointing(_store(folder, out if resume else None), recipe, steps)
-        bar = EpochProgress(recipe, steps, checkpointing) if progress and team.leads else None
+        bar = choose_progress(recipe, steps, checkpointing) if progress and team.leads else None
         if tight and not bar:
             warnings.warn(tight, stacklevel=2)
         failure = None

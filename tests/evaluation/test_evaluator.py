@@ -107,3 +107,30 @@ def test_what_does_not_fit_is_refused(split, message):
 def test_a_name_is_needed_for_each_class():
     with pytest.raises(ValueError, match=r"network has 10 classes, but there are 3 class names .*`num_classes=3`"):
         evaluate(cnnzoo.models.lenet5(), Split(IMAGES, np.array([0, 1])), class_names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        (
+            np.zeros((32, 32, 1)),
+            {},
+            r"`images` must be of shape \(n, 32, 32, 1\), n at least 1. Received: \(32, 32, 1\)",
+        ),
+        (np.zeros((2, 28, 28, 1)), {}, r"Received: \(2, 28, 28, 1\)"),
+        (np.zeros((2, 32, 32, 3)), {"image_size": (32, 32)}, r"Received: \(2, 32, 32, 3\)"),
+        (np.zeros((0, 32, 32, 1)), {}, r"n at least 1. Received: \(0, 32, 32, 1\)"),
+        (np.zeros((2, 32, 32, 1), int), {}, "must be uint8, or float. Received: int64"),
+        (np.full((2, 32, 32, 1), np.nan), {}, "must be finite"),
+        ([np.zeros((32, 32, 1)), np.zeros((28, 28, 1))], {}, "must be an array of images, all of one shape"),
+        (np.zeros((2, 32, 32, 1)), {"scale": "bytes"}, "bytes"),
+    ],
+)
+def test_what_no_probabilities_can_be_predicted_for_is_refused(images, options, message):
+    with pytest.raises(ValueError, match=message):
+        predict_probabilities(cnnzoo.models.lenet5(), images, **options)
+
+
+def test_a_list_of_images_is_an_array():
+    model, images = cnnzoo.models.lenet5(), np.random.default_rng(0).random((3, 32, 32), dtype="float32")
+    np.testing.assert_array_equal(predict_probabilities(model, list(images)), predict_probabilities(model, images))

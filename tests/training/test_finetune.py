@@ -287,6 +287,7 @@ def test_a_run_records_the_engine_that_computed_its_features(photos, tmp_path, e
 
 def test_an_engine_for_features_is_refused_where_there_are_none(photos):
     with pytest.raises(
-        ValueError, match="`engine='openvino'` computes features, which there are none of with `augment`"
+        ValueError,
+        match="`engine='openvino'` computes the features once, but with `augment` they change in every epoch",
     ):
         finetune("lenet5", photos, engine="openvino", augment="flip")
