@@ -27,7 +27,7 @@ def main() -> None:
     print("| network | precision | same class as Keras | largest difference of a probability |\n|---|---|---:|---:|")
     for name, data in SHIPPED.items():
         model = cnnzoo.create_model(name, weights=data)
-        dataset = cnnzoo.data.load_dataset(data, vars(given)[data])
+        dataset = cnnzoo.data.load_dataset(cnnzoo.data.find_source(data, vars(given)[data]))
         size = model.input_shape[1:3]
         batches = cnnzoo.data.stream(dataset.test, batch_size=given.images, image_size=size, shuffle=True)
         images = next(iter(batches))[0].numpy()

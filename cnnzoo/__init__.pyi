@@ -3,6 +3,7 @@ from . import evaluation as evaluation
 from . import export as export
 from . import inspect as inspect
 from . import models as models
+from . import play as play
 from . import plots as plots
 from . import pretrained as pretrained
 from . import report as report

@@ -15,7 +15,7 @@ from cnnzoo.cli.failures import TRACEBACK, explain, is_user_error, print_traceba
 from cnnzoo.cli.shared import FAILURE, INTERNAL, INTERRUPTED, Stopped, app, complain
 
 # Each module registers its commands, in the order of the help text
-from cnnzoo.cli import training, reports, exports, models, pretrained, data  # isort: skip  # noqa: F401
+from cnnzoo.cli import training, reports, plays, exports, models, pretrained, data  # isort: skip  # noqa: F401
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # Click's class; newer releases of Typer provide it under another name
 

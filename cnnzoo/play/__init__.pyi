@@ -1,0 +1,2 @@
+from .page import Page as Page
+from .page import write_page as write_page

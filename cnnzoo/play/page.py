@@ -1,0 +1,160 @@
+"""A trained network as a self-contained page that runs it on what one draws."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jinja2
+import keras
+import numpy as np
+
+import cnnzoo
+from cnnzoo._keras.ending import check_classifier, count_classes, ending_by_graph
+from cnnzoo._keras.parameters import count_parameters
+from cnnzoo._keras.scale import scale_of
+from cnnzoo._support.files import check_target, write_whole
+from cnnzoo.data.digits import load_digits
+from cnnzoo.data.preparing import shorter_side_of
+from cnnzoo.data.split import Split, take
+from cnnzoo.evaluation.classifier import Classifier
+from cnnzoo.evaluation.evaluator import evaluate
+from cnnzoo.play._program import Program, write_program
+from cnnzoo.pretrained.classifying import open_classifier
+from cnnzoo.runs.run import Run
+
+Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
+
+LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
+TEMPLATES = Path(__file__).with_name("templates")
+SCRIPTS = ("engine.js", "pixels.js", "page.js")
+DIGITS = tuple(map(str, range(10)))
+EXAMPLES = 10
+MISTAKES = 6
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was written.
+
+    Attributes:
+        path: The file.
+        size: Its size in bytes.
+    """
+
+    path: Path
+    size: int
+
+
+def write_page(
+    network: Playable, path: str | os.PathLike[str] | None = None, *, float32: bool = False, force: bool = False
+) -> Page:
+    """Write a page on which one draws, or opens a picture, and sees what every layer of a network makes of it.
+
+    The page holds the network and runs it in the browser; it loads nothing from anywhere.
+
+    Args:
+        network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
+            model, whose classes have their numbers as names.
+        path: The file to write; None: the network's name with ".html", in the working directory.
+        float32: Whether to store the weights in full precision; otherwise as float16, in half the space.
+        force: Whether to overwrite an existing file.
+
+    Raises:
+        ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that no
+            picture has; the message says which.
+        FileNotFoundError: ``network`` names nothing.
+        FileExistsError: ``path`` exists and ``force`` is false.
+        OSError: The file cannot be written.
+    """
+    classifier = _classifier(network)
+    path = Path(f"{classifier.model.name}.html" if path is None else path)
+    check_target(path, force=force)
+    content = _content(classifier, float32)
+    text = _rendered(content, classifier)
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return Page(path, len(text.encode()))
+
+
+def _classifier(network: Playable) -> Classifier:
+    if isinstance(network, Classifier):
+        return network
+    if isinstance(network, Run):
+        return network.classifier
+    if isinstance(network, keras.Model):
+        check_classifier(network)
+        names = tuple(map(str, range(count_classes(network))))
+        return Classifier(network, names, network.input_shape[1:3], scale=scale_of(network) or "unit")
+    return open_classifier(network)
+
+
+def _content(classifier: Classifier, float32: bool) -> dict[str, Any]:
+    """Return all that the page's script needs."""
+    model = classifier.model
+    ending = ending_by_graph(model)
+    if ending is None:
+        raise ValueError(f"The graph of {model.name} does not tell whether it gives probabilities or logits.")
+    if classifier.scale == "raw":
+        raise ValueError(f"{model.name} was trained on floats of an unknown range, which no picture has.")
+    if (size := sum(count_parameters(model))) > LARGEST_NETWORK:
+        raise ValueError(
+            f"{model.name} has {size:,} weights, and a page can hold {LARGEST_NETWORK:,}. Take a smaller network, or "
+            "train it on smaller images (`image_size`) where dense layers follow the maps."
+        )
+    program = write_program(model)
+    if program.shape[2] not in (1, 3):
+        raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
+    weights = program.buffer(np.float32 if float32 else np.float16)
+    return {
+        "classes": list(classifier.class_names),
+        "kind": ending.kind,
+        "scale": classifier.scale,
+        "preparation": classifier.preparation,
+        "shorterSide": classifier.shorter_side or shorter_side_of((program.shape[0], program.shape[1])),
+        "program": {"shape": program.shape, "steps": program.steps},
+        "isHalf": not float32,
+        "weights": base64.b64encode(weights).decode(),
+        "examples": _examples(classifier, program),
+    }
+
+
+def _examples(classifier: Classifier, program: Program) -> list[dict[str, Any]]:
+    """Return digits of the test set that ships with the package: one of each class, and the surest mistakes."""
+    if classifier.class_names != DIGITS or classifier.preparation != "digit":
+        return []
+    _, test = load_digits()
+    if test.images.shape[1:] != program.shape:
+        return []
+    evaluation = evaluate(classifier.model, test, class_names=DIGITS, scale=classifier.scale, engine="keras")
+    first = [int(np.flatnonzero(test.labels == number)[0]) for number in range(EXAMPLES)]
+    return _as_examples(take(test, np.array([*first, *evaluation.surest_mistakes(MISTAKES)])))
+
+
+def _as_examples(split: Split) -> list[dict[str, Any]]:
+    pixels = np.round(split.images * 255).astype(np.uint8)
+    return [
+        {"label": int(label), "pixels": base64.b64encode(image.tobytes()).decode()}
+        for image, label in zip(pixels, split.labels, strict=True)
+    ]
+
+
+def _rendered(content: dict[str, Any], classifier: Classifier) -> str:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return templates.get_template("page.html").render(
+        version=cnnzoo.__version__,
+        name=classifier.model.name,
+        params=count_parameters(classifier.model).params,
+        is_colour=classifier.model.input_shape[-1] == 3,
+        script=script,
+        digest=digest,
+        content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
+    )

@@ -1,0 +1,248 @@
+// A trained network, run step by step. Values are Float32Arrays in the order rows, columns, channels, as in Keras.
+"use strict";
+
+/** @typedef {{op: string, layer: string, type: string, inputs: number[], shape: number[]}} Step */
+
+const engine = (() => {
+  const count = (shape) => shape.reduce((product, side) => product * side, 1);
+
+  /** Half-precision numbers as single-precision ones. */
+  function fromHalf(halves) {
+    const values = new Float32Array(halves.length);
+    for (let i = 0; i < halves.length; i++) {
+      const sign = halves[i] & 0x8000 ? -1 : 1, exponent = (halves[i] >> 10) & 31, fraction = halves[i] & 1023;
+      values[i] = sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+    }
+    return values;
+  }
+
+  /** What one input value of a convolution is: its position, or -1 where it lies in the padding. */
+  const place = (step, axis, output, offset, side) => {
+    const position = output * step.strides[axis] + offset * step.dilations[axis] - step.before[axis];
+    return position >= 0 && position < side ? position : -1;
+  };
+
+  const operations = {
+    convolution(step, [x], [[height, width, channels]], weight) {
+      const [rows, columns, maps] = step.shape, kernel = weight(step.kernel), bias = step.bias && weight(step.bias);
+      const taken = channels / step.groups, given = maps / step.groups, y = new Float32Array(rows * columns * maps);
+      const sums = new Float64Array(maps);
+      for (let row = 0, at = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++, at += maps) {
+          if (bias) sums.set(bias); else sums.fill(0);
+          for (let i = 0; i < step.size[0]; i++) {
+            const from = place(step, 0, row, i, height);
+            if (from < 0) continue;
+            for (let j = 0; j < step.size[1]; j++) {
+              const right = place(step, 1, column, j, width);
+              if (right < 0) continue;
+              const start = (from * width + right) * channels, weights = (i * step.size[1] + j) * taken * maps;
+              for (let channel = 0; channel < channels; channel++) {
+                const value = x[start + channel];
+                if (value === 0) continue;
+                const group = Math.floor(channel / taken), first = group * given;
+                const line = weights + (channel - group * taken) * maps + first;
+                for (let map = 0; map < given; map++) sums[first + map] += value * kernel[line + map];
+              }
+            }
+          }
+          y.set(sums, at);
+        }
+      }
+      return y;
+    },
+
+    dense(step, [x], shapes, weight) {
+      const units = step.shape[0], kernel = weight(step.kernel), sums = new Float64Array(units);
+      if (step.bias) sums.set(weight(step.bias));
+      for (let i = 0; i < x.length; i++) {
+        if (x[i] === 0) continue;
+        for (let unit = 0, at = i * units; unit < units; unit++) sums[unit] += x[i] * kernel[at + unit];
+      }
+      return Float32Array.from(sums);
+    },
+
+    distances(step, [x], shapes, weight) {
+      const centres = step.shape[0], kernel = weight(step.kernel), sums = new Float64Array(centres);
+      for (let i = 0; i < x.length; i++) {
+        for (let centre = 0; centre < centres; centre++) sums[centre] -= (x[i] - kernel[i * centres + centre]) ** 2;
+      }
+      return Float32Array.from(sums);
+    },
+
+    affine(step, [x], shapes, weight) {
+      const factors = weight(step.factors), offsets = weight(step.offsets), channels = factors.length;
+      return x.map((value, i) => value * factors[i % channels] + offsets[i % channels]);
+    },
+
+    pool(step, [x], [[height, width, channels]]) {
+      const [rows, columns] = step.shape, y = new Float32Array(rows * columns * channels);
+      const isMean = step.kind === "mean", best = new Float64Array(channels);
+      for (let row = 0, at = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++, at += channels) {
+          let inside = 0;
+          best.fill(isMean ? 0 : -Infinity);
+          for (let i = 0; i < step.size[0]; i++) {
+            const from = place(step, 0, row, i, height);
+            for (let j = 0; from >= 0 && j < step.size[1]; j++) {
+              const right = place(step, 1, column, j, width);
+              if (right < 0) continue;
+              inside++;
+              for (let map = 0, start = (from * width + right) * channels; map < channels; map++) {
+                if (isMean) best[map] += x[start + map]; else if (x[start + map] > best[map]) best[map] = x[start + map];
+              }
+            }
+          }
+          for (let map = 0; map < channels; map++) y[at + map] = isMean ? best[map] / inside : best[map];
+        }
+      }
+      return y;
+    },
+
+    adaptive(step, [x], [[height, width, channels]]) {
+      const size = step.shape[0], y = new Float32Array(count(step.shape));
+      const edges = (index, side) => [Math.floor(index * side / size), Math.ceil((index + 1) * side / size)];
+      for (let row = 0; row < size; row++) {
+        for (let column = 0; column < size; column++) {
+          const [top, bottom] = edges(row, height), [left, right] = edges(column, width);
+          for (let map = 0; map < channels; map++) {
+            let sum = 0;
+            for (let i = top; i < bottom; i++) for (let j = left; j < right; j++) sum += x[(i * width + j) * channels + map];
+            y[(row * size + column) * channels + map] = sum / ((bottom - top) * (right - left));
+          }
+        }
+      }
+      return y;
+    },
+
+    // Put maps at a place of larger or smaller ones; what is beyond is left out, what is not covered is 0
+    place(step, [x], [[height, width, channels]]) {
+      const [rows, columns, maps] = step.shape, [top, left, first] = step.at, y = new Float32Array(count(step.shape));
+      for (let i = 0; i < height; i++) {
+        for (let j = 0; j < width; j++) {
+          for (let map = 0; map < channels; map++) {
+            const row = i + top, column = j + left, to = map + first;
+            if (row < 0 || row >= rows || column < 0 || column >= columns || to < 0 || to >= maps) continue;
+            y[(row * columns + column) * maps + to] = x[(i * width + j) * channels + map];
+          }
+        }
+      }
+      return y;
+    },
+
+    shuffle(step, [x]) {
+      const channels = step.shape[2], each = channels / step.groups;
+      return x.map((_, i) => {
+        const map = i % channels;
+        return x[i - map + (map % step.groups) * each + Math.floor(map / step.groups)];
+      });
+    },
+
+    responses(step, [x]) {
+      const channels = step.shape[step.shape.length - 1], side = Math.floor(step.neighbours / 2);
+      return x.map((value, i) => {
+        const map = i % channels;
+        let energy = 0;
+        for (let other = Math.max(map - side, 0); other <= Math.min(map + side, channels - 1); other++) {
+          energy += x[i - map + other] ** 2;
+        }
+        return value / (step.k + step.alpha * energy) ** step.beta;
+      });
+    },
+
+    reshape: (step, [x]) => x,
+
+    concatenate(step, inputs, shapes) {
+      const channels = step.shape[step.shape.length - 1], y = new Float32Array(count(step.shape));
+      let first = 0;
+      inputs.forEach((x, number) => {
+        const own = shapes[number][shapes[number].length - 1];
+        for (let i = 0; i < x.length; i++) y[Math.floor(i / own) * channels + first + (i % own)] = x[i];
+        first += own;
+      });
+      return y;
+    },
+
+    combine(step, [a, b], [shapeOfA, shapeOfB]) {
+      const functions = {
+        add: (one, other) => one + other, subtract: (one, other) => one - other,
+        multiply: (one, other) => one * other, divide: (one, other) => one / other,
+        maximum: Math.max, minimum: Math.min,
+      };
+      const of = functions[step.kind], y = new Float32Array(count(step.shape));
+      const position = (shape, indices) => shape.reduce((at, side, axis) => at * side + (side === 1 ? 0 : indices[axis]), 0);
+      if (a.length === b.length) return y.map((_, i) => of(a[i], b[i]));
+      const indices = step.shape.map(() => 0);
+      for (let i = 0; i < y.length; i++) {
+        y[i] = of(a[position(shapeOfA, indices)], b[position(shapeOfB, indices)]);
+        for (let axis = indices.length - 1; axis >= 0 && ++indices[axis] === step.shape[axis]; axis--) indices[axis] = 0;
+      }
+      return y;
+    },
+
+    function(step, [x]) {
+      if (step.kind === "softmax" || step.kind === "log_softmax") return alongChannels(step, x);
+      return x.map((value) => functions[step.kind](value, step));
+    },
+  };
+
+  const sigmoid = (value) => 1 / (1 + Math.exp(-value));
+  const hardSigmoid = (value) => Math.min(Math.max(value / 6 + 0.5, 0), 1);
+  const functions = {
+    relu: (value) => Math.max(value, 0), relu6: (value) => Math.min(Math.max(value, 0), 6),
+    clip: (value, step) => Math.min(Math.max(value, step.least), step.largest),
+    leaky_relu: (value, step) => (value < 0 ? value * (step.slope ?? 0.2) : value),
+    sigmoid, tanh: Math.tanh, exponential: Math.exp,
+    softplus: (value) => Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value))),
+    softsign: (value) => value / (1 + Math.abs(value)),
+    elu: (value) => (value < 0 ? Math.expm1(value) : value),
+    selu: (value) => 1.05070098 * (value < 0 ? 1.67326324 * Math.expm1(value) : value),
+    hard_sigmoid: hardSigmoid, hard_silu: (value) => value * hardSigmoid(value), silu: (value) => value * sigmoid(value),
+  };
+
+  function alongChannels(step, x) {
+    const channels = step.shape[step.shape.length - 1], y = new Float32Array(x.length);
+    for (let start = 0; start < x.length; start += channels) {
+      const row = x.subarray(start, start + channels), largest = Math.max(...row);
+      const total = row.reduce((sum, value) => sum + Math.exp(value - largest), 0);
+      for (let i = 0; i < channels; i++) {
+        const shifted = row[i] - largest;
+        y[start + i] = step.kind === "softmax" ? Math.exp(shifted) / total : shifted - Math.log(total);
+      }
+    }
+    return y;
+  }
+
+  class Network {
+    /**
+     * @param {{shape: number[], steps: Step[]}} program
+     * @param {Float32Array} weights
+     */
+    constructor(program, weights) {
+      this.steps = program.steps;
+      this.shapes = [program.shape, ...program.steps.map((step) => step.shape)];
+      this.weight = ([first, shape]) => weights.subarray(first, first + count(shape));
+      this.off = new Map(); // the numbers of the maps that are switched off, by the number of their value
+    }
+
+    /** All values for an image: the image first, then what each step gives. */
+    run(image) {
+      const values = [image];
+      for (const step of this.steps) {
+        const inputs = step.inputs.map((number) => values[number]), shapes = step.inputs.map((number) => this.shapes[number]);
+        const value = operations[step.op](step, inputs, shapes, this.weight);
+        values.push(this.silenced(values.length, value));
+      }
+      return values;
+    }
+
+    silenced(number, value) {
+      const maps = this.off.get(number);
+      if (!maps || !maps.size) return value;
+      const shape = this.shapes[number], channels = shape[shape.length - 1];
+      return value.map((each, i) => (maps.has(i % channels) ? 0 : each));
+    }
+  }
+
+  return { Network, fromHalf, count, place };
+})();

@@ -1,0 +1,104 @@
+// From a picture to what the network takes, as cnnzoo prepares pictures in Python.
+"use strict";
+
+const pixels = (() => {
+  const BOX = 20, FIELD = 28, LARGEST = 256, GRAIN = 0.1, STROKE = 0.3, CONTRAST = 0.1; // as in data/preparing.py
+
+  /** Weights of the pixels that each pixel of a resized side is a mean of: a triangle, widened where it shrinks. */
+  function triangle(from, to) {
+    const scale = from / to, reach = Math.max(scale, 1);
+    return Array.from({ length: to }, (_, i) => {
+      const middle = (i + 0.5) * scale, first = Math.max(Math.floor(middle - reach + 0.5), 0);
+      const last = Math.min(Math.floor(middle + reach + 0.5), from), parts = [];
+      for (let j = first; j < last; j++) parts.push(Math.max(1 - Math.abs((j + 0.5 - middle) / reach), 0));
+      const sum = parts.reduce((total, part) => total + part, 0);
+      return { first, parts: parts.map((part) => part / sum) };
+    });
+  }
+
+  /** Resize values of (height, width, channels), bilinear with antialiasing. */
+  function resized(values, [height, width, channels], [rows, columns]) {
+    const across = triangle(width, columns), down = triangle(height, rows);
+    const narrow = new Float32Array(height * columns * channels), y = new Float32Array(rows * columns * channels);
+    for (let i = 0; i < height; i++) {
+      across.forEach(({ first, parts }, j) => parts.forEach((part, k) => {
+        for (let c = 0; c < channels; c++) narrow[(i * columns + j) * channels + c] += part * values[(i * width + first + k) * channels + c];
+      }));
+    }
+    down.forEach(({ first, parts }, i) => parts.forEach((part, k) => {
+      const from = (first + k) * columns * channels, to = i * columns * channels;
+      for (let at = 0; at < columns * channels; at++) y[to + at] += part * narrow[from + at];
+    }));
+    return y;
+  }
+
+  const cropped = (values, [, width, channels], top, left, rows, columns) => {
+    const y = new Float32Array(rows * columns * channels);
+    for (let i = 0; i < rows; i++) {
+      const start = ((top + i) * width + left) * channels;
+      y.set(values.subarray(start, start + columns * channels), i * columns * channels);
+    }
+    return y;
+  };
+
+  const grey = (rgb) => Float32Array.from({ length: rgb.length / 3 }, (_, i) => 0.299 * rgb[3 * i] + 0.587 * rgb[3 * i + 1] + 0.114 * rgb[3 * i + 2]);
+
+  /** Find the stroke, dark on light or light on dark, and place it as MNIST's digits are; null where there is none. */
+  function digit(values, [height, width], [rows, columns]) {
+    let shape = [height, width, 1];
+    if (Math.max(height, width) > LARGEST) {
+      const scale = LARGEST / Math.max(height, width);
+      const smaller = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
+      values = resized(values, shape, smaller);
+      shape = [...smaller, 1];
+    }
+    const [h, w] = shape, largest = values.reduce((a, b) => Math.max(a, b), -1), least = values.reduce((a, b) => Math.min(a, b), 2);
+    if (largest - least < CONTRAST) return null;
+    const edge = [];
+    for (let i = 0; i < h; i++) edge.push(values[i * w], values[i * w + w - 1]);
+    for (let j = 0; j < w; j++) edge.push(values[j], values[(h - 1) * w + j]);
+    edge.sort((a, b) => a - b);
+    const background = (edge[Math.floor((edge.length - 1) / 2)] + edge[Math.ceil((edge.length - 1) / 2)]) / 2;
+    const sign = background > (least + largest) / 2 ? -1 : 1;
+    const contrast = values.map((value) => sign * (value - background)), most = contrast.reduce((a, b) => Math.max(a, b), 0);
+    const ink = contrast.map((value) => Math.min(Math.max((value / most - GRAIN) / (1 - GRAIN), 0), 1));
+    let [top, bottom, left, right] = [h, -1, w, -1];
+    ink.forEach((value, at) => {
+      if (value <= STROKE) return;
+      const i = Math.floor(at / w), j = at % w;
+      [top, bottom, left, right] = [Math.min(top, i), Math.max(bottom, i), Math.min(left, j), Math.max(right, j)];
+    });
+    const stroke = cropped(ink, shape, top, left, bottom - top + 1, right - left + 1);
+    const scale = BOX / Math.max(bottom - top + 1, right - left + 1);
+    const size = [Math.max(1, Math.round((bottom - top + 1) * scale)), Math.max(1, Math.round((right - left + 1) * scale))];
+    let box = resized(stroke, [bottom - top + 1, right - left + 1, 1], size);
+    const darkest = box.reduce((a, b) => Math.max(a, b), 0);
+    box = box.map((value) => value / darkest);
+    const sums = [new Float64Array(size[0]), new Float64Array(size[1])];
+    box.forEach((value, at) => { sums[0][Math.floor(at / size[1])] += value; sums[1][at % size[1]] += value; });
+    const [y, x] = sums.map((profile) => {
+      const total = profile.reduce((a, b) => a + b, 0), centre = profile.reduce((sum, value, i) => sum + value * (i + 0.5), 0) / total;
+      return Math.min(Math.max(Math.round(FIELD / 2 - centre), 0), FIELD - profile.length);
+    });
+    const padded = new Float32Array(32 * 32);
+    for (let i = 0; i < size[0]; i++) for (let j = 0; j < size[1]; j++) padded[(i + y + 2) * 32 + j + x + 2] = box[i * size[1] + j];
+    return rows === 32 && columns === 32 ? padded : resized(padded, [32, 32, 1], [rows, columns]);
+  }
+
+  /** Return the image that the network takes, in [0, 1], of RGB in [0, 1]; null where a digit is wanted and there is none. */
+  function prepared(rgb, [height, width], content) {
+    const [rows, columns, channels] = content.program.shape;
+    if (content.preparation === "digit") {
+      const one = digit(grey(rgb), [height, width], [rows, columns]);
+      return one && channels === 3 ? Float32Array.from({ length: one.length * 3 }, (_, i) => one[Math.floor(i / 3)]) : one;
+    }
+    const values = channels === 1 ? grey(rgb) : rgb;
+    if (content.preparation === "resize") return resized(values, [height, width, channels], [rows, columns]);
+    const scale = content.shorterSide / Math.min(height, width);
+    const sides = [Math.max(rows, Math.round(height * scale)), Math.max(columns, Math.round(width * scale))];
+    const whole = resized(values, [height, width, channels], sides);
+    return cropped(whole, [...sides, channels], Math.round((sides[0] - rows) / 2), Math.round((sides[1] - columns) / 2), rows, columns);
+  }
+
+  return { prepared, resized };
+})();

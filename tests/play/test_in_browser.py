@@ -1,0 +1,176 @@
+"""Pages to draw on, in a real browser, beside Keras."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo._keras.graph import layer_names, outputs_of
+from cnnzoo.data import load_digits
+from cnnzoo.play import write_page
+from tests.browser import axe, browser, watched  # noqa: F401  # two are fixtures
+
+pytestmark = pytest.mark.slow
+
+# The smallest network of each family, at images that are small for it
+FAMILIES = {
+    **{name: None for name in ("lenet1", "lenet5_1998", "lenet5", "resnet20", "squeezenet1_1", "nin_cifar10")},
+    **{name: 32 for name in ("wrn_16_4", "densenet_40_12", "shufflenet_v2_x0_5", "mnasnet0_5", "mobilenet_v1")},
+    **{name: 32 for name in ("mobilenet_v2", "mobilenet_v3_small", "googlenet", "densenet121")},
+}
+
+
+def build(name):
+    side = FAMILIES[name]
+    model = cnnzoo.create_model(name) if side is None else cnnzoo.create_model(name, input_shape=(side, side, 3))
+    random = np.random.default_rng(0)  # normalisations that do something
+    model.set_weights(
+        [each + random.random(each.shape) / 20 if each.ndim == 1 else each for each in model.get_weights()]
+    )
+    return model
+
+
+def largest_difference(page, model, image):
+    """Return the largest difference of any layer's values from Keras', relative to the layer's largest, and where."""
+    steps, found = page.evaluate(
+        """(image) => {
+          const layers = window.cnnzoo.network.steps.map((step) => step.layer);
+          return [layers, window.cnnzoo.run(image).map((value) => Array.from(value))];
+        }""",
+        image.ravel().tolist(),
+    )
+    last = {layer: number + 1 for number, layer in enumerate(steps)}
+    symbols = outputs_of(model, [name for name in layer_names(model) if name in last])
+    wanted = keras.Model(model.inputs, list(symbols.values()))([image[None]])
+    differences = {
+        name: np.abs(np.asarray(found[last[name]]) - np.asarray(value).ravel()).max() / max(np.abs(value).max(), 1e-9)
+        for name, value in zip(symbols, wanted, strict=True)
+    }
+    where = max(differences, key=differences.get)
+    return differences[where], where
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_layer_gives_the_values_of_keras(watched, tmp_path, name):  # noqa: F811
+    model = build(name)
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = np.random.default_rng(1).random(model.input_shape[1:], np.float32)
+    difference, where = largest_difference(page, model, image)
+    assert difference < 1e-5, where
+
+
+@pytest.mark.parametrize("name", ["lenet1", "lenet5_1998", "lenet5"])
+def test_a_thousand_digits_have_the_same_class(watched, tmp_path, name):  # noqa: F811
+    run = cnnzoo.training.load_run(name)
+    page = watched(write_page(run, tmp_path / "page.html").path)
+    _, test = load_digits()
+    size = run.image_size
+    images = test.images if size == (32, 32) else test.images[:, 2:30, 2:30]
+    if images.shape[1:3] != size:
+        pytest.skip("images of another size")
+    found = page.evaluate(
+        """(images) => images.map((image) => {
+          const value = window.cnnzoo.run(image).pop();
+          return value.indexOf(Math.max(...value));
+        })""",
+        [image.ravel().tolist() for image in images],
+    )
+    assert found == run.model.predict(images, verbose=0).argmax(axis=1).tolist()
+
+
+def draw(page, points):
+    box = page.locator("#board").bounding_box()
+    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+
+
+SEVEN = ((80, 60), (200, 60), (150, 140), (110, 230))
+
+
+@pytest.fixture
+def lenet(watched, tmp_path):  # noqa: F811
+    path = write_page("lenet5", tmp_path / "page.html", float32=True).path
+    return lambda **options: watched(path, **options)
+
+
+def test_what_one_draws_is_read_and_prepared_as_in_python(lenet, tmp_path):
+    page = lenet()
+    assert page.locator("#answer").inner_text() == "Nothing drawn yet."
+    draw(page, SEVEN)
+    assert page.locator("#answer").inner_text().startswith("7, ")
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    download.value.save_as(tmp_path / "drawing.png")
+    seen = np.array(page.evaluate("window.cnnzoo.see()")).reshape(32, 32, 1)
+    with Image.open(tmp_path / "drawing.png") as picture:
+        wanted = cnnzoo.data.prepare_picture(picture.convert("RGB"), (32, 32, 1), "digit")
+    assert np.abs(seen - wanted).max() < 0.03
+    page.locator("#undo").click()
+    page.wait_for_timeout(100)
+    assert page.locator("#answer").inner_text() == "Nothing drawn yet."
+
+
+def test_a_picture_is_opened_and_one_that_is_none_is_refused(lenet, tmp_path):
+    page = lenet()
+    page.locator("#file").set_input_files("examples/seven.png")
+    page.wait_for_timeout(300)
+    assert page.locator("#answer").inner_text().startswith("7, ")
+    (tmp_path / "none.png").write_bytes(b"no picture")
+    page.locator("#file").set_input_files(tmp_path / "none.png")
+    page.wait_for_timeout(300)
+    assert page.locator("#message").inner_text() == "This file is no picture that the browser can read."
+    Image.new("RGB", (90, 60), "red").save(tmp_path / "red.png")
+    page.locator("#file").set_input_files(tmp_path / "red.png")
+    page.wait_for_timeout(300)
+    assert "a single colour" in page.locator("#message").inner_text()
+
+
+def test_a_map_is_switched_off_and_on(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7").click()
+    page.wait_for_timeout(100)
+    whole = page.locator("#answer").inner_text()
+    for number in range(6):
+        page.get_by_role("button", name=f"c1, map {number}", exact=True).click()
+    page.wait_for_timeout(100)
+    assert page.locator("#answer").inner_text() != whole
+    page.locator("#all-on").click()
+    page.wait_for_timeout(100)
+    assert page.locator("#answer").inner_text() == whole
+    assert page.locator("#all-on").is_disabled()
+
+
+def test_the_arithmetic_can_be_checked_by_hand(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7").click()
+    page.get_by_role("button", name="c3, map 2", exact=True).focus()
+    page.wait_for_timeout(100)
+    model = cnnzoo.training.load_run("lenet5").model
+    image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
+    maps = keras.Model(model.inputs, [model.get_layer("s2").output, model.get_layer("c3").output])([image])
+    before, after = (np.asarray(each)[0] for each in maps)
+    kernel, bias = model.get_layer("c3").get_weights()
+    products = before[5:10, 5:10] * kernel[..., 2]
+    text = page.locator("#look").inner_text()
+    assert text.startswith(f"c3, row 5, column 5, map 2: {after[5, 5, 2]:.4f}")
+    assert f"sum of 150 products {products.sum():.4f} + bias {bias[2]:.4f}" in text
+    largest = products.ravel()[np.abs(products).argmax()]
+    assert f"{largest:.4f}" in text
+    assert "It depends on rows 10 to 23, columns 10 to 23 of the image." in text
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_fits_and_is_accessible(lenet, width, scheme):
+    page = lenet(width=width, scheme=scheme)
+    draw(page, SEVEN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    violations = axe.Axe().run(page).response["violations"]
+    assert [
+        (each["id"], each["nodes"][0]["html"]) for each in violations if each["impact"] in ("serious", "critical")
+    ] == []

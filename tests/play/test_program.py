@@ -1,0 +1,80 @@
+"""The program of a network: what it holds, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import cnnzoo
+from cnnzoo.play import write_page
+from cnnzoo.play._program import write_program
+
+
+def test_a_program_has_every_weight_once():
+    program = write_program(cnnzoo.models.lenet5())
+    assert program.size == 61_706
+    assert len(program.buffer(np.float16)) == 2 * 61_706
+    assert [step["layer"] for step in program.steps] == [
+        *("c1", "c1", "s2", "c3", "c3", "s4", "c5", "c5", "flatten", "f6", "f6", "output", "output")
+    ]
+    assert program.steps[-1]["kind"] == "softmax"
+
+
+def test_a_layer_that_is_called_twice_shares_its_weights():
+    inputs = keras.Input((8, 8, 3))
+    shared = layers.Conv2D(3, 3, padding="same")
+    program = write_program(keras.Model(inputs, layers.Flatten()(shared(shared(inputs)))))
+    assert program.size == 3 * 3 * 3 * 3 + 3
+    assert program.steps[0]["kernel"] == program.steps[1]["kernel"]
+
+
+class Own(layers.Layer):
+    def call(self, values):
+        return values
+
+
+def model_of(*parts, shape=(8, 8, 3)):
+    return keras.Sequential([keras.Input(shape), *parts, layers.Flatten(), layers.Dense(3, name="end")])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: model_of(Own(name="mine")), r"A page cannot show layer 'mine' \(Own\)"),
+        (lambda: model_of(layers.Conv2D(2, 3, activation=keras.ops.sin, name="wave")), "'wave'.*its activation is"),
+        (lambda: model_of(layers.Conv2D(2, 3, data_format="channels_first", name="first")), "channels_first"),
+        (lambda: model_of(layers.BatchNormalization(axis=1, name="rows")), "another axis than the last"),
+        (lambda: model_of(layers.Dense(4), shape=(8, 8, 2)), "1 or 3 channels. Received a network with 2"),
+        (lambda: cnnzoo.models.alexnet(), "24,767,882 weights, and a page can hold 10,000,000"),
+        (lambda: cnnzoo.create_model("resnet20", input_shape=(None, None, 3)), "images of a fixed size"),
+    ],
+)
+def test_what_a_page_cannot_show_is_refused(make, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_page(make(), tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_files_stay(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError):
+        write_page("lenet5", path)
+    assert path.read_text() == "mine"
+    assert write_page("lenet5", path, force=True).size == path.stat().st_size < 2_000_000
+
+
+def test_names_are_text(tmp_path):
+    from cnnzoo.evaluation import Classifier
+
+    hostile = "</script><script>alert(1)</script>"
+    model = cnnzoo.models.lenet5(num_classes=2)
+    path = write_page(Classifier(model, (hostile, "b"), (32, 32)), tmp_path / "page.html").path
+    assert "<script>alert" not in path.read_text()
+
+
+def test_a_float32_page_is_larger(tmp_path):
+    half, full = (
+        write_page("lenet5", tmp_path / f"{name}.html", float32=name == "full").size for name in ("half", "full")
+    )
+    assert full - half == pytest.approx(2 * 61_706 * 4 / 3, abs=8)
