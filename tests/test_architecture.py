@@ -22,7 +22,7 @@ FLOORS = (
     {"training"},
     {"report", "play", "export"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "__init__"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 APART = {("data", "models"), ("models", "data")}  # neighbours that know nothing of each other

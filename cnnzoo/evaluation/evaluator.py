@@ -16,7 +16,7 @@ from cnnzoo._support.arguments import check_strings, shape_fits
 from cnnzoo.data.labels import check_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.split import Split, as_array, as_split
-from cnnzoo.data.streaming import reraise_read_errors, stream
+from cnnzoo.data.streaming import plain_batches, reraise_read_errors, stream
 from cnnzoo.evaluation.metrics import Evaluation
 
 BATCH_PIXELS = 2**22 // 3  # pixels per batch; bounds the memory for activations
@@ -97,15 +97,16 @@ def predict_probabilities(
 def _predicted(
     model: keras.Model, images: np.ndarray, image_size: tuple[int, int] | None, scale: Scale, engine: str
 ) -> np.ndarray:
-    unlabelled = Split(images, np.zeros(len(images), np.int64))
     batch_size = batch_size_for(image_size or images.shape[1:3])
-    batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
     predictor = compiled_predictor(model, engine, images=len(images), precision="float32")
     with reraise_read_errors():
         if predictor is None:
+            unlabelled = Split(images, np.zeros(len(images), np.int64))
+            batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
             outputs: np.ndarray = model.predict(batches, verbose=0)
         else:
-            outputs = np.concatenate([predictor(batch.numpy()) for batch, _ in batches])
+            of_each = plain_batches(images, batch_size=batch_size, image_size=image_size, scale=scale)
+            outputs = np.concatenate([predictor(batch) for batch in of_each])
     return _probabilities(model, outputs)
 
 

@@ -20,8 +20,7 @@ from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.preparing import shorter_side_of
 from cnnzoo.data.resize import check_image_size
-from cnnzoo.data.split import Split
-from cnnzoo.data.streaming import reraise_read_errors, stream
+from cnnzoo.data.streaming import plain_batches, reraise_read_errors
 from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.features import features as features
 from cnnzoo.pretrained.networks import DEFAULT, Network, are_published, network_name, open_backbone
@@ -168,11 +167,10 @@ def _batches(
     """Predict batch by batch: the position of the first image, and the vectors; ``channels`` is the axis of those."""
     if batch_size is None:
         batch_size = batch_size_for(image_size or images.shape[1:3])
-    unlabelled = Split(images, np.zeros(len(images), np.int64))
     start = 0
     with reraise_read_errors():
-        for batch, _ in stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale):
-            vectors = predict_on_batch(model, batch.numpy(), predictor)
+        for batch in plain_batches(images, batch_size=batch_size, image_size=image_size, scale=scale):
+            vectors = predict_on_batch(model, batch, predictor)
             if vectors.ndim == 4:  # here, not by a layer: a new model would be traced anew at each call
                 vectors = np.moveaxis(vectors, channels, -1).mean(axis=(1, 2), dtype=np.float32)
             yield start, vectors.astype(np.float32, copy=False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import cnnzoo
 from cnnzoo.data import AUGMENTATIONS, Split, stream
 from cnnzoo.data.resize import resize_into
-from cnnzoo.data.streaming import _parallel_calls
+from cnnzoo.data.streaming import _parallel_calls, plain_batches
 
 
 def random_split(count=12, side=8, channels=3, dtype=np.uint8, seed=0):
@@ -266,6 +266,20 @@ def test_images_go_with_their_stream():
     del first
     gc.collect()
     assert kept() is None
+
+
+@pytest.mark.parametrize("batch_size", [4, 50])
+@pytest.mark.parametrize("image_size", [None, (7, 9), (40, 40)])
+@pytest.mark.parametrize("scale", ["unit", "byte"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_plain_batches_are_those_of_a_stream(batch_size, image_size, scale, dtype):
+    images = np.random.default_rng(0).integers(0, 256, (10, 12, 11, 3)).astype(dtype)
+    split = Split(images if dtype == np.uint8 else images / np.float32(255), np.arange(10))
+    options = {"batch_size": batch_size, "image_size": image_size, "scale": scale}
+    wanted = [batch.numpy() for batch, _ in stream(split, **options)]
+    found = list(plain_batches(split.images, **options))
+    assert len(found) == len(wanted)
+    assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
 
 
 def test_no_thread_tunes_a_stream():

@@ -91,7 +91,7 @@ def test_pairs_are_taken_as_keras_gives_them(run, digits):
         ((IMAGES.astype(int), [0, 1]), "must be uint8, or float. Received: int64"),
         ((IMAGES, np.array(0)), "Received: 2 images, no labels"),
         (Split(IMAGES, np.array([0])), "Received: 2 images, 1 labels"),
-        (Split(IMAGES[:0], np.array([], int)), "at least one image"),
+        (Split(IMAGES[:0], np.array([], int)), "n at least 1"),
         (Split(IMAGES, np.array([0, 10])), "class numbers from 0 to 9"),
         (Split(IMAGES, np.array([0, -1])), "class numbers from 0 to 9"),
         (Split(IMAGES, np.array([0.5, 1])), "class numbers from 0 to 9"),
@@ -115,7 +115,7 @@ def test_a_name_is_needed_for_each_class():
         (
             np.zeros((32, 32, 1)),
             {},
-            r"`images` must be of shape \(n, 32, 32, 1\), n at least 1. Received: \(32, 32, 1\)",
+            r"`images` must be of shape \(n, 32, 32, 1\), n at least 1. Received: \(32, 32, 1, 1\)",
         ),
         (np.zeros((2, 28, 28, 1)), {}, r"Received: \(2, 28, 28, 1\)"),
         (np.zeros((2, 32, 32, 3)), {"image_size": (32, 32)}, r"Received: \(2, 32, 32, 3\)"),
