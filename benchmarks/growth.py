@@ -6,7 +6,7 @@ Each point is a process of its own. OUT, a folder, gets a table (CSV) and a plot
 
   batch     images per second of ``resnet18``'s predictions, 224 x 224, by Keras and by OpenVINO, over the batch size
   side      the same over the side of the images, in batches of 8
-  images    seconds and peak memory of `evaluate` on so many images in memory, for a small network
+  images    images per second and peak memory of `evaluate` on so many images in memory, for ``lenet5``
   training  images per second and peak memory of training ``resnet20``, 32 x 32, over the batch size
 """
 
@@ -56,9 +56,9 @@ def evaluating(count: int) -> float:
     model = cnnzoo.models.lenet5()
     images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 1), np.uint8)
     split = cnnzoo.data.Split(images, np.arange(count) % 10)
-    cnnzoo.evaluation.evaluate(model, cnnzoo.data.Split(images[:600], split.labels[:600]))
+    cnnzoo.evaluation.evaluate(model, cnnzoo.data.Split(images[:600], split.labels[:600]), engine="keras")
     begun = time.perf_counter()
-    cnnzoo.evaluation.evaluate(model, split)
+    cnnzoo.evaluation.evaluate(model, split, engine="keras")
     return count / (time.perf_counter() - begun)
 
 

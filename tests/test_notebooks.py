@@ -2,12 +2,16 @@
 
 import re
 import sys
+import types
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import cnnzoo
+from cnnzoo._support.callers import is_notebook
 from cnnzoo.data import Dataset, Split, load_dataset
 from cnnzoo.evaluation import Evaluation, Prediction
 from cnnzoo.report import write_comparison
@@ -141,14 +145,30 @@ def test_a_comparison_is_shown(tmp_path):
 def test_a_drawing_is_text_that_notebooks_draw():
     drawing = cnnzoo.inspect.diagram(cnnzoo.models.lenet5())
     assert drawing._repr_svg_() == drawing
+    assert repr(drawing).startswith("<Diagram: SVG of ")
 
 
 def test_a_figure_is_a_picture():
     assert cnnzoo.plots.history({"loss": [2.0, 1.0]})._repr_png_().startswith(b"\x89PNG")
 
 
-def test_no_notebook_here():
-    assert "IPython" not in sys.modules or not cnnzoo._support.callers.is_notebook()
+@pytest.mark.parametrize("shell", [None, object(), types.SimpleNamespace(kernel=None), types.SimpleNamespace(kernel=1)])
+def test_a_notebook_is_told_by_its_kernel(monkeypatch, shell):
+    assert not is_notebook()
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert is_notebook() == (getattr(shell, "kernel", None) is not None)
+
+
+def test_labels_of_any_kind_are_shown():
+    images = np.zeros((3, 4, 4, 1))
+    assert re.findall(r"<figcaption>(\w+)", Split(images, [0, 1, 7])._repr_html_()) == ["0", "1", "7"]
+    dataset = Dataset(*[Split(images, np.array([0, 1, 7]))] * 2, ("a", "b"))
+    assert re.findall(r"<figcaption>(\w+)", dataset._repr_html_()) == ["a", "b", "7"]
+
+
+def test_a_run_whose_folder_has_gone_is_shown():
+    gone = replace(run(), path=Path("gone"))
+    assert "Files" not in gone._repr_html_()
 
 
 CELLS = (

@@ -41,7 +41,7 @@ def gallery(images: Iterable[tuple[np.ndarray, str]]) -> str:
     """Return images, float in [0, 1] or uint8 of shape (height, width, channels), each above its label."""
     return "".join(
         f'<figure style="display:inline-block;margin:4px;text-align:center">'
-        f'<img src="{_source(image)}" alt="{escape(label)}" width="{THUMBNAIL}" style="image-rendering:pixelated">'
+        f'<img src="{_source(image)}" alt="{escape(label)}" style="image-rendering:pixelated;{_size(image)}">'
         f"<figcaption>{escape(label)}</figcaption></figure>"
         for image, label in images
     )
@@ -50,6 +50,10 @@ def gallery(images: Iterable[tuple[np.ndarray, str]]) -> str:
 def png(content: bytes, alt: str) -> str:
     """Return a PNG picture as large as it is, or as the page is wide."""
     return f'<img src="{_data(content)}" alt="{escape(alt)}" style="max-width:100%">'
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{'height' if image.shape[0] > image.shape[1] else 'width'}:{THUMBNAIL}px"
 
 
 def _source(image: np.ndarray) -> str:

@@ -25,8 +25,12 @@ def play(
         Path | None, typer.Option(help="The HTML file to write.  [default: NETWORK.html in this folder]")
     ] = None,
     float32: Annotated[
-        bool, typer.Option("--float32", help="Store the weights in full precision, in twice the space.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--float32/--float16",
+            help="Store the weights in full precision, or in half the space.  [default: in full up to 300,000 weights]",
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write a page to draw on, that runs a trained network in the browser and shows what every layer makes of it."""

@@ -101,7 +101,7 @@ def _gallery(split: Split, class_names: tuple[str, ...]) -> str:
     """Return images from all over ``split`` with their labels, as HTML; nothing where they cannot be shown."""
     from cnnzoo._support.notebook import gallery
 
-    images, labels = split
+    images, labels = split.images, np.asarray(split.labels)
     if getattr(images, "ndim", 0) != 4 or images.shape[-1] not in (1, 3) or not len(images):
         return ""
     chosen = np.unique(np.linspace(0, len(images) - 1, SHOWN).astype(int))
@@ -110,7 +110,8 @@ def _gallery(split: Split, class_names: tuple[str, ...]) -> str:
     except (ValueError, OSError):  # a file that cannot be read
         return ""
     numbers = labels[chosen].argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels[chosen].ravel()
-    names = [class_names[number] if class_names else str(number) for number in map(int, numbers)]
+    named = dict(enumerate(class_names))
+    names = [named.get(number, str(number)) for number in map(int, numbers)]
     return gallery(zip(pixels, names, strict=True))
 
 

@@ -50,6 +50,10 @@ class _Block:
 class Diagram(str):
     """An SVG document, which notebooks show as a drawing."""
 
+    def __repr__(self) -> str:
+        """Show what it is, not the whole document."""
+        return f"<Diagram: SVG of {len(self):,} characters>"
+
     def _repr_svg_(self) -> str:
         return str(self)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -55,6 +54,8 @@ class Program:
     def buffer(self, dtype: type[np.floating[Any]]) -> bytes:
         """Return all weights as little-endian numbers."""
         whole = np.concatenate(self.weights) if self.weights else np.zeros(0, np.float32)
+        if np.abs(whole).max(initial=0) > np.finfo(dtype).max:
+            raise ValueError("A weight is too large for float16. Store the weights with `float32=True` (--float32).")
         return whole.astype(np.dtype(dtype).newbyteorder("<")).tobytes()
 
 
@@ -144,6 +145,9 @@ class _Writer:
     def affine(self, value: Value, factors: Any, offsets: Any) -> Value:
         """Write a factor and an offset for each channel."""
         channels = value.shape[-1]
+        for given in (np.asarray(factors), np.asarray(offsets)):
+            if given.size > 1 and (given.shape or (0,))[-1] != given.size:
+                raise NotImplementedError("it takes a constant that differs from place to place")
         both = [np.broadcast_to(np.asarray(each, np.float32).reshape(-1), channels) for each in (factors, offsets)]
         return self.add("affine", [value], value.shape, factors=self.weight(both[0]), offsets=self.weight(both[1]))
 
@@ -299,11 +303,18 @@ def _normalized_responses(writer: _Writer, layer: Any, value: Value) -> Value:
     return writer.add("responses", [value], value.shape, neighbours=layer.size, **numbers)
 
 
+def _check_layer(operation: Any) -> None:
+    if not isinstance(operation, keras.Layer):
+        raise NotImplementedError("it is an operation, not a layer")
+
+
 def _reshaped(writer: _Writer, layer: Any, value: Value) -> Value:
+    _check_layer(layer)
     return writer.add("reshape", [value], _shape_after(layer, value))
 
 
 def _concatenated(writer: _Writer, layer: Any, values: Sequence[Value]) -> Value:
+    _check_layer(layer)
     shape = tuple(layer.compute_output_shape([(None, *value.shape) for value in values]))[1:]
     if not _is_last(layer.axis, values[0]):
         raise NotImplementedError("it joins along another axis than the channels")
@@ -342,6 +353,7 @@ def _combined(writer: _Writer, kind: str, first: Any, second: Any) -> Value:
 
 
 def _averaged(writer: _Writer, layer: Any, values: Sequence[Value]) -> Value:
+    _check_layer(layer)
     return writer.affine(_merged("add")(writer, layer, values), 1 / len(values), 0)
 
 
@@ -373,7 +385,7 @@ def _leaky(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _softmax(writer: _Writer, layer: Any, value: Value) -> Value:
     if not _is_last(layer.axis, value):
-        raise NotImplementedError("its softmax is along another axis than the last")
+        raise NotImplementedError("its softmax is not along the last axis")
     return writer.function(value, "softmax")
 
 
@@ -454,12 +466,3 @@ RULES: dict[frozenset[str], Callable[..., Value]] = {
     ): _same,
     frozenset({"ActivityRegularization", "Identity", "Cast"}): _same,
 }
-
-
-def operations(steps: Sequence[Step]) -> int:
-    """Return about how many multiply-accumulates a page computes for one image."""
-    return sum(
-        math.prod(step["shape"]) * math.prod(step["kernel"][1][:-1])
-        for step in steps
-        if step["op"] in ("convolution", "dense")
-    )

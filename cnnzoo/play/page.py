@@ -20,6 +20,7 @@ from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._keras.scale import scale_of
 from cnnzoo._support.files import check_target, write_whole
 from cnnzoo.data.digits import load_digits
+from cnnzoo.data.mnist import PADDING
 from cnnzoo.data.preparing import shorter_side_of
 from cnnzoo.data.split import Split, take
 from cnnzoo.evaluation.classifier import Classifier
@@ -31,6 +32,7 @@ from cnnzoo.runs.run import Run
 Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
 
 LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
+IN_FULL = 300_000  # weights up to which a page has them in full precision
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("engine.js", "pixels.js", "page.js")
 DIGITS = tuple(map(str, range(10)))
@@ -52,9 +54,13 @@ class Page:
 
 
 def write_page(
-    network: Playable, path: str | os.PathLike[str] | None = None, *, float32: bool = False, force: bool = False
+    network: Playable,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    float32: bool | None = None,
+    force: bool = False,
 ) -> Page:
-    """Write a page on which one draws, or opens a picture, and sees what every layer of a network makes of it.
+    """Write a page on which one draws, or opens an image, and sees what every layer of a network makes of it.
 
     The page holds the network and runs it in the browser; it loads nothing from anywhere.
 
@@ -62,12 +68,16 @@ def write_page(
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
             model, whose classes have their numbers as names.
         path: The file to write; None: the network's name with ".html", in the working directory.
-        float32: Whether to store the weights in full precision; otherwise as float16, in half the space.
+        float32: Whether to store the weights in full precision, or as float16, in half the space. None: in full up to
+            300,000 weights, which makes a page of 1.7 MB.
         force: Whether to overwrite an existing file.
 
+    Returns:
+        The file and its size.
+
     Raises:
-        ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that no
-            picture has; the message says which.
+        ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
+            images do not have; the message says which.
         FileNotFoundError: ``network`` names nothing.
         FileExistsError: ``path`` exists and ``force`` is false.
         OSError: The file cannot be written.
@@ -93,14 +103,14 @@ def _classifier(network: Playable) -> Classifier:
     return open_classifier(network)
 
 
-def _content(classifier: Classifier, float32: bool) -> dict[str, Any]:
+def _content(classifier: Classifier, float32: bool | None) -> dict[str, Any]:
     """Return all that the page's script needs."""
     model = classifier.model
     ending = ending_by_graph(model)
     if ending is None:
         raise ValueError(f"The graph of {model.name} does not tell whether it gives probabilities or logits.")
     if classifier.scale == "raw":
-        raise ValueError(f"{model.name} was trained on floats of an unknown range, which no picture has.")
+        raise ValueError(f"{model.name} was trained on floats of an unknown range, which images do not have.")
     if (size := sum(count_parameters(model))) > LARGEST_NETWORK:
         raise ValueError(
             f"{model.name} has {size:,} weights, and a page can hold {LARGEST_NETWORK:,}. Take a smaller network, or "
@@ -109,7 +119,8 @@ def _content(classifier: Classifier, float32: bool) -> dict[str, Any]:
     program = write_program(model)
     if program.shape[2] not in (1, 3):
         raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
-    weights = program.buffer(np.float32 if float32 else np.float16)
+    in_full = program.size <= IN_FULL if float32 is None else float32
+    weights = program.buffer(np.float32 if in_full else np.float16)
     return {
         "classes": list(classifier.class_names),
         "kind": ending.kind,
@@ -117,29 +128,38 @@ def _content(classifier: Classifier, float32: bool) -> dict[str, Any]:
         "preparation": classifier.preparation,
         "shorterSide": classifier.shorter_side or shorter_side_of((program.shape[0], program.shape[1])),
         "program": {"shape": program.shape, "steps": program.steps},
-        "isHalf": not float32,
+        "isHalf": not in_full,
         "weights": base64.b64encode(weights).decode(),
         "examples": _examples(classifier, program),
     }
 
 
 def _examples(classifier: Classifier, program: Program) -> list[dict[str, Any]]:
-    """Return digits of the test set that ships with the package: one of each class, and the surest mistakes."""
+    """Return digits of the test set that ships with the package: one of each class, and the most confident mistakes."""
     if classifier.class_names != DIGITS or classifier.preparation != "digit":
         return []
-    _, test = load_digits()
-    if test.images.shape[1:] != program.shape:
+    test = _digits(program.shape)
+    if test is None:
         return []
     evaluation = evaluate(classifier.model, test, class_names=DIGITS, scale=classifier.scale, engine="keras")
     first = [int(np.flatnonzero(test.labels == number)[0]) for number in range(EXAMPLES)]
     return _as_examples(take(test, np.array([*first, *evaluation.surest_mistakes(MISTAKES)])))
 
 
+def _digits(shape: tuple[int, ...]) -> Split | None:
+    """Return the test digits, as bytes, at the size of MNIST or padded; None where a network takes another."""
+    _, (images, labels) = load_digits()
+    pixels = np.round(images * 255).astype(np.uint8)
+    for each in (pixels, pixels[:, PADDING:-PADDING, PADDING:-PADDING]):
+        if each.shape[1:] == shape:
+            return Split(each, labels)
+    return None
+
+
 def _as_examples(split: Split) -> list[dict[str, Any]]:
-    pixels = np.round(split.images * 255).astype(np.uint8)
     return [
         {"label": int(label), "pixels": base64.b64encode(image.tobytes()).decode()}
-        for image, label in zip(pixels, split.labels, strict=True)
+        for image, label in zip(split.images, split.labels, strict=True)
     ]
 
 

@@ -82,12 +82,12 @@ class Run:
         if record.metrics:
             known["test accuracy"] = f"{record.metrics.test_accuracy:.2%}"
         known["stopped"] = record.stopped or ""
-        files = [] if self.path is None else sorted(file.name for file in self.path.iterdir())
+        files = sorted(file.name for file in self.path.iterdir()) if self.path and self.path.is_dir() else []
         drawn = ""
         if self._epochs:
             plots.history(self).savefig(curves, dpi=SHOWN_DPI)
             drawn = png(curves.getvalue(), "accuracy and loss by epoch")
-        title = "" if self.path is None else f"Files in {printable(str(self.path))}:"
+        title = f"Files in {printable(str(self.path))}:"
         return block(facts(known, "Run"), drawn, listing(title, files))
 
     @property

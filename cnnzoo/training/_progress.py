@@ -1,4 +1,4 @@
-"""What training shows: in a terminal a live bar and a line an epoch, in a log the lines, in a notebook the curves."""
+"""What training shows: in a terminal a live bar and a line per epoch, in a log the lines, in a notebook the curves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
     """Tells of the steps of the running epoch, and of each epoch at its end; how, is up to its two kinds below."""
 
     def __init__(self, recipe: Recipe, steps: int, checkpointing: Checkpointing) -> None:
-        """Count ``steps`` an epoch, from where ``checkpointing`` is."""
+        """Count ``steps`` per epoch, from where ``checkpointing`` is."""
         super().__init__()
         self._recipe = recipe
         self._steps = steps
@@ -91,7 +91,7 @@ class TerminalProgress(EpochProgress):
     """Shows a bar where there is a terminal, and prints a line for each epoch."""
 
     def __init__(self, recipe: Recipe, steps: int, checkpointing: Checkpointing) -> None:
-        """Count ``steps`` an epoch, from where ``checkpointing`` is."""
+        """Count ``steps`` per epoch, from where ``checkpointing`` is."""
         super().__init__(recipe, steps, checkpointing)
         self._console = Console(highlight=False)
         self._bar = Progress(

@@ -1,13 +1,17 @@
 """Pages to draw on, in a real browser, beside Keras."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from keras import layers
 from PIL import Image
 
 import cnnzoo
 from cnnzoo._keras.graph import layer_names, outputs_of
 from cnnzoo.data import load_digits
+from cnnzoo.data.picture import read_picture
 from cnnzoo.play import write_page
 from tests.browser import axe, browser, watched  # noqa: F401  # two are fixtures
 
@@ -60,15 +64,22 @@ def test_every_layer_gives_the_values_of_keras(watched, tmp_path, name):  # noqa
     assert difference < 1e-5, where
 
 
+@pytest.mark.parametrize("name", ["lenet1", "lenet5_1998", "lenet5", "resnet20"])
+@pytest.mark.parametrize(("float32", "tolerance"), [(None, 1e-5), (False, 1e-2)])
+def test_trained_weights_give_the_values_of_keras(watched, tmp_path, name, float32, tolerance):  # noqa: F811
+    run = cnnzoo.training.load_run(name)
+    page = watched(write_page(run, tmp_path / "page.html", float32=float32).path)
+    image = np.random.default_rng(1).random(run.model.input_shape[1:], np.float32)
+    difference, where = largest_difference(page, run.model, image)
+    assert difference < tolerance, where
+
+
 @pytest.mark.parametrize("name", ["lenet1", "lenet5_1998", "lenet5"])
 def test_a_thousand_digits_have_the_same_class(watched, tmp_path, name):  # noqa: F811
     run = cnnzoo.training.load_run(name)
     page = watched(write_page(run, tmp_path / "page.html").path)
     _, test = load_digits()
-    size = run.image_size
-    images = test.images if size == (32, 32) else test.images[:, 2:30, 2:30]
-    if images.shape[1:3] != size:
-        pytest.skip("images of another size")
+    images = test.images if run.image_size == (32, 32) else test.images[:, 2:30, 2:30]
     found = page.evaluate(
         """(images) => images.map((image) => {
           const value = window.cnnzoo.run(image).pop();
@@ -123,11 +134,71 @@ def test_a_picture_is_opened_and_one_that_is_none_is_refused(lenet, tmp_path):
     (tmp_path / "none.png").write_bytes(b"no picture")
     page.locator("#file").set_input_files(tmp_path / "none.png")
     page.wait_for_timeout(300)
-    assert page.locator("#message").inner_text() == "This file is no picture that the browser can read."
+    assert page.locator("#message").inner_text() == "The browser cannot read this file as an image."
     Image.new("RGB", (90, 60), "red").save(tmp_path / "red.png")
     page.locator("#file").set_input_files(tmp_path / "red.png")
     page.wait_for_timeout(300)
     assert "a single colour" in page.locator("#message").inner_text()
+
+
+def photograph(path, size, mode="RGB"):
+    """Write an image with an off-centre stroke, smooth and coloured; "LA" is black on a transparent ground."""
+    width, height = size
+    down, across = np.mgrid[:height, :width] / [[[height]], [[width]]]
+    ink = np.clip(1.5 - 20 * np.abs(across - 0.3 - 0.2 * down), 0, 1) * (np.abs(down - 0.45) < 0.3)
+    if mode == "LA":
+        levels = np.stack([0 * ink, 255 * ink], axis=-1)
+    else:
+        levels = 255 * np.stack([ink, ink * (1 - down), ink * across], axis=-1)
+    Image.fromarray(levels.astype(np.uint8), mode).save(path)
+    return path
+
+
+def seen_in(page, path, shape):
+    page.locator("#file").set_input_files(path)
+    page.wait_for_timeout(400)
+    assert page.locator("#message").inner_text() == ""
+    return np.array(page.evaluate("window.cnnzoo.see()")).reshape(shape)
+
+
+@pytest.mark.parametrize(("size", "mode"), [((28, 28), "RGB"), ((91, 63), "RGB"), ((120, 200), "LA")])
+def test_digits_are_prepared_as_in_python(lenet, tmp_path, size, mode):
+    path = photograph(tmp_path / "image.png", size, mode)
+    wanted = cnnzoo.data.prepare_picture(read_picture(path), (32, 32, 1), "digit")
+    assert np.abs(seen_in(lenet(), path, (32, 32, 1)) - wanted).max() < 0.03
+
+
+@pytest.mark.parametrize("size", [(33, 50), (500, 333), (37, 37)])
+@pytest.mark.parametrize("preparation", ["resize", "crop"])
+def test_photographs_are_prepared_as_in_python(watched, tmp_path, size, preparation):  # noqa: F811
+    classifier = replace(cnnzoo.training.load_run("resnet20").classifier, preparation=preparation)
+    page = watched(write_page(classifier, tmp_path / "page.html").path)
+    path = photograph(tmp_path / "image.png", size)
+    wanted = cnnzoo.data.prepare_picture(read_picture(path), (32, 32, 3), preparation)
+    assert np.abs(seen_in(page, path, (32, 32, 3)) - wanted).max() < 0.01
+
+
+def test_images_that_are_too_long_are_refused(lenet, tmp_path):
+    page = lenet()
+    Image.new("RGB", (1010, 10)).save(tmp_path / "long.png")
+    page.locator("#file").set_input_files(tmp_path / "long.png")
+    page.wait_for_timeout(300)
+    assert page.locator("#message").inner_text() == "This image is too long: at most 100 times its shorter side."
+
+
+def test_a_separable_convolution_and_broadcasting(watched, tmp_path):  # noqa: F811
+    inputs = keras.Input((6, 5, 3))
+    maps = layers.SeparableConv2D(7, 3, padding="same", activation="relu", name="separable")(inputs)
+    rows, columns = layers.AveragePooling2D((1, 5))(maps), layers.AveragePooling2D((6, 1))(maps)
+    joined = layers.Multiply(name="joined")([rows, columns])
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D(name="pooled")(joined)))
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = np.random.default_rng(0).random((6, 5, 3), np.float32)
+    difference, where = largest_difference(page, model, image)
+    assert difference < 1e-5, where
+    page.get_by_role("button", name="separable, map 5", exact=True).hover()
+    assert "relu(sum of 3 products" in page.locator("#look").inner_text()
+    assert page.get_by_role("button", name="pooled: 7 values").is_visible()
 
 
 def test_a_map_is_switched_off_and_on(lenet):
@@ -139,6 +210,7 @@ def test_a_map_is_switched_off_and_on(lenet):
         page.get_by_role("button", name=f"c1, map {number}", exact=True).click()
     page.wait_for_timeout(100)
     assert page.locator("#answer").inner_text() != whole
+    assert "It is switched off." in page.locator("#look").inner_text()
     page.locator("#all-on").click()
     page.wait_for_timeout(100)
     assert page.locator("#answer").inner_text() == whole
@@ -147,8 +219,8 @@ def test_a_map_is_switched_off_and_on(lenet):
 
 def test_the_arithmetic_can_be_checked_by_hand(lenet):
     page = lenet()
-    page.get_by_role("button", name="Example 8: 7").click()
-    page.get_by_role("button", name="c3, map 2", exact=True).focus()
+    page.get_by_role("button", name="Example 8: 7").press("Enter")
+    page.get_by_role("button", name="c3, map 2", exact=True).focus()  # by the keyboard: the middle of the map
     page.wait_for_timeout(100)
     model = cnnzoo.training.load_run("lenet5").model
     image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)

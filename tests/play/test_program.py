@@ -37,6 +37,17 @@ def model_of(*parts, shape=(8, 8, 3)):
     return keras.Sequential([keras.Input(shape), *parts, layers.Flatten(), layers.Dense(3, name="end")])
 
 
+def reshaped():
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(keras.ops.reshape(inputs, (-1, 4, 16, 3)))))
+
+
+def shifted():
+    inputs = keras.Input((8, 8, 8))
+    moved = layers.Conv2D(8, 1)(keras.ops.add(inputs, np.ones((1, 8, 1), np.float32)))
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(moved)))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -44,6 +55,8 @@ def model_of(*parts, shape=(8, 8, 3)):
         (lambda: model_of(layers.Conv2D(2, 3, activation=keras.ops.sin, name="wave")), "'wave'.*its activation is"),
         (lambda: model_of(layers.Conv2D(2, 3, data_format="channels_first", name="first")), "channels_first"),
         (lambda: model_of(layers.BatchNormalization(axis=1, name="rows")), "another axis than the last"),
+        (lambda: reshaped(), "it is an operation, not a layer"),
+        (lambda: shifted(), "a constant that differs from place to place"),
         (lambda: model_of(layers.Dense(4), shape=(8, 8, 2)), "1 or 3 channels. Received a network with 2"),
         (lambda: cnnzoo.models.alexnet(), "24,767,882 weights, and a page can hold 10,000,000"),
         (lambda: cnnzoo.create_model("resnet20", input_shape=(None, None, 3)), "images of a fixed size"),
@@ -78,3 +91,44 @@ def test_a_float32_page_is_larger(tmp_path):
         write_page("lenet5", tmp_path / f"{name}.html", float32=name == "full").size for name in ("half", "full")
     )
     assert full - half == pytest.approx(2 * 61_706 * 4 / 3, abs=8)
+
+
+def test_a_weight_that_float16_cannot_hold_is_refused(tmp_path):
+    model = model_of(layers.Conv2D(2, 3))
+    model.layers[0].kernel.assign(model.layers[0].kernel * 0 + 1e6)
+    with pytest.raises(ValueError, match="too large for float16"):
+        write_page(model, tmp_path / "page.html", float32=False)
+    assert write_page(model, tmp_path / "page.html").path.is_file()
+
+
+def test_floats_of_an_unknown_range_are_refused(tmp_path):
+    from cnnzoo.evaluation import Classifier
+
+    classifier = Classifier(cnnzoo.models.lenet5(), tuple("0123456789"), (32, 32), scale="raw")
+    with pytest.raises(ValueError, match="unknown range, which images do not have"):
+        write_page(classifier, tmp_path / "page.html")
+
+
+def test_a_run_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        write_page(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet1", "lenet5_1998"])
+def test_networks_of_digits_have_examples(tmp_path, name):
+    content = write_page(name, tmp_path / "page.html").path.read_text()
+    assert content.count('"label":') >= 10
+
+
+def test_a_network_that_takes_bytes_has_the_mistakes_of_its_own():
+    from dataclasses import replace
+
+    from cnnzoo.play.page import _content
+
+    classifier = cnnzoo.training.load_run("lenet5").classifier
+    inputs = keras.Input((32, 32, 1))
+    of_bytes = keras.Model(inputs, classifier.model(layers.Rescaling(1 / 255)(inputs)))
+    found = [
+        _content(each, False)["examples"] for each in (classifier, replace(classifier, model=of_bytes, scale="byte"))
+    ]
+    assert found[0] == found[1]

@@ -171,7 +171,7 @@ const engine = (() => {
       };
       const of = functions[step.kind], y = new Float32Array(count(step.shape));
       const position = (shape, indices) => shape.reduce((at, side, axis) => at * side + (side === 1 ? 0 : indices[axis]), 0);
-      if (a.length === b.length) return y.map((_, i) => of(a[i], b[i]));
+      if (shapeOfA.join() === shapeOfB.join()) return y.map((_, i) => of(a[i], b[i]));
       const indices = step.shape.map(() => 0);
       for (let i = 0; i < y.length; i++) {
         y[i] = of(a[position(shapeOfA, indices)], b[position(shapeOfB, indices)]);
@@ -244,5 +244,5 @@ const engine = (() => {
     }
   }
 
-  return { Network, fromHalf, count, place };
+  return { Network, fromHalf, place };
 })();

@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const MOST_MAPS = 64, MAP_SIDE = 64, MOST_CLASSES = 10, MOST_PRODUCTS = 8, LARGEST_FILE = 50e6, LARGEST_PICTURE = 60e6;
+  const MOST_MAPS = 64, MAP_SIDE = 64, MOST_CLASSES = 10, MOST_PRODUCTS = 8, REDUCED = 1024;
+  const LARGEST_FILE = 50, LARGEST_IMAGE = 60, LONGEST = 100; // megabytes, megapixels, times the shorter side
   const WARM = [230, 130, 20], COOL = [40, 130, 230];
   const $ = (id) => document.getElementById(id);
   const content = JSON.parse($("content").textContent), { program, classes } = content;
@@ -14,7 +15,7 @@
   const board = $("board"), seen = $("seen"), pen = board.getContext("2d", { willReadFrequently: true });
   let strokes = [], picture = null, exact = null, image = null, values = null, isErasing = false;
 
-  // ---- what is drawn ----
+  // What is drawn
 
   function redraw() {
     pen.globalCompositeOperation = "source-over";
@@ -42,14 +43,7 @@
 
   /** RGB in [0, 1] of what is on the board; of a picture without strokes, of the picture itself. */
   function source() {
-    const isPicture = picture && strokes.length === 0;
-    const canvas = isPicture ? document.createElement("canvas") : board;
-    if (isPicture) {
-      const scale = Math.min(1, 1024 / Math.max(picture.width, picture.height));
-      canvas.width = Math.max(1, Math.round(picture.width * scale));
-      canvas.height = Math.max(1, Math.round(picture.height * scale));
-      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-    }
+    const canvas = picture && strokes.length === 0 ? picture : board;
     const { data, width, height } = canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height);
     const rgb = new Float32Array(width * height * 3);
     for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) rgb[3 * i + c] = data[4 * i + c] / 255;
@@ -71,11 +65,12 @@
     paint(seen, image || new Float32Array(rows * columns * channels), rows, columns, channels, 1);
     showAnswer();
     showLayers();
+    if (looked) look(...looked);
   }
 
   const scaled = (unit) => (content.scale === "byte" ? unit.map((value) => value * 255) : unit);
 
-  // ---- the answer ----
+  // The answer
 
   function probabilities() {
     const output = values[values.length - 1];
@@ -107,7 +102,7 @@
     $("chances").tBodies[0].replaceChildren(...lines);
   }
 
-  // ---- pictures of values ----
+  // Pictures of values
 
   /** Paint an image in [0, 1], or with `largest` and one channel, a map by the colours of its signs. */
   function paint(canvas, from, height, width, count, step, offset = 0, largest = 0) {
@@ -124,10 +119,10 @@
     context.putImageData(data, 0, 0);
   }
 
-  // ---- layers: of each the value of its last step ----
+  // Layers: of each, the value of its last step
 
   const last = new Map(program.steps.map((step, index) => [step.layer, index + 1]));
-  const parts = [...last].filter(([, number]) => !["reshape"].includes(network.steps[number - 1].op)).map(([layer, number]) => {
+  const parts = [...last].filter(([, number]) => !["Flatten", "Reshape"].includes(network.steps[number - 1].type)).map(([layer, number]) => {
     const shape = network.shapes[number], step = network.steps[number - 1], section = element("div", "", "layer");
     const title = element("h3", `${layer} `), length = shape[shape.length - 1];
     const isMap = shape.length === 3 && shape[0] * shape[1] > 1; // of one place each, maps are shown as a row
@@ -147,9 +142,19 @@
         const column = part(event.clientX - box.left, box.width, isMap ? shape[1] : length);
         return isMap ? [part(event.clientY - box.top, box.height, shape[0]), column, map] : alone(shape, column);
       };
-      button.addEventListener("pointermove", (event) => look(number, at(event)));
-      button.addEventListener("focus", () => look(number, isMap ? [shape[0] >> 1, shape[1] >> 1, map] : alone(shape, largestOf(number))));
-      button.addEventListener("click", (event) => toggle(number, isMap ? map : event.detail ? at(event).pop() : largestOf(number), button, isMap));
+      let chosen = null; // the value that the keyboard switches, of a row
+      for (const name of ["pointermove", "pointerdown"]) button.addEventListener(name, (event) => look(number, at(event)));
+      button.addEventListener("focus", () => {
+        if (!button.matches(":focus-visible")) return; // a click is where the pointer is
+        chosen = largestOf(number);
+        look(number, isMap ? [shape[0] >> 1, shape[1] >> 1, map] : alone(shape, chosen));
+      });
+      button.addEventListener("click", (event) => {
+        const isPointed = event.detail > 0;
+        if (isPointed && isFinger) return; // a finger looks; it switches by a second tap, see below
+        toggle(number, isMap ? map : isPointed ? at(event).pop() : chosen ?? largestOf(number), button, isMap);
+      });
+      button.addEventListener("dblclick", (event) => { if (isFinger) toggle(number, isMap ? map : at(event).pop(), button, isMap); });
       maps.append(button);
       return canvas;
     });
@@ -182,7 +187,7 @@
     update();
   }
 
-  // ---- the arithmetic behind a value ----
+  // The arithmetic behind a value
 
   const at = (shape, index) => index.reduce((position, each, axis) => position * shape[axis] + each, 0);
   const number = (value) => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) || value === 0 ? value.toFixed(4) : value.toExponential(3);
@@ -215,17 +220,22 @@
     return { found, bias: step.bias ? network.weight(step.bias)[index[index.length - 1]] : 0 };
   }
 
+  let looked = null; // the number of a value, and the index in it
+
   function look(end, index) {
-    if (!values) return;
-    const chain = stepsOf(end), first = network.steps[chain[0] - 1], panel = $("look");
+    looked = [end, index];
+    const whole = stepsOf(end), kernels = whole.filter((each) => network.steps[each - 1].kernel);
+    const chain = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole;
+    const first = network.steps[chain[0] - 1], panel = $("look"), channel = index[index.length - 1];
     const place = index.length === 3 ? `row ${index[0]}, column ${index[1]}, map ${index[2]}` : `value ${index[0]}`;
     panel.replaceChildren(element("strong", `${first.layer}, ${place}: ${number(values[end][at(network.shapes[end], index)])}`));
+    if (network.off.get(end)?.has(channel)) panel.append(element("p", "It is switched off."));
     if (first.kernel && first.op !== "distances") {
       const { found, bias } = products(chain[0], index);
       const sum = found.reduce((total, [value, weight]) => total + value * weight, 0);
       panel.append(element("p", `= ${functionsOf(chain)}(sum of ${found.length} products ${number(sum)} + bias ${number(bias)} = ${number(sum + bias)})`));
       panel.append(tableOf(found));
-    } else panel.append(element("p", explained(first, chain[0], index)));
+    } else panel.append(element("p", chain.length > 1 ? `= ${first.type} of the layers before` : explained(first, chain[0], index)));
     showField(end, index);
   }
 
@@ -264,7 +274,7 @@
     return table;
   }
 
-  // ---- receptive fields ----
+  // Receptive fields
 
   /** The part [top, bottom, left, right) of the image that rows and columns of a value depend on. */
   function fieldOf(end, part, known = new Map()) {
@@ -302,7 +312,10 @@
     $("look").append(element("p", `It depends on rows ${top} to ${bottom - 1}, columns ${left} to ${right - 1} of the image.`));
   }
 
-  // ---- mouse, finger, pen; pictures; buttons ----
+  // Mouse, finger, pen; opened images; buttons
+
+  let isFinger = false;
+  document.addEventListener("pointerdown", (event) => { isFinger = event.pointerType === "touch"; }, true);
 
   const point = (event) => {
     const box = board.getBoundingClientRect();
@@ -310,7 +323,7 @@
   };
   let current = null;
   board.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !event.isPrimary) return;
     board.setPointerCapture(event.pointerId);
     const colour = isErasing ? "#000" : isColour ? $("colour").value : "#fff";
     current = { points: [point(event)], width: Number($("thickness").value), colour };
@@ -318,7 +331,7 @@
     redraw();
   });
   board.addEventListener("pointermove", (event) => {
-    if (!current) return;
+    if (!current || !event.isPrimary) return;
     for (const each of event.getCoalescedEvents?.() ?? [event]) current.points.push(point(each));
     redraw();
   });
@@ -327,16 +340,38 @@
   async function open(file) {
     let found;
     try {
-      if (file.size > LARGEST_FILE) throw new Error("too large");
-      found = await createImageBitmap(file);
-      if (found.width * found.height > LARGEST_PICTURE) throw new Error("too large");
-    } catch (error) {
-      const isLarge = error.message === "too large";
-      $("message").textContent = isLarge ? "This picture is too large: at most 60 megapixels and 50 MB." : "This file is no picture that the browser can read.";
+      found = file.size > LARGEST_FILE * 1e6 ? null : await createImageBitmap(file);
+    } catch {
+      $("message").textContent = "The browser cannot read this file as an image.";
       return;
     }
-    [picture, strokes] = [found, []];
+    const isLarge = !found || found.width * found.height > LARGEST_IMAGE * 1e6;
+    if (isLarge || Math.max(found.width, found.height) > LONGEST * Math.min(found.width, found.height)) {
+      const limit = isLarge ? `large: at most ${LARGEST_IMAGE} megapixels and ${LARGEST_FILE} MB` : `long: at most ${LONGEST} times its shorter side`;
+      $("message").textContent = `This image is too ${limit}.`;
+      return;
+    }
+    [picture, strokes] = [flattened(found), []];
     redraw();
+  }
+
+  /** An image as a canvas, reduced where it is large; what is transparent becomes white, or black around what is light. */
+  function flattened(found) {
+    const scale = Math.min(1, REDUCED / Math.max(found.width, found.height)), canvas = element("canvas");
+    canvas.width = Math.max(1, Math.round(found.width * scale));
+    canvas.height = Math.max(1, Math.round(found.height * scale));
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.imageSmoothingQuality = "high";
+    context.drawImage(found, 0, 0, canvas.width, canvas.height);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let [sum, count] = [0, 0];
+    for (let i = 0; i < data.length; i += 4) {
+      if (data[i + 3] > 127) [sum, count] = [sum + 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2], count + 1];
+    }
+    context.globalCompositeOperation = "destination-over";
+    context.fillStyle = count && sum / count > 127 ? "#000" : "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    return canvas;
   }
 
   $("file").addEventListener("change", (event) => { if (event.target.files[0]) open(event.target.files[0]); event.target.value = ""; });

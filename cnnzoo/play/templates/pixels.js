@@ -1,8 +1,14 @@
-// From a picture to what the network takes, as cnnzoo prepares pictures in Python.
+// From an image to what the network takes, as cnnzoo prepares images in Python; the browser reduces large ones first.
 "use strict";
 
 const pixels = (() => {
-  const BOX = 20, FIELD = 28, LARGEST = 256, GRAIN = 0.1, STROKE = 0.3, CONTRAST = 0.1; // as in data/preparing.py
+  /** Round as Python does: a half to the even number. */
+  const round = (value) => {
+    const floor = Math.floor(value), rest = value - floor;
+    return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+  };
+
+  const BOX = 20, FIELD = 28, LARGEST = 256, PADDING = 2, GRAIN = 0.1, STROKE = 0.3, CONTRAST = 0.1; // as in data/preparing.py
 
   /** Weights of the pixels that each pixel of a resized side is a mean of: a triangle, widened where it shrinks. */
   function triangle(from, to) {
@@ -48,7 +54,7 @@ const pixels = (() => {
     let shape = [height, width, 1];
     if (Math.max(height, width) > LARGEST) {
       const scale = LARGEST / Math.max(height, width);
-      const smaller = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
+      const smaller = [Math.max(1, round(height * scale)), Math.max(1, round(width * scale))];
       values = resized(values, shape, smaller);
       shape = [...smaller, 1];
     }
@@ -60,6 +66,7 @@ const pixels = (() => {
     edge.sort((a, b) => a - b);
     const background = (edge[Math.floor((edge.length - 1) / 2)] + edge[Math.ceil((edge.length - 1) / 2)]) / 2;
     const sign = background > (least + largest) / 2 ? -1 : 1;
+    if (h === FIELD && w === FIELD) return padded(sign < 0 ? values.map((value) => 1 - value) : values, [FIELD, FIELD], [0, 0], [rows, columns]);
     const contrast = values.map((value) => sign * (value - background)), most = contrast.reduce((a, b) => Math.max(a, b), 0);
     const ink = contrast.map((value) => Math.min(Math.max((value / most - GRAIN) / (1 - GRAIN), 0), 1));
     let [top, bottom, left, right] = [h, -1, w, -1];
@@ -70,19 +77,26 @@ const pixels = (() => {
     });
     const stroke = cropped(ink, shape, top, left, bottom - top + 1, right - left + 1);
     const scale = BOX / Math.max(bottom - top + 1, right - left + 1);
-    const size = [Math.max(1, Math.round((bottom - top + 1) * scale)), Math.max(1, Math.round((right - left + 1) * scale))];
+    const size = [Math.max(1, round((bottom - top + 1) * scale)), Math.max(1, round((right - left + 1) * scale))];
     let box = resized(stroke, [bottom - top + 1, right - left + 1, 1], size);
     const darkest = box.reduce((a, b) => Math.max(a, b), 0);
     box = box.map((value) => value / darkest);
     const sums = [new Float64Array(size[0]), new Float64Array(size[1])];
     box.forEach((value, at) => { sums[0][Math.floor(at / size[1])] += value; sums[1][at % size[1]] += value; });
-    const [y, x] = sums.map((profile) => {
+    const place = sums.map((profile) => {
       const total = profile.reduce((a, b) => a + b, 0), centre = profile.reduce((sum, value, i) => sum + value * (i + 0.5), 0) / total;
-      return Math.min(Math.max(Math.round(FIELD / 2 - centre), 0), FIELD - profile.length);
+      return Math.min(Math.max(round(FIELD / 2 - centre), 0), FIELD - profile.length);
     });
-    const padded = new Float32Array(32 * 32);
-    for (let i = 0; i < size[0]; i++) for (let j = 0; j < size[1]; j++) padded[(i + y + 2) * 32 + j + x + 2] = box[i * size[1] + j];
-    return rows === 32 && columns === 32 ? padded : resized(padded, [32, 32, 1], [rows, columns]);
+    return padded(box, size, place, [rows, columns]);
+  }
+
+  /** Put a box at a place of MNIST's field, pad that, and resize it where the network takes another size. */
+  function padded(box, [height, width], [y, x], [rows, columns]) {
+    const side = FIELD + 2 * PADDING, field = new Float32Array(side * side);
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) field[(i + y + PADDING) * side + j + x + PADDING] = box[i * width + j];
+    }
+    return rows === side && columns === side ? field : resized(field, [side, side, 1], [rows, columns]);
   }
 
   /** Return the image that the network takes, in [0, 1], of RGB in [0, 1]; null where a digit is wanted and there is none. */
@@ -94,11 +108,10 @@ const pixels = (() => {
     }
     const values = channels === 1 ? grey(rgb) : rgb;
     if (content.preparation === "resize") return resized(values, [height, width, channels], [rows, columns]);
-    const scale = content.shorterSide / Math.min(height, width);
-    const sides = [Math.max(rows, Math.round(height * scale)), Math.max(columns, Math.round(width * scale))];
+    const sides = [height, width].map((side) => Math.floor((content.shorterSide * side) / Math.min(height, width)));
     const whole = resized(values, [height, width, channels], sides);
-    return cropped(whole, [...sides, channels], Math.round((sides[0] - rows) / 2), Math.round((sides[1] - columns) / 2), rows, columns);
+    return cropped(whole, [...sides, channels], round((sides[0] - rows) / 2), round((sides[1] - columns) / 2), rows, columns);
   }
 
-  return { prepared, resized };
+  return { prepared };
 })();

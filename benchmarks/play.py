@@ -1,0 +1,61 @@
+"""How long a page of `cnnzoo play` computes for an image, in Chromium, and how large it is.
+
+    python benchmarks/play.py [NETWORK ...] [--runs 21]
+
+Networks that ship trained by name, all others untrained, at 32 x 32 pixels or the smallest size that they take. Needs
+Playwright and an installed Chromium.
+"""
+
+import argparse
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+import cnnzoo
+
+NETWORKS = ["lenet1", "lenet5_1998", "lenet5", "resnet20", "squeezenet1_1", "mobilenet_v2", "googlenet", "densenet121"]
+SHIPPED = ("lenet1", "lenet5_1998", "lenet5", "resnet20")
+TIMED = """(runs) => {
+  const { network } = window.cnnzoo, count = network.shapes[0].reduce((product, side) => product * side, 1);
+  const image = Array.from({ length: count }, Math.random), times = [];
+  for (let run = 0; run < runs + 5; run++) {
+    const begun = performance.now();
+    window.cnnzoo.run(image);
+    times.push(performance.now() - begun);
+  }
+  return times.slice(5);
+}"""
+
+
+def network(name: str):
+    if name in SHIPPED:
+        return name
+    card = cnnzoo.model_card(name)
+    side = max(card.smallest_size, 32)
+    return cnnzoo.create_model(name, input_shape=(side, side, card.input_shape[2]))
+
+
+def main() -> None:
+    """Print a row for each network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    parser.add_argument("--runs", type=int, default=21)
+    given = parser.parse_args()
+    print("| network | kB of page | ms an image |\n|---|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name in given.networks:
+            page = cnnzoo.play.write_page(network(name), Path(folder, f"{name}.html"))
+            tab = browser.new_page()
+            tab.goto(page.path.as_uri())
+            times = tab.evaluate(TIMED, given.runs)
+            tab.close()
+            print(f"| {name} | {page.size / 1000:,.0f} | {statistics.median(times):,.1f} |", flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
