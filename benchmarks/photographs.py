@@ -78,9 +78,9 @@ def epochs(images, count: int) -> list[float]:
 
 def of_pytorch(folder: Path) -> dict[str, float]:
     """Return the seconds of PyTorch's second epoch; the folder holds a single class."""
-    import torch
-    from torchvision import datasets, transforms
+    from tests.models.reference import torch, torchvision
 
+    datasets, transforms = torchvision.datasets, torchvision.transforms
     classes = folder.parent / f"{folder.name}_classes"
     classes.mkdir(exist_ok=True)
     if not (classes / "one").exists():

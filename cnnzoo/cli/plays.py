@@ -17,7 +17,7 @@ def play(
         str,
         typer.Argument(
             metavar="RUN",
-            help="A run folder, or a network that ships trained: lenet5, resnet20.",
+            help="A run folder, or a network that ships trained: lenet5, lenet5_1998, lenet1, resnet20.",
             callback=tell_of_folder,
         ),
     ],

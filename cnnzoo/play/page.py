@@ -25,8 +25,10 @@ from cnnzoo.data.preparing import shorter_side_of
 from cnnzoo.data.split import Split, take
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
+from cnnzoo.models.catalog import MODEL_CARDS, list_weights
 from cnnzoo.play._program import Program, write_program
 from cnnzoo.pretrained.classifying import open_classifier
+from cnnzoo.pretrained.networks import network_name
 from cnnzoo.runs.run import Run
 
 Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
@@ -82,6 +84,8 @@ def write_page(
         FileExistsError: ``path`` exists and ``force`` is false.
         OSError: The file cannot be written.
     """
+    if path is not None:
+        check_target(Path(path), force=force)  # before a network is loaded
     classifier = _classifier(network)
     path = Path(f"{classifier.model.name}.html" if path is None else path)
     check_target(path, force=force)
@@ -100,23 +104,30 @@ def _classifier(network: Playable) -> Classifier:
         check_classifier(network)
         names = tuple(map(str, range(count_classes(network))))
         return Classifier(network, names, network.input_shape[1:3], scale=scale_of(network) or "unit")
+    name = network_name(network)
+    if name in MODEL_CARDS and not list_weights(name):  # with weights for ImageNet, which need not be fetched for this
+        _check_size(name, MODEL_CARDS[name].params)
     return open_classifier(network)
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > LARGEST_NETWORK:
+        raise ValueError(
+            f"{name} has {size:,} weights, and a page can hold {LARGEST_NETWORK:,}. Take a smaller network, or train "
+            "it on smaller images (`image_size`) where dense layers follow the maps."
+        )
 
 
 def _content(classifier: Classifier, float32: bool | None) -> dict[str, Any]:
     """Return all that the page's script needs."""
     model = classifier.model
+    _check_size(model.name, sum(count_parameters(model)))
+    program = write_program(model)
     ending = ending_by_graph(model)
     if ending is None:
         raise ValueError(f"The graph of {model.name} does not tell whether it gives probabilities or logits.")
     if classifier.scale == "raw":
         raise ValueError(f"{model.name} was trained on floats of an unknown range, which images do not have.")
-    if (size := sum(count_parameters(model))) > LARGEST_NETWORK:
-        raise ValueError(
-            f"{model.name} has {size:,} weights, and a page can hold {LARGEST_NETWORK:,}. Take a smaller network, or "
-            "train it on smaller images (`image_size`) where dense layers follow the maps."
-        )
-    program = write_program(model)
     if program.shape[2] not in (1, 3):
         raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
     in_full = program.size <= IN_FULL if float32 is None else float32
@@ -143,7 +154,8 @@ def _examples(classifier: Classifier, program: Program) -> list[dict[str, Any]]:
         return []
     evaluation = evaluate(classifier.model, test, class_names=DIGITS, scale=classifier.scale, engine="keras")
     first = [int(np.flatnonzero(test.labels == number)[0]) for number in range(EXAMPLES)]
-    return _as_examples(take(test, np.array([*first, *evaluation.surest_mistakes(MISTAKES)])))
+    chosen = np.array([*first, *evaluation.surest_mistakes(MISTAKES)])
+    return _as_examples(take(test, chosen), evaluation.predictions[chosen])
 
 
 def _digits(shape: tuple[int, ...]) -> Split | None:
@@ -156,10 +168,10 @@ def _digits(shape: tuple[int, ...]) -> Split | None:
     return None
 
 
-def _as_examples(split: Split) -> list[dict[str, Any]]:
+def _as_examples(split: Split, answers: np.ndarray) -> list[dict[str, Any]]:
     return [
-        {"label": int(label), "pixels": base64.b64encode(image.tobytes()).decode()}
-        for image, label in zip(split.images, split.labels, strict=True)
+        {"label": int(label), "answer": int(answer), "pixels": base64.b64encode(image.tobytes()).decode()}
+        for image, label, answer in zip(split.images, split.labels, answers, strict=True)
     ]
 
 

@@ -121,9 +121,10 @@ def test_what_one_draws_is_read_and_prepared_as_in_python(lenet, tmp_path):
     with Image.open(tmp_path / "drawing.png") as picture:
         wanted = cnnzoo.data.prepare_picture(picture.convert("RGB"), (32, 32, 1), "digit")
     assert np.abs(seen - wanted).max() < 0.03
-    page.locator("#undo").click()
-    page.wait_for_timeout(100)
-    assert page.locator("#answer").inner_text() == "Nothing drawn yet."
+    for button, answer in (("#clear", "Nothing drawn yet."), ("#undo", "7, "), ("#undo", "Nothing drawn yet.")):
+        page.locator(button).click()
+        page.wait_for_timeout(100)
+        assert page.locator("#answer").inner_text().startswith(answer)
 
 
 def test_a_picture_is_opened_and_one_that_is_none_is_refused(lenet, tmp_path):
@@ -186,6 +187,24 @@ def test_images_that_are_too_long_are_refused(lenet, tmp_path):
     assert page.locator("#message").inner_text() == "This image is too long: at most 100 times its shorter side."
 
 
+def test_pools_and_the_softmax_can_be_checked_by_hand(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7").press("Enter")
+    page.wait_for_timeout(100)
+    model = cnnzoo.training.load_run("lenet5").model
+    image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
+    before = np.asarray(keras.Model(model.inputs, model.get_layer("c1").output)([image]))[0]
+    page.get_by_role("button", name="s2, map 2", exact=True).focus()
+    window = ", ".join(f"{value:.4f}" for value in before[14:16, 14:16, 2].ravel())
+    assert f"= the mean of {window}" in page.locator("#look").inner_text()
+
+
+def test_a_zero_channel_says_so(watched, tmp_path):  # noqa: F811
+    page = watched(write_page("resnet20", tmp_path / "page.html").path)
+    page.get_by_role("button", name="conv3_1_shortcut_zeros, map 31", exact=True).hover()
+    assert "= 0, which is added here" in page.locator("#look").inner_text()
+
+
 def test_a_separable_convolution_and_broadcasting(watched, tmp_path):  # noqa: F811
     inputs = keras.Input((6, 5, 3))
     maps = layers.SeparableConv2D(7, 3, padding="same", activation="relu", name="separable")(inputs)
@@ -211,8 +230,10 @@ def test_a_map_is_switched_off_and_on(lenet):
     page.wait_for_timeout(100)
     assert page.locator("#answer").inner_text() != whole
     assert "It is switched off." in page.locator("#look").inner_text()
+    assert page.locator("#off").inner_text() == "6 maps are switched off."
     page.locator("#all-on").click()
     page.wait_for_timeout(100)
+    assert page.locator("#off").inner_text() == ""
     assert page.locator("#answer").inner_text() == whole
     assert page.locator("#all-on").is_disabled()
 

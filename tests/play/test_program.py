@@ -109,6 +109,11 @@ def test_floats_of_an_unknown_range_are_refused(tmp_path):
         write_page(classifier, tmp_path / "page.html")
 
 
+def test_a_network_that_is_too_large_is_refused_before_its_weights_are_fetched():
+    with pytest.raises(ValueError, match="vgg19 has 139,611,210 weights, and a page can hold 10,000,000"):
+        write_page("vgg19")
+
+
 def test_a_run_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="no run folder"):
         write_page(tmp_path / "missing")

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const MOST_MAPS = 64, MAP_SIDE = 64, MOST_CLASSES = 10, MOST_PRODUCTS = 8, REDUCED = 1024;
+  const MOST_MAPS = 64, MAP_SIDE = 64, MOST_CLASSES = 10, MOST_PRODUCTS = 5, MOST_VALUES = 9, REDUCED = 1024;
   const LARGEST_FILE = 50, LARGEST_IMAGE = 60, LONGEST = 100; // megabytes, megapixels, times the shorter side
   const WARM = [230, 130, 20], COOL = [40, 130, 230];
   const $ = (id) => document.getElementById(id);
@@ -13,7 +13,7 @@
   const network = new engine.Network(program, weights);
   const [rows, columns, channels] = program.shape, isColour = channels === 3;
   const board = $("board"), seen = $("seen"), pen = board.getContext("2d", { willReadFrequently: true });
-  let strokes = [], picture = null, exact = null, image = null, values = null, isErasing = false;
+  let strokes = [], picture = null, cleared = null, exact = null, image = null, values = null, isErasing = false;
 
   // What is drawn
 
@@ -62,12 +62,13 @@
     const isMissing = !isEmpty() && !image;
     $("message").textContent = isMissing ? "This shows no digit: it has a single colour. Use a dark or a light stroke." : "";
     values = network.run(scaled(image || new Float32Array(rows * columns * channels)));
-    paint(seen, image || new Float32Array(rows * columns * channels), rows, columns, channels, 1);
+    paintSeen();
     showAnswer();
     showLayers();
     if (looked) look(...looked);
   }
 
+  const paintSeen = () => [seen, $("small")].forEach((each) => paint(each, image || new Float32Array(rows * columns * channels), rows, columns, channels, 1));
   const scaled = (unit) => (content.scale === "byte" ? unit.map((value) => value * 255) : unit);
 
   // The answer
@@ -88,7 +89,9 @@
   function showAnswer() {
     const chances = probabilities(), order = [...classes.keys()].sort((a, b) => chances[b] - chances[a]);
     const answer = image ? `${classes[order[0]]}, ${percent(chances[order[0]])}` : "Nothing drawn yet.";
-    if ($("answer").textContent !== answer) $("answer").textContent = answer;
+    if ($("answer").textContent !== answer) $("answer").textContent = $("short").textContent = answer;
+    const off = [...network.off.values()].reduce((sum, maps) => sum + maps.size, 0);
+    $("off").textContent = off ? `${off} ${off === 1 ? "map is" : "maps are"} switched off.` : "";
     const shown = classes.length <= MOST_CLASSES ? [...classes.keys()] : order.slice(0, MOST_CLASSES);
     const lines = shown.map((number) => {
       const line = element("tr"), name = element("th", classes[number]), cell = element("td"), bar = element("div", "", "bar");
@@ -228,7 +231,8 @@
     const chain = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole;
     const first = network.steps[chain[0] - 1], panel = $("look"), channel = index[index.length - 1];
     const place = index.length === 3 ? `row ${index[0]}, column ${index[1]}, map ${index[2]}` : `value ${index[0]}`;
-    panel.replaceChildren(element("strong", `${first.layer}, ${place}: ${number(values[end][at(network.shapes[end], index)])}`));
+    panel.replaceChildren(element("p", fieldText(end, index)));
+    panel.prepend(element("strong", `${first.layer}, ${place}: ${number(values[end][at(network.shapes[end], index)])}`));
     if (network.off.get(end)?.has(channel)) panel.append(element("p", "It is switched off."));
     if (first.kernel && first.op !== "distances") {
       const { found, bias } = products(chain[0], index);
@@ -236,14 +240,21 @@
       panel.append(element("p", `= ${functionsOf(chain)}(sum of ${found.length} products ${number(sum)} + bias ${number(bias)} = ${number(sum + bias)})`));
       panel.append(tableOf(found));
     } else panel.append(element("p", chain.length > 1 ? `= ${first.type} of the layers before` : explained(first, chain[0], index)));
-    showField(end, index);
   }
 
   const functionsOf = (chain) => chain.slice(1).map((each) => network.steps[each - 1].kind || network.steps[each - 1].op).join(", then ") || "";
 
   function explained(step, end, index) {
     const x = values[step.inputs[0]], shape = network.shapes[step.inputs[0]];
-    if (step.op === "pool") return `= the ${step.kind} of a window of ${step.size.join(" x ")} values of the layer before`;
+    if (step.op === "pool") return `= the ${step.kind} of ${windowOf(step, x, shape, index).join(", ")}`;
+    if (step.op === "place") {
+      const from = index.map((each, axis) => each - step.at[axis]), isInside = from.every((each, axis) => each >= 0 && each < shape[axis]);
+      return isInside ? `= ${number(x[at(shape, from)])}, as it is` : "= 0, which is added here";
+    }
+    if (step.op === "function" && step.kind === "softmax") {
+      const total = x.reduce((sum, value) => sum + Math.exp(value), 0);
+      return `= exp(${number(x[at(shape, index)])}) / ${number(total)}, the sum over all classes`;
+    }
     if (step.op === "function" && shape.length === index.length) return `= ${step.kind} of ${number(x[at(shape, index)])}`;
     if (step.op === "affine") {
       const channel = index[index.length - 1], [factor, offset] = [step.factors, step.offsets].map((each) => network.weight(each)[channel]);
@@ -253,6 +264,18 @@
       return `= ${step.kind}: ${number(x[at(shape, index)])} and ${number(values[step.inputs[1]][at(shape, index)])}`;
     }
     return `= ${step.op} of the layer before`;
+  }
+
+  /** The values of a pool's window; of a large one, the first. */
+  function windowOf(step, x, shape, index) {
+    const found = [];
+    for (let i = 0; i < step.size[0]; i++) {
+      for (let j = 0; j < step.size[1]; j++) {
+        const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
+        if (row >= 0 && column >= 0) found.push(number(x[at(shape, [row, column, index[index.length - 1]])]));
+      }
+    }
+    return found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), `... (${found.length} values)`] : found;
   }
 
   function tableOf(found) {
@@ -301,15 +324,18 @@
     return [...reach(0, top, bottom, shape[0]), ...reach(1, left, right, shape[1])];
   }
 
-  function showField(end, index) {
+  /** Mark the receptive field of a value in the image, and say where it is. */
+  function fieldText(end, index) {
     const part = index.length === 3 ? [index[0], index[0] + 1, index[1], index[1] + 1] : [0, 1, 0, 1];
     const [top, bottom, left, right] = fieldOf(end, part);
-    paint(seen, image || new Float32Array(rows * columns * channels), rows, columns, channels, 1);
-    const context = seen.getContext("2d");
-    context.strokeStyle = "#d55e00";
-    context.lineWidth = Math.max(1, rows / 64);
-    context.strokeRect(left + 0.5, top + 0.5, Math.max(right - left - 1, 0.01), Math.max(bottom - top - 1, 0.01));
-    $("look").append(element("p", `It depends on rows ${top} to ${bottom - 1}, columns ${left} to ${right - 1} of the image.`));
+    paintSeen();
+    for (const each of [seen, $("small")]) {
+      const context = each.getContext("2d");
+      context.strokeStyle = "#d55e00";
+      context.lineWidth = Math.max(1, rows / 64);
+      context.strokeRect(left + 0.5, top + 0.5, Math.max(right - left - 1, 0.01), Math.max(bottom - top - 1, 0.01));
+    }
+    return `It depends on rows ${top} to ${bottom - 1}, columns ${left} to ${right - 1} of the image.`;
   }
 
   // Mouse, finger, pen; opened images; buttons
@@ -379,8 +405,17 @@
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => { event.preventDefault(); const [file] = event.dataTransfer.files; if (file) open(file); });
 
-  $("undo").addEventListener("click", () => { if (strokes.length) strokes.pop(); else picture = null; redraw(); });
-  $("clear").addEventListener("click", () => { [strokes, picture] = [[], null]; redraw(); });
+  $("undo").addEventListener("click", () => {
+    if (strokes.length) strokes.pop();
+    else if (picture) picture = null;
+    else if (cleared) [strokes, picture, cleared] = [...cleared, null];
+    redraw();
+  });
+  $("clear").addEventListener("click", () => {
+    if (!isEmpty()) cleared = [strokes, picture];
+    [strokes, picture] = [[], null];
+    redraw();
+  });
   $("eraser").addEventListener("click", () => { isErasing = !isErasing; $("eraser").setAttribute("aria-pressed", String(isErasing)); });
   $("save").addEventListener("click", () => board.toBlob((blob) => {
     const link = Object.assign(element("a"), { href: URL.createObjectURL(blob), download: "drawing.png" });
@@ -398,9 +433,10 @@
     const own = Float32Array.from(bytes(example.pixels), (level) => level / 255);
     const button = element("button"), canvas = element("canvas"), name = classes[example.label];
     button.type = "button";
-    button.setAttribute("aria-label", `Example ${index + 1}: ${name}`);
+    const answer = example.answer === example.label ? "" : `, taken for ${classes[example.answer]}`;
+    button.setAttribute("aria-label", `Example ${index + 1}: ${name}${answer}`);
     paint(canvas, own, rows, columns, channels, 1);
-    button.append(canvas, element("span", name));
+    button.append(canvas, element("span", name + answer));
     button.addEventListener("click", () => {
       const small = element("canvas");
       paint(small, own, rows, columns, channels, 1);
