@@ -60,16 +60,15 @@ def keras_layers(precision: str, count: int) -> float:
     return time.perf_counter() - begun
 
 
-def cnnzoo(precision: str, count: int) -> float:
-    """Train by `cnnzoo.training.fit`, timed from the first step of the second epoch to its last."""
+def epoch_clock():
+    """Return a callback whose ``spans`` are the seconds of each epoch, from its first step to its last."""
     import keras
 
-    import cnnzoo
-
-    images, labels = data(count)
-    ends = []
-
     class Clock(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.spans = []
+
         def on_epoch_begin(self, epoch, logs=None):
             self.begun = time.perf_counter()
 
@@ -77,8 +76,17 @@ def cnnzoo(precision: str, count: int) -> float:
             self.last = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
-            ends.append(self.last - self.begun)
+            self.spans.append(self.last - self.begun)
 
+    return Clock()
+
+
+def cnnzoo(precision: str, count: int) -> float:
+    """Train by `cnnzoo.training.fit`, timed from the first step of the second epoch to its last."""
+    import cnnzoo
+
+    images, labels = data(count)
+    clock = epoch_clock()
     recipe = cnnzoo.training.Recipe(
         epochs=2,
         batch_size=BATCH,
@@ -89,9 +97,9 @@ def cnnzoo(precision: str, count: int) -> float:
         precision=precision,
     )
     test = images[:16], labels[:16]
-    options = {"recipe": recipe, "progress": False, "out": None, "callbacks": [Clock()]}
+    options = {"recipe": recipe, "progress": False, "out": None, "callbacks": [clock]}
     cnnzoo.training.fit(cnnzoo.models.resnet20(), (images, labels), test, **options)
-    return ends[-1]
+    return clock.spans[-1]
 
 
 def pytorch(precision: str, count: int) -> float:

@@ -15,6 +15,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from resnet20 import epoch_clock
 
 SIDES = {"alexnet": 224, "vgg19": 64}
 WARM_UP = 2  # batches
@@ -34,26 +35,13 @@ def data(name: str, count: int):
 
 def cnnzoo(name: str, precision: str, batches: int) -> float:
     """Return images per second of the second epoch, from its first step to its last."""
-    import keras
-
     from cnnzoo.training import fit
 
     model, recipe = model_and_recipe(name, epochs=2, precision=precision, warmup=0.0)
     images, labels = data(name, batches * recipe.batch_size)
-    spans = []
-
-    class Clock(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            self.begun = time.perf_counter()
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.last = time.perf_counter()
-
-        def on_epoch_end(self, epoch, logs=None):
-            spans.append(self.last - self.begun)
-
-    fit(model, (images, labels), (images[:8], labels[:8]), recipe=recipe, progress=False, callbacks=[Clock()])
-    return len(images) / spans[-1]
+    clock = epoch_clock()
+    fit(model, (images, labels), (images[:8], labels[:8]), recipe=recipe, progress=False, callbacks=[clock])
+    return len(images) / clock.spans[-1]
 
 
 def pytorch(name: str, precision: str, batches: int) -> float:

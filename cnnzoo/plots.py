@@ -21,6 +21,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from cnnzoo._support.arguments import check_strings
 from cnnzoo._support.files import check_target, write_whole
 from cnnzoo._support.fonts import Lettering, cut, letter, width_of
+from cnnzoo._support.tables import BLUE
 from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.split import Dataset, as_float
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from cnnzoo.evaluation.metrics import Calibration
 
 # Colours of M. Okabe, K. Ito (2008), distinguishable with any colour vision
-BLUE = "#0072b2"
 VERMILION = "#d55e00"
 COLORS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v")
@@ -91,7 +91,7 @@ def history(
     Args:
         run: A ``Run``, the ``History`` that ``keras.Model.fit`` returns, or the curves as a dictionary: ``loss``,
             ``accuracy``, ``val_loss`` and ``val_accuracy``, with one number per epoch. Missing curves are not drawn.
-        axes: Two axes of yours, for accuracy and loss; None creates a figure.
+        axes: Two axes of your own, for accuracy and loss; None creates a figure.
         validated_on: Name of the images behind ``val_loss`` and ``val_accuracy`` in the legend, for example "test".
             None: the name that a ``Run`` records, otherwise "validation".
 
@@ -123,7 +123,7 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
 
     Args:
         runs: Runs by name, in any form that ``history`` accepts.
-        axes: Two axes of yours, for accuracy and loss; None creates a figure.
+        axes: Two axes of your own, for accuracy and loss; None creates a figure.
 
     Returns:
         A figure with two panels; each run has its own colour and marker. None where ``axes`` are given.
@@ -160,7 +160,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     Args:
         counts: Integers of shape (classes, classes): rows are true classes, columns predicted ones.
         class_names: The class names.
-        axes: Axes of yours to draw on; None creates a figure.
+        axes: Your own axes to draw on; None creates a figure.
 
     Returns:
         A figure with one panel; the shade is the fraction of the true class. None where ``axes`` are given.
@@ -215,7 +215,7 @@ def calibration(bins: Calibration, axes: Axes | None = None) -> Figure | None:
 
     Args:
         bins: The result of ``Evaluation.calibration``.
-        axes: Axes of yours to draw on; None creates a figure.
+        axes: Your own axes to draw on; None creates a figure.
 
     Returns:
         A figure with one panel; in a perfectly calibrated network, all bars end at the dashed diagonal. None where
@@ -278,7 +278,7 @@ def samples(
         labels: True class numbers of shape (n,).
         probabilities: In [0, 1], of shape (n, classes).
         class_names: The class names.
-        axes: Two axes of yours per image, for the image and for its probabilities: ``pyplot.subplots(2, n)[1].T``;
+        axes: Two axes of your own per image, for the image and for its probabilities: ``pyplot.subplots(2, n)[1].T``;
             None creates a figure with at most five columns.
 
     Returns:

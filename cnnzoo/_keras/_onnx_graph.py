@@ -19,11 +19,20 @@ from onnx import helper
 
 from cnnzoo._keras.graph import graph_inputs, run
 from cnnzoo._keras.kinds import channels_of, is_named, per_axis
+from cnnzoo._keras.reading import (
+    IDLE,
+    LUMA,
+    is_last,
+    joined_shape,
+    shape_after,
+    sides_rounded_up,
+    standardization,
+    whole_kernel,
+)
 
 OPSET = 18
 IMAGES, OUTPUT = "images", "output"
 IR_VERSION = 10
-LUMA = (0.2989, 0.5870, 0.1140)  # what Keras makes grey of red, green and blue
 
 
 class UnsupportedError(ValueError):
@@ -193,11 +202,6 @@ FUNCTIONS = {*ACTIVATIONS, "linear", "gelu", "silu", "relu6"}
 CONVOLUTION, DEPTHWISE, TRANSPOSED, POINTWISE = "convolution", "depthwise", "transposed", "pointwise"
 
 
-def _shape_after(layer: Any, value: Value) -> tuple[int | None, ...]:
-    shape: tuple[int | None, ...] = tuple(layer.compute_output_shape((None, *value.shape)))[1:]
-    return shape
-
-
 def _window(layer: Any, size: Any) -> dict[str, Any]:
     return {
         "kernel_shape": per_axis(size, 2),
@@ -218,7 +222,7 @@ def _convolved(
 
 
 def _convolution(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel, shape = graph.weight(layer.kernel, CONVOLUTION), _shape_after(layer, value)
+    kernel, shape = graph.weight(layer.kernel, CONVOLUTION), shape_after(layer, value.shape)
     return _convolved(graph, layer, value, kernel, layer.kernel_size, layer.groups, layer.bias, shape)
 
 
@@ -238,12 +242,12 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _depthwise(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel, shape = graph.weight(layer.kernel, DEPTHWISE), _shape_after(layer, value)
+    kernel, shape = graph.weight(layer.kernel, DEPTHWISE), shape_after(layer, value.shape)
     return _convolved(graph, layer, value, kernel, layer.kernel_size, value.shape[-1] or 1, layer.bias, shape)
 
 
 def _separable(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel, shape = graph.weight(layer.depthwise_kernel, DEPTHWISE), _shape_after(layer, value)
+    kernel, shape = graph.weight(layer.depthwise_kernel, DEPTHWISE), shape_after(layer, value.shape)
     maps = _convolved(graph, layer, value, kernel, layer.kernel_size, value.shape[-1] or 1, None, shape)
     kernel = graph.weight(layer.pointwise_kernel, CONVOLUTION)
     bias = [graph.weight(layer.bias)] if layer.bias is not None else []
@@ -251,9 +255,7 @@ def _separable(graph: _Graph, layer: Any, value: Value) -> Value:
 
 
 def _by_table(graph: _Graph, layer: Any, value: Value) -> Value:
-    kernel = keras.ops.convert_to_numpy(layer.kernel)
-    padded = np.concatenate([kernel, np.zeros((*kernel.shape[:2], 1), kernel.dtype)], axis=-1)
-    whole = graph.constant(np.take(padded, layer.places, axis=-1).transpose(3, 2, 0, 1))
+    whole = graph.constant(whole_kernel(layer).transpose(3, 2, 0, 1))
     height, width = (side and side - size + 1 for side, size in zip(value.shape[:2], layer.kernel_size, strict=True))
     shape = (height, width, len(layer.table))
     return _convolved(graph, layer, value, whole, layer.kernel_size, 1, layer.bias, shape)
@@ -280,11 +282,6 @@ def _distances(graph: _Graph, layer: Any, value: Value) -> Value:
     return Value(graph.add("Neg", total), (len(layer.centres),))
 
 
-def _is_last(axis: Any, value: Value) -> bool:
-    """Tell whether an axis, which counts the batch, is that of the channels."""
-    return axis in (-1, len(value.shape))
-
-
 def _scales(graph: _Graph, layer: Any, value: Value) -> tuple[str, str]:
     """Return the factors and the offsets of a normalisation, also where it has none."""
     ones = np.ones(value.shape[-1] or 1)
@@ -293,7 +290,7 @@ def _scales(graph: _Graph, layer: Any, value: Value) -> tuple[str, str]:
 
 
 def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
-    if not _is_last(layer.axis, value):
+    if not is_last(layer.axis, value.shape):
         raise NotImplementedError("it normalises another axis than the last")
     kept = [graph.weight(each) for each in (layer.moving_mean, layer.moving_variance)]
     node = graph.add("BatchNormalization", value.name, *_scales(graph, layer, value), *kept, epsilon=layer.epsilon)
@@ -301,7 +298,9 @@ def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
 
 
 def _layer_normalized(graph: _Graph, layer: Any, value: Value) -> Value:
-    if [_is_last(axis, value) for axis in np.atleast_1d(layer.axis)] != [True] or getattr(layer, "rms_scaling", False):
+    if [is_last(axis, value.shape) for axis in np.atleast_1d(layer.axis)] != [True] or getattr(
+        layer, "rms_scaling", False
+    ):
         raise NotImplementedError("it normalises other axes than the last")
     last, scales = graph.to_keras(value), _scales(graph, layer, value)
     node = graph.add("LayerNormalization", last.name, *scales, axis=-1, epsilon=layer.epsilon)
@@ -312,14 +311,14 @@ def _pooled(graph: _Graph, layer: Any, value: Value) -> Value:
     is_max = type(layer).__name__.startswith("Max")
     window = _window(layer, layer.pool_size) | ({} if is_max else {"count_include_pad": 0})
     node = graph.add("MaxPool" if is_max else "AveragePool", value.name, **window)
-    return Value(node, _shape_after(layer, value))
+    return Value(node, shape_after(layer, value.shape))
 
 
 def _ceil_pooled(graph: _Graph, layer: Any, value: Value) -> Value:
     given = [side for side in value.shape[:2] if side is not None]
     if len(given) < 2:
         raise NotImplementedError("its images may have any size")
-    sides = [-(-max(side - layer.pool_size, 0) // layer.strides) + 1 for side in given]
+    sides = sides_rounded_up(layer, given)
     beyond = [(count - 1) * layer.strides + layer.pool_size - side for count, side in zip(sides, given, strict=True)]
     node = graph.add(
         "AveragePool",
@@ -359,13 +358,13 @@ def _pooled_globally(graph: _Graph, layer: Any, value: Value) -> Value:
 def _padded(graph: _Graph, layer: Any, value: Value) -> Value:
     (top, bottom), (left, right) = layer.padding
     pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    return Value(graph.add("Pad", value.name, pads), _shape_after(layer, value))
+    return Value(graph.add("Pad", value.name, pads), shape_after(layer, value.shape))
 
 
 def _cropped(graph: _Graph, layer: Any, value: Value) -> Value:
     (top, bottom), (left, right) = layer.cropping
     ends = [-end if end else np.iinfo(np.int64).max for end in (bottom, right)]
-    return Value(_sliced(graph, value.name, (top, left), ends, (2, 3)), _shape_after(layer, value))
+    return Value(_sliced(graph, value.name, (top, left), ends, (2, 3)), shape_after(layer, value.shape))
 
 
 def _sliced(graph: _Graph, name: str, begins: Sequence[int], ends: Sequence[int], axes: Sequence[int]) -> str:
@@ -403,7 +402,7 @@ def _normalized_responses(graph: _Graph, layer: Any, value: Value) -> Value:
 
 def _reshaped(graph: _Graph, layer: Any, value: Value) -> Value:
     """Write what only changes the shape, of vectors and of maps in Keras' order."""
-    shape, last = _shape_after(layer, value), graph.to_keras(value)
+    shape, last = shape_after(layer, value.shape), graph.to_keras(value)
     if shape.count(None) > 1:
         raise NotImplementedError("its images may have any size")
     target = graph.constant([0, *(-1 if side is None else side for side in shape)], np.int64)
@@ -412,11 +411,11 @@ def _reshaped(graph: _Graph, layer: Any, value: Value) -> Value:
 
 def _permuted(graph: _Graph, layer: Any, value: Value) -> Value:
     node = graph.add("Transpose", graph.to_keras(value).name, perm=(0, *layer.dims))
-    return graph.from_keras(Value(node, _shape_after(layer, value)))
+    return graph.from_keras(Value(node, shape_after(layer, value.shape)))
 
 
 def _concatenated(graph: _Graph, layer: Any, values: Sequence[Value]) -> Value:
-    shape = tuple(layer.compute_output_shape([(None, *value.shape) for value in values]))[1:]
+    shape = joined_shape(layer, [value.shape for value in values])
     axis = layer.axis % (len(shape) + 1)
     if axis == 0:
         raise NotImplementedError("it joins images")
@@ -455,10 +454,7 @@ def _rescaled(graph: _Graph, layer: Any, value: Value) -> Value:
 
 
 def _standardized(graph: _Graph, layer: Any, value: Value) -> Value:
-    mean, variance = (np.asarray(keras.ops.convert_to_numpy(each)) for each in (layer.mean, layer.variance))
-    if layer.invert or mean.size not in (1, value.shape[-1]):
-        raise NotImplementedError("it normalises other axes than the last, or back")
-    deviation = np.maximum(np.sqrt(variance), keras.config.epsilon())
+    mean, deviation = standardization(layer, value.shape[-1])
     centred = graph.add("Sub", value.name, graph.per_channel(mean, value))
     return Value(graph.add("Div", centred, graph.per_channel(deviation, value)), value.shape)
 
@@ -492,7 +488,7 @@ def _leaky(graph: _Graph, layer: Any, value: Value) -> Value:
 
 
 def _softmax(graph: _Graph, layer: Any, value: Value) -> Value:
-    if not _is_last(layer.axis, value):
+    if not is_last(layer.axis, value.shape):
         raise NotImplementedError("its softmax is along another axis than the last")
     return graph.activated(value, keras.activations.softmax)
 
@@ -515,13 +511,13 @@ def _mixed(graph: _Graph, value: Value, matrix: np.ndarray) -> Value:
 
 
 def _flipped(graph: _Graph, operation: Any, value: Value) -> Value:
-    if not _is_last(operation.axis, value):
+    if not is_last(operation.axis, value.shape):
         raise NotImplementedError("it reverses another axis than the channels")
     return _mixed(graph, value, np.eye(value.shape[-1] or 0)[::-1])
 
 
 def _repeated(graph: _Graph, operation: Any, value: Value) -> Value:
-    if not _is_last(operation.axis, value) or not isinstance(operation.repeats, int):
+    if not is_last(operation.axis, value.shape) or not isinstance(operation.repeats, int):
         raise NotImplementedError("it repeats along another axis than the channels")
     return _mixed(graph, value, np.repeat(np.eye(value.shape[-1] or 0), operation.repeats, axis=1))
 
@@ -541,13 +537,6 @@ def _cast(_: _Graph, operation: Any, value: Value) -> Value:
 def _identity(_: _Graph, __: Any, value: Value, *___: Any) -> Value:
     return value
 
-
-IDLE = frozenset(  # in inference
-    {
-        *("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth"),
-        *("ActivityRegularization", "Identity"),
-    }
-)
 
 # How a call of each kind of layer is written, by the names of their classes
 RULES: dict[frozenset[str], Callable[..., Value]] = {

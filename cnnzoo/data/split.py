@@ -31,15 +31,17 @@ class Split(NamedTuple):
     def __repr__(self) -> str:
         """Show sizes instead of pixels."""
         if isinstance(self.images, np.ndarray) or hasattr(self.images, "paths"):
-            shape, kind = format_shape(self.images.shape[1:]), self.images.dtype
-            return f"<Split: {pluralize(len(self.images), 'image')}, {shape}, {kind}>"
+            return f"<Split: {self._size()}>"
         return f"Split(images={self.images!r}, labels={self.labels!r})"
+
+    def _size(self) -> str:
+        return f"{pluralize(len(self.images), 'image')}, {format_shape(self.images.shape[1:])}, {self.images.dtype}"
 
     def _repr_html_(self) -> str:
         """Return some of the images with their labels for a notebook."""
         from cnnzoo._support.notebook import block, heading
 
-        return block(heading(repr(self)[1:-1]), _gallery(self, ()))
+        return block(heading(f"Split: {self._size()}"), _gallery(self, ()))
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,8 +80,7 @@ class Dataset:
         """Return some of the training images with their labels for a notebook."""
         from cnnzoo._support.notebook import block, facts
 
-        train, test = repr(self.train)[8:-1], repr(self.test)[8:-1]
-        known = {"train": train, "test": test, "classes": ", ".join(self.class_names)}
+        known = {"train": self.train._size(), "test": self.test._size(), "classes": ", ".join(self.class_names)}
         return block(facts(known, "Data set"), _gallery(self.train, self.class_names))
 
     def __iter__(self) -> Iterator[Split]:

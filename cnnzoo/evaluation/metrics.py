@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import lazy_loader
 import numpy as np
-from PIL import Image, ImageOps
 
 from cnnzoo._support.arguments import check_integer, check_number
 from cnnzoo._support.tables import Column, Table
 from cnnzoo._support.wording import printable
+from cnnzoo.data.picture import read_picture
 
 TOP = 5  # the customary k of top-k accuracy
 MOST_SHOWN = 20  # classes of a confusion matrix in a notebook
@@ -105,15 +105,22 @@ class Evaluation:
 
     def __repr__(self) -> str:
         """Show the accuracy instead of the arrays."""
-        return f"<Evaluation: accuracy {self.accuracy:.2%} ({self.is_right.sum():,}/{len(self.labels):,})>"
+        return f"<Evaluation: accuracy {self._accuracy_text}>"
+
+    @property
+    def _accuracy_text(self) -> str:
+        return f"{self.accuracy:.2%} ({self.is_right.sum():,}/{len(self.labels):,})"
 
     def _repr_html_(self) -> str:
         """Return accuracy, the metrics of each class and the confusion matrix for a notebook."""
         from cnnzoo._support.notebook import block, facts
 
         low, high = self.accuracy_interval()
-        right = f"{self.accuracy:.2%} ({self.is_right.sum():,}/{len(self.labels):,})"
-        known = {"accuracy": right, "95 % interval": f"{low:.2%} to {high:.2%}", "loss": f"{self.loss:.4f}"}
+        known = {
+            "accuracy": self._accuracy_text,
+            "95 % interval": f"{low:.2%} to {high:.2%}",
+            "loss": f"{self.loss:.4f}",
+        }
         return block(facts(known, "Evaluation"), self._classes().to_html("Classes"), self._confusion_html())
 
     def _classes(self) -> Table:
@@ -295,8 +302,7 @@ class Prediction:
         if not Path(self.image).is_file():
             return []
         try:
-            with Image.open(self.image) as picture:
-                return [(np.asarray(ImageOps.exif_transpose(picture).convert("RGB")), self.label)]
+            return [(np.asarray(read_picture(self.image)), self.label)]
         except (OSError, ValueError):  # it has changed since
             return []
 

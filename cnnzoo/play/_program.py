@@ -11,10 +11,19 @@ import numpy as np
 
 from cnnzoo._keras.graph import graph_inputs, run
 from cnnzoo._keras.kinds import channels_of, is_named, per_axis
+from cnnzoo._keras.reading import (
+    IDLE,
+    LUMA,
+    is_last,
+    joined_shape,
+    shape_after,
+    sides_rounded_up,
+    standardization,
+    whole_kernel,
+)
 
 Step: TypeAlias = dict[str, Any]
 
-LUMA = (0.2989, 0.5870, 0.1140)  # what Keras makes grey of red, green and blue
 FUNCTIONS = {  # what `engine.js` computes
     *("relu", "relu6", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "elu", "selu"),
     *("exponential", "hard_sigmoid", "hard_silu", "silu", "leaky_relu"),
@@ -156,10 +165,6 @@ def _array(variable: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
 
 
-def _shape_after(layer: Any, value: Value) -> tuple[int, ...]:
-    return tuple(layer.compute_output_shape((None, *value.shape)))[1:]
-
-
 def _window(layer: Any, size: Any, value: Value, dilation: Any = 1) -> dict[str, Any]:
     """Return size, strides and the padding before the first row and column of a window."""
     (height, width), strides, dilations = per_axis(size, 2), per_axis(layer.strides, 2), per_axis(dilation, 2)
@@ -173,7 +178,7 @@ def _window(layer: Any, size: Any, value: Value, dilation: Any = 1) -> dict[str,
 
 def _convolved(writer: _Writer, layer: Any, value: Value, kernel: Any, groups: int, bias: Any) -> Value:
     size = tuple(kernel.shape)[:2]
-    shape = (*_shape_after(layer, value)[:2], int(kernel.shape[3]))
+    shape = (*shape_after(layer, value.shape)[:2], int(kernel.shape[3]))
     window = _window(layer, size, value, getattr(layer, "dilation_rate", 1))
     return _conv(writer, value, kernel, groups, bias, shape, window)
 
@@ -207,12 +212,9 @@ def _separable(writer: _Writer, layer: Any, value: Value) -> Value:
 
 
 def _by_table(writer: _Writer, layer: Any, value: Value) -> Value:
-    kernel = _array(layer.kernel)
-    padded = np.concatenate([kernel, np.zeros((*kernel.shape[:2], 1), kernel.dtype)], axis=-1)
-    whole = np.take(padded, layer.places, axis=-1)
     sides = (side - size + 1 for side, size in zip(value.shape[:2], layer.kernel_size, strict=True))
     window = {**ONE_BY_ONE, "size": list(layer.kernel_size)}
-    return _conv(writer, value, whole, 1, layer.bias, (*sides, len(layer.table)), window)
+    return _conv(writer, value, whole_kernel(layer), 1, layer.bias, (*sides, len(layer.table)), window)
 
 
 def _dense(writer: _Writer, layer: Any, value: Value) -> Value:
@@ -229,13 +231,8 @@ def _distances(writer: _Writer, layer: Any, value: Value) -> Value:
     return writer.add("distances", [value], (len(layer.centres),), kernel=writer.weight(layer.kernel))
 
 
-def _is_last(axis: Any, value: Value) -> bool:
-    """Tell whether an axis, which counts the batch, is that of the channels."""
-    return axis in (-1, len(value.shape))
-
-
 def _normalized(writer: _Writer, layer: Any, value: Value) -> Value:
-    if not _is_last(layer.axis, value):
+    if not is_last(layer.axis, value.shape):
         raise NotImplementedError("it normalises another axis than the last")
     mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
     factors = (_array(layer.gamma) if layer.scale else 1) / np.sqrt(variance + layer.epsilon)
@@ -246,11 +243,11 @@ def _normalized(writer: _Writer, layer: Any, value: Value) -> Value:
 def _pooled(writer: _Writer, layer: Any, value: Value) -> Value:
     kind = "largest" if type(layer).__name__.startswith("Max") else "mean"
     window = _window(layer, layer.pool_size, value)
-    return writer.add("pool", [value], _shape_after(layer, value), kind=kind, **window)
+    return writer.add("pool", [value], shape_after(layer, value.shape), kind=kind, **window)
 
 
 def _ceil_pooled(writer: _Writer, layer: Any, value: Value) -> Value:
-    sides = [-(-max(side - layer.pool_size, 0) // layer.strides) + 1 for side in value.shape[:2]]
+    sides = sides_rounded_up(layer, value.shape[:2])
     window = {**ONE_BY_ONE, "size": [layer.pool_size] * 2, "strides": [layer.strides] * 2}
     return writer.add("pool", [value], (*sides, value.shape[2]), kind="mean", **window)
 
@@ -268,12 +265,12 @@ def _pooled_globally(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _padded(writer: _Writer, layer: Any, value: Value) -> Value:
     (top, _), (left, _) = layer.padding
-    return writer.add("place", [value], _shape_after(layer, value), at=[top, left, 0])
+    return writer.add("place", [value], shape_after(layer, value.shape), at=[top, left, 0])
 
 
 def _cropped(writer: _Writer, layer: Any, value: Value) -> Value:
     (top, _), (left, _) = layer.cropping
-    return writer.add("place", [value], _shape_after(layer, value), at=[-top, -left, 0])
+    return writer.add("place", [value], shape_after(layer, value.shape), at=[-top, -left, 0])
 
 
 def _channel_slice(writer: _Writer, layer: Any, value: Value) -> Value:
@@ -310,13 +307,13 @@ def _check_layer(operation: Any) -> None:
 
 def _reshaped(writer: _Writer, layer: Any, value: Value) -> Value:
     _check_layer(layer)
-    return writer.add("reshape", [value], _shape_after(layer, value))
+    return writer.add("reshape", [value], shape_after(layer, value.shape))
 
 
 def _concatenated(writer: _Writer, layer: Any, values: Sequence[Value]) -> Value:
     _check_layer(layer)
-    shape = tuple(layer.compute_output_shape([(None, *value.shape) for value in values]))[1:]
-    if not _is_last(layer.axis, values[0]):
+    shape = joined_shape(layer, [value.shape for value in values])
+    if not is_last(layer.axis, values[0].shape):
         raise NotImplementedError("it joins along another axis than the channels")
     return writer.add("concatenate", list(values), shape)
 
@@ -362,10 +359,7 @@ def _rescaled(writer: _Writer, layer: Any, value: Value) -> Value:
 
 
 def _standardized(writer: _Writer, layer: Any, value: Value) -> Value:
-    mean, variance = _array(layer.mean), _array(layer.variance)
-    if layer.invert or mean.size not in (1, value.shape[-1]):
-        raise NotImplementedError("it normalises other axes than the last, or back")
-    deviation = np.maximum(np.sqrt(variance), keras.config.epsilon())
+    mean, deviation = standardization(layer, value.shape[-1])
     return writer.affine(value, 1 / deviation, -mean / deviation)
 
 
@@ -384,7 +378,7 @@ def _leaky(writer: _Writer, layer: Any, value: Value) -> Value:
 
 
 def _softmax(writer: _Writer, layer: Any, value: Value) -> Value:
-    if not _is_last(layer.axis, value):
+    if not is_last(layer.axis, value.shape):
         raise NotImplementedError("its softmax is not along the last axis")
     return writer.function(value, "softmax")
 
@@ -405,13 +399,13 @@ def _mixed(writer: _Writer, value: Value, matrix: np.ndarray) -> Value:
 
 
 def _flipped(writer: _Writer, operation: Any, value: Value) -> Value:
-    if not _is_last(operation.axis, value):
+    if not is_last(operation.axis, value.shape):
         raise NotImplementedError("it reverses another axis than the channels")
     return _mixed(writer, value, np.eye(value.shape[-1])[::-1])
 
 
 def _repeated(writer: _Writer, operation: Any, value: Value) -> Value:
-    if not _is_last(operation.axis, value) or not isinstance(operation.repeats, int):
+    if not is_last(operation.axis, value.shape) or not isinstance(operation.repeats, int):
         raise NotImplementedError("it repeats along another axis than the channels")
     return _mixed(writer, value, np.repeat(np.eye(value.shape[-1]), operation.repeats, axis=1))
 
@@ -461,8 +455,5 @@ RULES: dict[frozenset[str], Callable[..., Value]] = {
     frozenset({"Flip"}): _flipped,
     frozenset({"Repeat"}): _repeated,
     frozenset({"RGBToGrayscale"}): _greyed,
-    frozenset(
-        {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth"}
-    ): _same,
-    frozenset({"ActivityRegularization", "Identity", "Cast"}): _same,
+    IDLE | {"Cast"}: _same,
 }

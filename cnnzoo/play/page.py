@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import cnnzoo
 from cnnzoo._keras.ending import check_classifier, count_classes, ending_by_graph
 from cnnzoo._keras.parameters import count_parameters
 from cnnzoo._keras.scale import scale_of
-from cnnzoo._support.files import check_target, write_whole
+from cnnzoo._support.files import check_target
+from cnnzoo._support.pages import script_digest, write_page_text
 from cnnzoo.data.digits import load_digits
 from cnnzoo.data.mnist import PADDING
 from cnnzoo.data.preparing import shorter_side_of
@@ -87,11 +87,10 @@ def write_page(
     if path is not None:
         check_target(Path(path), force=force)  # before a network is loaded
     classifier = _classifier(network)
-    path = Path(f"{classifier.model.name}.html" if path is None else path)
-    check_target(path, force=force)
+    path = check_target(Path(f"{classifier.model.name}.html" if path is None else path), force=force)
     content = _content(classifier, float32)
     text = _rendered(content, classifier)
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_page_text(path, text)
     return Page(path, len(text.encode()))
 
 
@@ -180,13 +179,12 @@ def _rendered(content: dict[str, Any], classifier: Classifier) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return templates.get_template("page.html").render(
         version=cnnzoo.__version__,
         name=classifier.model.name,
         params=count_parameters(classifier.model).params,
         is_colour=classifier.model.input_shape[-1] == 3,
         script=script,
-        digest=digest,
+        digest=script_digest(script),
         content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 import cnnzoo
-from cnnzoo._support.files import write_whole
+from cnnzoo._support.pages import script_digest, write_page_text
 from cnnzoo._support.wording import format_shape, memory
 
 NOT_KNOWN = "unknown"
@@ -24,13 +22,9 @@ def write_page(template: str, path: Path, **content: Any) -> Path:
     """
     templates = _templates()
     script = templates.get_template("page.js").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = templates.get_template(template)
-    text = page.render(version=cnnzoo.__version__, script=script, script_digest=digest, **content)
-    try:
-        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))
-    except OSError as error:
-        raise OSError(f"'{path}' cannot be written ({error.strerror or error}). Choose another path.") from error
+    text = page.render(version=cnnzoo.__version__, script=script, script_digest=script_digest(script), **content)
+    write_page_text(path, text)
     return path
 
 

@@ -27,7 +27,7 @@ CURVES_DPI = 72
 
 
 class EpochProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Tells of the steps of the running epoch, and of each epoch at its end; how, is up to its two kinds below."""
+    """Follows the steps and the epochs of a training; the two subclasses below show them."""
 
     def __init__(self, recipe: Recipe, steps: int, checkpointing: Checkpointing) -> None:
         """Count ``steps`` per epoch, from where ``checkpointing`` is."""

@@ -11,7 +11,7 @@
   const buffer = bytes(content.weights).buffer;
   const weights = content.isHalf ? engine.fromHalf(new Uint16Array(buffer)) : new Float32Array(buffer);
   const network = new engine.Network(program, weights);
-  const [rows, columns, channels] = program.shape, isColour = channels === 3;
+  const [rows, columns, channels] = program.shape, isColour = channels === 3, blank = new Float32Array(rows * columns * channels);
   const board = $("board"), seen = $("seen"), pen = board.getContext("2d", { willReadFrequently: true });
   let strokes = [], picture = null, cleared = null, exact = null, image = null, values = null, isErasing = false;
 
@@ -61,14 +61,14 @@
     image = isEmpty() ? null : exact || pixels.prepared(...source(), content);
     const isMissing = !isEmpty() && !image;
     $("message").textContent = isMissing ? "This shows no digit: it has a single colour. Use a dark or a light stroke." : "";
-    values = network.run(scaled(image || new Float32Array(rows * columns * channels)));
+    values = network.run(scaled(image || blank));
     paintSeen();
     showAnswer();
     showLayers();
     if (looked) look(...looked);
   }
 
-  const paintSeen = () => [seen, $("small")].forEach((each) => paint(each, image || new Float32Array(rows * columns * channels), rows, columns, channels, 1));
+  const paintSeen = () => [seen, $("small")].forEach((each) => paintImage(each, image || blank));
   const scaled = (unit) => (content.scale === "byte" ? unit.map((value) => value * 255) : unit);
 
   // The answer
@@ -107,19 +107,26 @@
 
   // Pictures of values
 
-  /** Paint an image in [0, 1], or with `largest` and one channel, a map by the colours of its signs. */
-  function paint(canvas, from, height, width, count, step, offset = 0, largest = 0) {
+  /** Fill a canvas; `levelOf` gives the level of a pixel's red, green or blue, from 0 to 255. */
+  function fill(canvas, height, width, levelOf) {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d"), data = context.createImageData(width, height);
     for (let i = 0; i < width * height; i++) {
-      const value = from[i * step * (largest ? 1 : count) + offset], tint = value < 0 ? COOL : WARM;
-      for (let c = 0; c < 3; c++) {
-        const level = largest ? tint[c] * Math.min(Math.abs(value) / largest, 1) : 255 * from[i * count + (count === 3 ? c : 0)];
-        data.data[4 * i + c] = level;
-      }
+      for (let c = 0; c < 3; c++) data.data[4 * i + c] = levelOf(i, c);
       data.data[4 * i + 3] = 255;
     }
     context.putImageData(data, 0, 0);
+  }
+
+  /** Paint an image in [0, 1] of the network's shape. */
+  const paintImage = (canvas, from) => fill(canvas, rows, columns, (i, c) => 255 * from[i * channels + (isColour ? c : 0)]);
+
+  /** Paint one of `count` maps by the colours of its signs. */
+  function paintMap(canvas, from, height, width, count, map, largest) {
+    fill(canvas, height, width, (i, c) => {
+      const value = from[i * count + map];
+      return (value < 0 ? COOL : WARM)[c] * Math.min(Math.abs(value) / largest, 1);
+    });
   }
 
   // Layers: of each, the value of its last step
@@ -174,8 +181,8 @@
     for (const { number, shape, length, isMap, canvases } of parts) {
       const value = values[number], largest = value.reduce((most, each) => Math.max(most, Math.abs(each)), 0) || 1;
       canvases.forEach((canvas, map) => {
-        if (isMap) paint(canvas, value, shape[0], shape[1], shape[2], shape[2], map, largest);
-        else paint(canvas, value, 1, length, 1, 1, 0, largest);
+        if (isMap) paintMap(canvas, value, shape[0], shape[1], shape[2], map, largest);
+        else paintMap(canvas, value, 1, length, 1, 0, largest);
       });
     }
   }
@@ -435,11 +442,11 @@
     button.type = "button";
     const answer = example.answer === example.label ? "" : `, taken for ${classes[example.answer]}`;
     button.setAttribute("aria-label", `Example ${index + 1}: ${name}${answer}`);
-    paint(canvas, own, rows, columns, channels, 1);
+    paintImage(canvas, own);
     button.append(canvas, element("span", name + answer));
     button.addEventListener("click", () => {
       const small = element("canvas");
-      paint(small, own, rows, columns, channels, 1);
+      paintImage(small, own);
       [strokes, picture] = [[], small];
       redraw();
       exact = own; // as it is, not found and placed once more
