@@ -24,6 +24,14 @@ def play(
     out: Annotated[
         Path | None, typer.Option(help="The HTML file to write.  [default: NETWORK.html in this folder]")
     ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Another run or network, which sees the same drawing.",
+            callback=lambda given: None if given is None else tell_of_folder(given),
+        ),
+    ] = None,
     float32: Annotated[
         bool | None,
         typer.Option(
@@ -37,6 +45,6 @@ def play(
     with quiet_start():
         from cnnzoo.play import write_page
 
-        page = write_page(network, out, float32=float32, force=force)
+        page = write_page(network, out, beside=beside, float32=float32, force=force)
     print(page.path)
     print(f"{memory(page.size)}; open it in a browser. It loads nothing from the internet.")

@@ -36,7 +36,10 @@ Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
 LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
 IN_FULL = 300_000  # weights up to which a page has them in full precision
 TEMPLATES = Path(__file__).with_name("templates")
-SCRIPTS = ("engine.js", "pixels.js", "page.js")
+SCRIPTS = (  # each uses those before it
+    *("words.js", "engine.js", "gradients.js", "pixels.js", "painting.js", "arithmetic.js"),
+    *("subject.js", "board.js", "page.js"),
+)
 DIGITS = tuple(map(str, range(10)))
 EXAMPLES = 10
 MISTAKES = 6
@@ -59,6 +62,7 @@ def write_page(
     network: Playable,
     path: str | os.PathLike[str] | None = None,
     *,
+    beside: Playable | None = None,
     float32: bool | None = None,
     force: bool = False,
 ) -> Page:
@@ -69,6 +73,7 @@ def write_page(
     Args:
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
             model, whose classes have their numbers as names.
+        beside: Another network, which sees the same drawing.
         path: The file to write; None: the network's name with ".html", in the working directory.
         float32: Whether to store the weights in full precision, or as float16, in half the space. None: in full up to
             300,000 weights, which makes a page of 1.7 MB.
@@ -86,10 +91,10 @@ def write_page(
     """
     if path is not None:
         check_target(Path(path), force=force)  # before a network is loaded
-    classifier = _classifier(network)
-    path = check_target(Path(f"{classifier.model.name}.html" if path is None else path), force=force)
-    content = _content(classifier, float32)
-    text = _rendered(content, classifier)
+    classifiers = [_classifier(each) for each in (network, beside) if each is not None]
+    default = "_".join(dict.fromkeys(each.model.name for each in classifiers)) + ".html"
+    path = check_target(Path(default if path is None else path), force=force)
+    text = _rendered([_content(each, float32) for each in classifiers], classifiers)
     write_page_text(path, text)
     return Page(path, len(text.encode()))
 
@@ -132,6 +137,7 @@ def _content(classifier: Classifier, float32: bool | None) -> dict[str, Any]:
     in_full = program.size <= IN_FULL if float32 is None else float32
     weights = program.buffer(np.float32 if in_full else np.float16)
     return {
+        "name": model.name,
         "classes": list(classifier.class_names),
         "kind": ending.kind,
         "scale": classifier.scale,
@@ -141,6 +147,7 @@ def _content(classifier: Classifier, float32: bool | None) -> dict[str, Any]:
         "isHalf": not in_full,
         "weights": base64.b64encode(weights).decode(),
         "examples": _examples(classifier, program),
+        "snapshots": None,
     }
 
 
@@ -174,17 +181,17 @@ def _as_examples(split: Split, answers: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _rendered(content: dict[str, Any], classifier: Classifier) -> str:
+def _rendered(contents: list[dict[str, Any]], classifiers: list[Classifier]) -> str:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return templates.get_template("page.html").render(
         version=cnnzoo.__version__,
-        name=classifier.model.name,
-        params=count_parameters(classifier.model).params,
-        is_colour=classifier.model.input_shape[-1] == 3,
+        networks=contents,
+        params=[f"{count_parameters(each.model).params:,}" for each in classifiers],
+        is_colour=any(each.model.input_shape[-1] == 3 for each in classifiers),
         script=script,
         digest=script_digest(script),
-        content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
+        content=json.dumps({"networks": contents}, separators=(",", ":")).replace("<", "\\u003c"),
     )

@@ -111,9 +111,9 @@ def lenet(watched, tmp_path):  # noqa: F811
 
 def test_what_one_draws_is_read_and_prepared_as_in_python(lenet, tmp_path):
     page = lenet()
-    assert page.locator("#answer").inner_text() == "Nothing drawn yet."
+    assert page.locator("#answer-0").inner_text() == "Nothing drawn yet."
     draw(page, SEVEN)
-    assert page.locator("#answer").inner_text().startswith("7, ")
+    assert page.locator("#answer-0").inner_text().startswith("7, ")
     with page.expect_download() as download:
         page.locator("#save").click()
     download.value.save_as(tmp_path / "drawing.png")
@@ -124,14 +124,14 @@ def test_what_one_draws_is_read_and_prepared_as_in_python(lenet, tmp_path):
     for button, answer in (("#clear", "Nothing drawn yet."), ("#undo", "7, "), ("#undo", "Nothing drawn yet.")):
         page.locator(button).click()
         page.wait_for_timeout(100)
-        assert page.locator("#answer").inner_text().startswith(answer)
+        assert page.locator("#answer-0").inner_text().startswith(answer)
 
 
 def test_a_picture_is_opened_and_one_that_is_none_is_refused(lenet, tmp_path):
     page = lenet()
     page.locator("#file").set_input_files("examples/seven.png")
     page.wait_for_timeout(300)
-    assert page.locator("#answer").inner_text().startswith("7, ")
+    assert page.locator("#answer-0").inner_text().startswith("7, ")
     (tmp_path / "none.png").write_bytes(b"no picture")
     page.locator("#file").set_input_files(tmp_path / "none.png")
     page.wait_for_timeout(300)
@@ -224,17 +224,17 @@ def test_a_map_is_switched_off_and_on(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7").click()
     page.wait_for_timeout(100)
-    whole = page.locator("#answer").inner_text()
+    whole = page.locator("#answer-0").inner_text()
     for number in range(6):
         page.get_by_role("button", name=f"c1, map {number}", exact=True).click()
     page.wait_for_timeout(100)
-    assert page.locator("#answer").inner_text() != whole
+    assert page.locator("#answer-0").inner_text() != whole
     assert "It is switched off." in page.locator("#look").inner_text()
     assert page.locator("#off").inner_text() == "6 maps are switched off."
     page.locator("#all-on").click()
     page.wait_for_timeout(100)
     assert page.locator("#off").inner_text() == ""
-    assert page.locator("#answer").inner_text() == whole
+    assert page.locator("#answer-0").inner_text() == whole
     assert page.locator("#all-on").is_disabled()
 
 

@@ -221,28 +221,42 @@ const engine = (() => {
     constructor(program, weights) {
       this.steps = program.steps;
       this.shapes = [program.shape, ...program.steps.map((step) => step.shape)];
-      this.weight = ([first, shape]) => weights.subarray(first, first + count(shape));
+      this.weights = weights;
+      this.weight = ([first, shape]) => this.weights.subarray(first, first + count(shape));
       this.off = new Map(); // the numbers of the maps that are switched off, by the number of their value
     }
 
     /** All values for an image: the image first, then what each step gives. */
     run(image) {
-      const values = [image];
-      for (const step of this.steps) {
-        const inputs = step.inputs.map((number) => values[number]), shapes = step.inputs.map((number) => this.shapes[number]);
-        const value = operations[step.op](step, inputs, shapes, this.weight);
+      return this.continued([image]);
+    }
+
+    /** All values, of which the first are given: what the steps after them give. */
+    continued(given) {
+      const values = [...given];
+      for (const step of this.steps.slice(given.length - 1)) {
+        const value = operations[step.op](step, ...this.taken(step, values), this.weight);
         values.push(this.silenced(values.length, value));
       }
       return values;
     }
 
+    /** The values that a step takes, and their shapes. */
+    taken(step, values) {
+      return [step.inputs.map((number) => values[number]), step.inputs.map((number) => this.shapes[number])];
+    }
+
     silenced(number, value) {
       const maps = this.off.get(number);
-      if (!maps || !maps.size) return value;
+      return maps && maps.size ? this.without(number, value, maps) : value;
+    }
+
+    /** A value with 0 in some of its maps. */
+    without(number, value, maps) {
       const shape = this.shapes[number], channels = shape[shape.length - 1];
       return value.map((each, i) => (maps.has(i % channels) ? 0 : each));
     }
   }
 
-  return { Network, fromHalf, place };
+  return { Network, fromHalf, place, sigmoid, count };
 })();

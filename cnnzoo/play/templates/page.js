@@ -1,54 +1,19 @@
-// The page: drawing, the answer, the maps of every layer, and the arithmetic behind a value.
+// The page: what its controls do, and what is shown of the drawing.
 "use strict";
 
 (() => {
-  const MOST_MAPS = 64, MAP_SIDE = 64, MOST_CLASSES = 10, MOST_PRODUCTS = 5, MOST_VALUES = 9, REDUCED = 1024;
-  const LARGEST_FILE = 50, LARGEST_IMAGE = 60, LONGEST = 100; // megabytes, megapixels, times the shorter side
-  const WARM = [230, 130, 20], COOL = [40, 130, 230];
+  const MOST_MAPS = 64, MAP_SIDE = 64, KERNEL_SIDE = 40, MOST_CLASSES = 10, MOST_MATTERING = 8, PAUSE = 150, SLICE = 12; // ms
+  const MOST_LINKED = 4096, ROW_LENGTH = 1100;
+  const { say, percent } = words, { element, paintImage, paintMap, paintHeat, largestOf, frame } = painting;
   const $ = (id) => document.getElementById(id);
-  const content = JSON.parse($("content").textContent), { program, classes } = content;
-  const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const buffer = bytes(content.weights).buffer;
-  const weights = content.isHalf ? engine.fromHalf(new Uint16Array(buffer)) : new Float32Array(buffer);
-  const network = new engine.Network(program, weights);
-  const [rows, columns, channels] = program.shape, isColour = channels === 3, blank = new Float32Array(rows * columns * channels);
-  const board = $("board"), seen = $("seen"), pen = board.getContext("2d", { willReadFrequently: true });
-  let strokes = [], picture = null, cleared = null, exact = null, image = null, values = null, isErasing = false;
+  const content = JSON.parse($("content").textContent);
+  const subjects = content.networks.map((each) => new Subject(each));
+  let chosen = subjects[0]; // of which the layers are shown
 
-  // What is drawn
-
-  function redraw() {
-    pen.globalCompositeOperation = "source-over";
-    pen.fillStyle = "#000";
-    pen.fillRect(0, 0, board.width, board.height);
-    if (picture) {
-      const scale = Math.min(board.width / picture.width, board.height / picture.height);
-      const [width, height] = [picture.width * scale, picture.height * scale];
-      pen.drawImage(picture, (board.width - width) / 2, (board.height - height) / 2, width, height);
-    }
-    pen.lineCap = pen.lineJoin = "round";
-    for (const { points, width, colour } of strokes) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = width;
-      pen.beginPath();
-      pen.moveTo(...points[0]);
-      for (const point of points) pen.lineTo(...point);
-      pen.stroke();
-    }
-    exact = null;
-    update();
-  }
-
-  const isEmpty = () => !picture && !exact && strokes.length === 0;
-
-  /** RGB in [0, 1] of what is on the board; of a picture without strokes, of the picture itself. */
-  function source() {
-    const canvas = picture && strokes.length === 0 ? picture : board;
-    const { data, width, height } = canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height);
-    const rgb = new Float32Array(width * height * 3);
-    for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) rgb[3 * i + c] = data[4 * i + c] / 255;
-    return [rgb, [height, width]];
-  }
+  const isColour = subjects.some(({ shape }) => shape[2] === 3);
+  const brush = () => ({ width: Number($("thickness").value), colour: $("eraser").getAttribute("aria-pressed") === "true" ? "#000" : isColour ? $("colour").value : "#fff" });
+  const tell = (text) => { $("message").textContent = text; };
+  const board = new Board($("board"), brush, update, tell);
 
   let isWaiting = false;
   function update() {
@@ -58,40 +23,33 @@
   }
 
   function compute() {
-    image = isEmpty() ? null : exact || pixels.prepared(...source(), content);
-    const isMissing = !isEmpty() && !image;
-    $("message").textContent = isMissing ? "This shows no digit: it has a single colour. Use a dark or a light stroke." : "";
-    values = network.run(scaled(image || blank));
+    const source = board.isEmpty() ? null : board.source();
+    for (const each of subjects) each.see(source && (board.exact?.(each) ?? pixels.prepared(...source, each.content)));
+    tell(source && subjects.some(({ image }) => !image) ? say("This shows no digit: it has a single colour. Use a dark or a light stroke.") : "");
+    subjects.forEach(showAnswer);
+    showAgreement();
+    showChosen();
+  }
+
+  /** Show all that is shown of the chosen network. */
+  function showChosen() {
     paintSeen();
-    showAnswer();
     showLayers();
+    showHeat();
+    later();
     if (looked) look(...looked);
   }
 
-  const paintSeen = () => [seen, $("small")].forEach((each) => paintImage(each, image || blank));
-  const scaled = (unit) => (content.scale === "byte" ? unit.map((value) => value * 255) : unit);
+  const imageOf = (subject) => subject.image || subject.blank;
+  const paintSeen = () => [$("seen"), $("small")].forEach((each) => paintImage(each, imageOf(chosen), chosen.shape));
 
   // The answer
 
-  function probabilities() {
-    const output = values[values.length - 1];
-    if (content.kind === "softmax") return output;
-    if (content.kind === "sigmoid") return [1 - output[0], output[0]];
-    const logits = content.kind === "logit" ? [0, output[0]] : output;
-    const largest = Math.max(...logits), powers = Array.from(logits, (value) => Math.exp(value - largest));
-    const total = powers.reduce((a, b) => a + b, 0);
-    return powers.map((power) => power / total);
-  }
-
-  const percent = (value) => `${(100 * value).toFixed(1)} %`;
-  const element = (name, text = "", className = "") => Object.assign(document.createElement(name), { textContent: text, className });
-
-  function showAnswer() {
-    const chances = probabilities(), order = [...classes.keys()].sort((a, b) => chances[b] - chances[a]);
-    const answer = image ? `${classes[order[0]]}, ${percent(chances[order[0]])}` : "Nothing drawn yet.";
-    if ($("answer").textContent !== answer) $("answer").textContent = $("short").textContent = answer;
-    const off = [...network.off.values()].reduce((sum, maps) => sum + maps.size, 0);
-    $("off").textContent = off ? `${off} ${off === 1 ? "map is" : "maps are"} switched off.` : "";
+  function showAnswer(subject, index) {
+    const chances = subject.chances(), order = subject.ranking(), { classes, image } = subject;
+    const answer = image ? `${classes[order[0]]}, ${percent(chances[order[0]])}` : say("Nothing drawn yet.");
+    const places = [$(`answer-${index}`), ...(subject === chosen ? [$("short")] : [])];
+    for (const each of places) if (each.textContent !== answer) each.textContent = answer;
     const shown = classes.length <= MOST_CLASSES ? [...classes.keys()] : order.slice(0, MOST_CLASSES);
     const lines = shown.map((number) => {
       const line = element("tr"), name = element("th", classes[number]), cell = element("td"), bar = element("div", "", "bar");
@@ -102,359 +60,436 @@
       if (!image) bar.style.visibility = "hidden";
       return line;
     });
-    $("chances").tBodies[0].replaceChildren(...lines);
+    $(`chances-${index}`).tBodies[0].replaceChildren(...lines);
   }
 
-  // Pictures of values
-
-  /** Fill a canvas; `levelOf` gives the level of a pixel's red, green or blue, from 0 to 255. */
-  function fill(canvas, height, width, levelOf) {
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d"), data = context.createImageData(width, height);
-    for (let i = 0; i < width * height; i++) {
-      for (let c = 0; c < 3; c++) data.data[4 * i + c] = levelOf(i, c);
-      data.data[4 * i + 3] = 255;
-    }
-    context.putImageData(data, 0, 0);
+  function showAgreement() {
+    const off = [...chosen.network.off.values()].reduce((sum, maps) => sum + maps.size, 0);
+    $("off").textContent = off === 0 ? "" : off === 1 ? say("1 map is switched off.") : say("{count} maps are switched off.", { count: off });
+    if (subjects.length === 1) return;
+    const [one, other] = subjects.map((each) => (each.image ? each.classes[each.ranking()[0]] : null));
+    $("agreement").textContent = one === null || other === null ? "" : one === other ? say("Both answer {name}.", { name: one }) : say("The answers differ.");
   }
 
-  /** Paint an image in [0, 1] of the network's shape. */
-  const paintImage = (canvas, from) => fill(canvas, rows, columns, (i, c) => 255 * from[i * channels + (isColour ? c : 0)]);
+  // What supports the answer
 
-  /** Paint one of `count` maps by the colours of its signs. */
-  function paintMap(canvas, from, height, width, count, map, largest) {
-    fill(canvas, height, width, (i, c) => {
-      const value = from[i * count + map];
-      return (value < 0 ? COOL : WARM)[c] * Math.min(Math.abs(value) / largest, 1);
-    });
+  let running = 0; // the number of the last occlusion that was begun
+
+  function showHeat() {
+    running++;
+    const canvas = $("heat"), note = $("heat-note"), { image, shape } = chosen;
+    const isByGradient = $("method").value === "gradcam";
+    $("heat-layer-part").hidden = !isByGradient;
+    if (!image) {
+      paintImage(canvas, imageOf(chosen), shape);
+      note.textContent = "";
+    } else if (isByGradient) paintHeatOf(chosen.gradcam(Number($("heat-layer").value), chosen.ranking()[0]));
+    else paintImage(canvas, image, shape);
+  }
+
+  function paintHeatOf(heat) {
+    paintHeat($("heat"), chosen.image, chosen.shape, heat);
+    $("heat-note").textContent = heat.some((each) => each > 0) ? say("Orange marks what supports the answer.") : say("Nothing supports the answer here.");
+  }
+
+  /** Cover the image part by part, a few milliseconds at a time, unless it changes meanwhile. */
+  function occlude() {
+    const own = ++running, steps = chosen.occlusion(chosen.ranking()[0]);
+    const proceed = () => {
+      if (own !== running) return;
+      const end = performance.now() + SLICE;
+      let step = steps.next();
+      while (!step.done && performance.now() < end) step = steps.next();
+      if (step.done) paintHeatOf(step.value);
+      else {
+        $("heat-note").textContent = say("Covering the image: {part}", { part: percent(step.value) });
+        setTimeout(proceed);
+      }
+    };
+    proceed();
+  }
+
+  let timer = null;
+
+  /** Do what takes longer than a frame once the drawing pauses. */
+  function later() {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      showMattering();
+      if (chosen.image && $("method").value === "occlusion") occlude();
+    }, PAUSE);
+  }
+
+  function showMattering() {
+    const found = chosen.image ? chosen.mattering(chosen.ranking()[0], MOST_MATTERING) : [];
+    $("mattering").replaceChildren(...found.map(({ layer, number, map, isMap, change }) => {
+      const item = element("li"), name = say(isMap ? "{layer}, map {map}" : "{layer}, value {map}", { layer, map });
+      const points = `${change < 0 ? "\u2212" : "+"}${(100 * Math.abs(change)).toFixed(1)}`; // points
+      const button = element("button", say("{map}: {change} points", { map: name, change: points }));
+      button.type = "button";
+      button.addEventListener("click", () => toggle(number, map));
+      item.append(button);
+      return item;
+    }));
   }
 
   // Layers: of each, the value of its last step
 
-  const last = new Map(program.steps.map((step, index) => [step.layer, index + 1]));
-  const parts = [...last].filter(([, number]) => !["Flatten", "Reshape"].includes(network.steps[number - 1].type)).map(([layer, number]) => {
-    const shape = network.shapes[number], step = network.steps[number - 1], section = element("div", "", "layer");
-    const title = element("h3", `${layer} `), length = shape[shape.length - 1];
-    const isMap = shape.length === 3 && shape[0] * shape[1] > 1; // of one place each, maps are shown as a row
-    title.append(element("span", `${step.type}, ${shape.join(" x ")}`));
-    const maps = element("div", "", "maps"), count = isMap ? Math.min(length, MOST_MAPS) : 1;
-    const canvases = Array.from({ length: count }, (_, map) => {
-      const button = element("button"), canvas = element("canvas");
+  let parts = [];
+
+  /** Build the elements of the chosen network's layers. */
+  function buildLayers() {
+    parts = chosen.layers.map((part) => ({ ...part, ...layerElements(part) }));
+    $("layers").replaceChildren(...parts.map(({ section }) => section));
+    const maps = chosen.layers.filter(({ isMap }) => isMap);
+    $("heat-layer").replaceChildren(...maps.map(({ layer, number }) => Object.assign(element("option", layer), { value: number })));
+    $("heat-layer").value = chosen.heatLayer();
+    if (!maps.length) $("method").value = "occlusion";
+    $("method").disabled = !maps.length;
+  }
+
+  function layerElements({ layer, number, shape, length, isMap, type }) {
+    const section = element("div", "", "layer"), title = element("h3", `${layer} `), maps = element("div", "", "maps");
+    title.append(element("span", `${type}, ${shape.join(" x ")}`));
+    const count = isMap ? Math.min(length, MOST_MAPS) : 1, buttons = [];
+    for (let map = 0; map < count; map++) {
+      const button = element("button"), canvas = element("canvas"), zoom = isMap ? Math.max(1, Math.floor(MAP_SIDE / Math.max(shape[0], shape[1]))) : 1;
       button.type = "button";
-      button.setAttribute("aria-pressed", "true");
-      button.setAttribute("aria-label", isMap ? `${layer}, map ${map}` : `${layer}: ${length} values`);
-      const zoom = isMap ? Math.max(1, Math.floor(MAP_SIDE / Math.max(shape[0], shape[1]))) : 1;
-      canvas.style.width = isMap ? `${shape[1] * zoom}px` : `${Math.min(length * 12, 1100)}px`;
+      button.tabIndex = map ? -1 : 0; // arrows go to the others
+      button.setAttribute("aria-label", isMap ? say("{layer}, map {map}", { layer, map }) : say("{layer}: {count} values", { layer, count: length }));
+      canvas.style.width = isMap ? `${shape[1] * zoom}px` : `${Math.min(length * 12, ROW_LENGTH)}px`;
       canvas.style.height = isMap ? `${shape[0] * zoom}px` : "24px";
       button.append(canvas);
-      const at = (event) => {
-        const box = canvas.getBoundingClientRect(), part = (start, size, side) => Math.min(Math.max(Math.floor(((start) / size) * side), 0), side - 1);
-        const column = part(event.clientX - box.left, box.width, isMap ? shape[1] : length);
-        return isMap ? [part(event.clientY - box.top, box.height, shape[0]), column, map] : alone(shape, column);
-      };
-      let chosen = null; // the value that the keyboard switches, of a row
-      for (const name of ["pointermove", "pointerdown"]) button.addEventListener(name, (event) => look(number, at(event)));
-      button.addEventListener("focus", () => {
-        if (!button.matches(":focus-visible")) return; // a click is where the pointer is
-        chosen = largestOf(number);
-        look(number, isMap ? [shape[0] >> 1, shape[1] >> 1, map] : alone(shape, chosen));
-      });
-      button.addEventListener("click", (event) => {
-        const isPointed = event.detail > 0;
-        if (isPointed && isFinger) return; // a finger looks; it switches by a second tap, see below
-        toggle(number, isMap ? map : isPointed ? at(event).pop() : chosen ?? largestOf(number), button, isMap);
-      });
-      button.addEventListener("dblclick", (event) => { if (isFinger) toggle(number, isMap ? map : at(event).pop(), button, isMap); });
+      listen(button, { number, shape, length, isMap, map, canvas });
       maps.append(button);
+      buttons.push(button);
+    }
+    maps.addEventListener("keydown", (event) => walk(event, buttons));
+    section.append(title);
+    const kernels = kernelElements(layer);
+    if (kernels) section.append(kernels.row);
+    section.append(maps);
+    if (isMap && length > MOST_MAPS) section.append(element("p", say("and {count} more maps", { count: length - MOST_MAPS })));
+    showSwitches(number, isMap, buttons);
+    return { section, buttons, canvases: buttons.map((button) => button.firstChild), kernels };
+  }
+
+  /** A row of the kernels of a convolution that takes the image: grey, or in its colours. */
+  function kernelElements(layer) {
+    const step = chosen.network.steps.find((each) => each.layer === layer && each.op === "convolution");
+    if (!step || step.groups > 1 || step.size[0] * step.size[1] === 1 || chosen.network.shapes[step.inputs[0]][2] > 3) return null;
+    const row = element("div", "", "kernels"), zoom = Math.max(1, Math.floor(KERNEL_SIDE / Math.max(...step.size)));
+    row.setAttribute("role", "img");
+    row.setAttribute("aria-label", say("Kernels of {layer}", { layer }));
+    const canvases = Array.from({ length: Math.min(step.shape[2], MOST_MAPS) }, () => {
+      const canvas = element("canvas");
+      [canvas.style.width, canvas.style.height] = [`${step.size[1] * zoom}px`, `${step.size[0] * zoom}px`];
       return canvas;
     });
-    section.append(title, maps);
-    if (isMap && shape[2] > MOST_MAPS) section.append(element("p", `and ${shape[2] - MOST_MAPS} more maps`));
-    $("layers").append(section);
-    return { number, shape, length, isMap, canvases };
-  });
+    row.append(element("span", say("Kernels")), ...canvases);
+    return { row, canvases, step };
+  }
+
+  /** Paint kernels: of grey images by the colours of the signs, of colours as an image around grey. */
+  function paintKernels({ canvases, step }) {
+    const kernel = chosen.network.weight(step.kernel), maps = step.shape[2], taken = chosen.network.shapes[step.inputs[0]][2];
+    const [height, width] = step.size, largest = largestOf(kernel);
+    canvases.forEach((canvas, map) => {
+      const own = Float32Array.from({ length: height * width * taken }, (_, i) => kernel[i * maps + map]);
+      if (taken === 3) paintImage(canvas, own.map((each) => 0.5 + each / largest / 2), [height, width, 3]);
+      else paintMap(canvas, own, height, width, taken, 0, largest);
+    });
+  }
 
   const alone = (shape, index) => (shape.length === 3 ? [0, 0, index] : [index]);
-  const largestOf = (number) => values[number].indexOf(Math.max(...values[number]));
-
-  function showLayers() {
-    for (const { number, shape, length, isMap, canvases } of parts) {
-      const value = values[number], largest = value.reduce((most, each) => Math.max(most, Math.abs(each)), 0) || 1;
-      canvases.forEach((canvas, map) => {
-        if (isMap) paintMap(canvas, value, shape[0], shape[1], shape[2], map, largest);
-        else paintMap(canvas, value, 1, length, 1, 0, largest);
-      });
-    }
-  }
-
-  function toggle(number, map, button, isMap) {
-    if (number === values.length - 1) return; // of the answer, nothing is switched off
-    const off = network.off.get(number) || new Set();
-    if (!off.delete(map)) off.add(map);
-    network.off.set(number, off);
-    button.setAttribute("aria-pressed", String(isMap ? !off.has(map) : off.size === 0));
-    $("all-on").disabled = [...network.off.values()].every((each) => each.size === 0);
-    update();
-  }
-
-  // The arithmetic behind a value
-
-  const at = (shape, index) => index.reduce((position, each, axis) => position * shape[axis] + each, 0);
-  const number = (value) => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) || value === 0 ? value.toFixed(4) : value.toExponential(3);
-
-  /** The steps of the layer that end in the value `end`: the first computes from the layer before. */
-  function stepsOf(end) {
-    const layer = network.steps[end - 1].layer, numbers = [];
-    for (let each = end; each > 0 && network.steps[each - 1].layer === layer; each = network.steps[each - 1].inputs[0]) numbers.unshift(each);
-    return numbers;
-  }
-
-  /** The products that a value of a convolution or a dense layer is the sum of: value, weight, where the value is. */
-  function products(end, index) {
-    const step = network.steps[end - 1], from = step.inputs[0], shape = network.shapes[from], x = values[from], found = [];
-    const kernel = step.kernel && network.weight(step.kernel);
-    if (step.op === "dense") {
-      for (let i = 0; i < x.length; i++) found.push([x[i], kernel[i * step.shape[0] + index[0]], `${i}`]);
-    } else if (step.op === "convolution") {
-      const taken = shape[2] / step.groups, group = Math.floor(index[2] / (step.shape[2] / step.groups));
-      for (let i = 0; i < step.size[0]; i++) {
-        for (let j = 0; j < step.size[1]; j++) {
-          const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
-          for (let k = 0; k < taken && row >= 0 && column >= 0; k++) {
-            const weight = kernel[((i * step.size[1] + j) * taken + k) * step.shape[2] + index[2]];
-            found.push([x[at(shape, [row, column, group * taken + k])], weight, `row ${row}, column ${column}, map ${group * taken + k}`]);
-          }
-        }
-      }
-    }
-    return { found, bias: step.bias ? network.weight(step.bias)[index[index.length - 1]] : 0 };
-  }
-
-  let looked = null; // the number of a value, and the index in it
-
-  function look(end, index) {
-    looked = [end, index];
-    const whole = stepsOf(end), kernels = whole.filter((each) => network.steps[each - 1].kernel);
-    const chain = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole;
-    const first = network.steps[chain[0] - 1], panel = $("look"), channel = index[index.length - 1];
-    const place = index.length === 3 ? `row ${index[0]}, column ${index[1]}, map ${index[2]}` : `value ${index[0]}`;
-    panel.replaceChildren(element("p", fieldText(end, index)));
-    panel.prepend(element("strong", `${first.layer}, ${place}: ${number(values[end][at(network.shapes[end], index)])}`));
-    if (network.off.get(end)?.has(channel)) panel.append(element("p", "It is switched off."));
-    if (first.kernel && first.op !== "distances") {
-      const { found, bias } = products(chain[0], index);
-      const sum = found.reduce((total, [value, weight]) => total + value * weight, 0);
-      panel.append(element("p", `= ${functionsOf(chain)}(sum of ${found.length} products ${number(sum)} + bias ${number(bias)} = ${number(sum + bias)})`));
-      panel.append(tableOf(found));
-    } else panel.append(element("p", chain.length > 1 ? `= ${first.type} of the layers before` : explained(first, chain[0], index)));
-  }
-
-  const functionsOf = (chain) => chain.slice(1).map((each) => network.steps[each - 1].kind || network.steps[each - 1].op).join(", then ") || "";
-
-  function explained(step, end, index) {
-    const x = values[step.inputs[0]], shape = network.shapes[step.inputs[0]];
-    if (step.op === "pool") return `= the ${step.kind} of ${windowOf(step, x, shape, index).join(", ")}`;
-    if (step.op === "place") {
-      const from = index.map((each, axis) => each - step.at[axis]), isInside = from.every((each, axis) => each >= 0 && each < shape[axis]);
-      return isInside ? `= ${number(x[at(shape, from)])}, as it is` : "= 0, which is added here";
-    }
-    if (step.op === "function" && step.kind === "softmax") {
-      const total = x.reduce((sum, value) => sum + Math.exp(value), 0);
-      return `= exp(${number(x[at(shape, index)])}) / ${number(total)}, the sum over all classes`;
-    }
-    if (step.op === "function" && shape.length === index.length) return `= ${step.kind} of ${number(x[at(shape, index)])}`;
-    if (step.op === "affine") {
-      const channel = index[index.length - 1], [factor, offset] = [step.factors, step.offsets].map((each) => network.weight(each)[channel]);
-      return `= ${number(x[at(shape, index)])} x ${number(factor)} + ${number(offset)}`;
-    }
-    if (step.op === "combine" && network.shapes[step.inputs[1]].join() === step.shape.join() && shape.join() === step.shape.join()) {
-      return `= ${step.kind}: ${number(x[at(shape, index)])} and ${number(values[step.inputs[1]][at(shape, index)])}`;
-    }
-    return `= ${step.op} of the layer before`;
-  }
-
-  /** The values of a pool's window; of a large one, the first. */
-  function windowOf(step, x, shape, index) {
-    const found = [];
-    for (let i = 0; i < step.size[0]; i++) {
-      for (let j = 0; j < step.size[1]; j++) {
-        const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
-        if (row >= 0 && column >= 0) found.push(number(x[at(shape, [row, column, index[index.length - 1]])]));
-      }
-    }
-    return found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), `... (${found.length} values)`] : found;
-  }
-
-  function tableOf(found) {
-    const table = element("table"), head = element("tr");
-    for (const text of ["value", "x weight", "= product", "the value's place"]) head.append(element("th", text));
-    table.append(head);
-    const sorted = [...found].sort((a, b) => Math.abs(b[0] * b[1]) - Math.abs(a[0] * a[1]));
-    for (const [value, weight, where] of sorted.slice(0, MOST_PRODUCTS)) {
-      const line = element("tr");
-      for (const text of [number(value), number(weight), number(value * weight), where]) line.append(element("td", text));
-      table.append(line);
-    }
-    if (found.length > MOST_PRODUCTS) {
-      const line = element("tr"), cell = element("td", `the largest ${MOST_PRODUCTS} of ${found.length}`);
-      cell.colSpan = 4;
-      line.append(cell);
-      table.append(line);
-    }
-    return table;
-  }
-
-  // Receptive fields
-
-  /** The part [top, bottom, left, right) of the image that rows and columns of a value depend on. */
-  function fieldOf(end, part, known = new Map()) {
-    if (end === 0) return part;
-    const key = `${end}:${part}`;
-    if (known.has(key)) return known.get(key);
-    const step = network.steps[end - 1];
-    const fields = step.inputs.map((from) => fieldOf(from, before(step, network.shapes[from], part), known));
-    const union = [0, 1, 2, 3].map((side) => Math[side % 2 ? "max" : "min"](...fields.map((each) => each[side])));
-    known.set(key, union);
-    return union;
-  }
-
-  function before(step, shape, [top, bottom, left, right]) {
-    if (shape.length !== 3 || step.shape.length !== 3 || step.op === "adaptive") return [0, shape[0], 0, shape.length === 3 ? shape[1] : 1];
-    const limited = (first, after, side) => [Math.min(Math.max(first, 0), side - 1), Math.max(Math.min(after, side), 1)];
-    if (step.op === "place") {
-      return [...limited(top - step.at[0], bottom - step.at[0], shape[0]), ...limited(left - step.at[1], right - step.at[1], shape[1])];
-    }
-    if (!step.size) return shape[0] === 1 && shape[1] === 1 ? [0, 1, 0, 1] : [top, bottom, left, right];
-    const reach = (axis, first, after, side) => limited(
-      first * step.strides[axis] - step.before[axis],
-      (after - 1) * step.strides[axis] - step.before[axis] + (step.size[axis] - 1) * step.dilations[axis] + 1, side);
-    return [...reach(0, top, bottom, shape[0]), ...reach(1, left, right, shape[1])];
-  }
-
-  /** Mark the receptive field of a value in the image, and say where it is. */
-  function fieldText(end, index) {
-    const part = index.length === 3 ? [index[0], index[0] + 1, index[1], index[1] + 1] : [0, 1, 0, 1];
-    const [top, bottom, left, right] = fieldOf(end, part);
-    paintSeen();
-    for (const each of [seen, $("small")]) {
-      const context = each.getContext("2d");
-      context.strokeStyle = "#d55e00";
-      context.lineWidth = Math.max(1, rows / 64);
-      context.strokeRect(left + 0.5, top + 0.5, Math.max(right - left - 1, 0.01), Math.max(bottom - top - 1, 0.01));
-    }
-    return `It depends on rows ${top} to ${bottom - 1}, columns ${left} to ${right - 1} of the image.`;
-  }
-
-  // Mouse, finger, pen; opened images; buttons
+  const mostOf = (number) => chosen.values[number].indexOf(Math.max(...chosen.values[number]));
+  const limited = (value, side) => Math.min(Math.max(value, 0), side - 1);
 
   let isFinger = false;
   document.addEventListener("pointerdown", (event) => { isFinger = event.pointerType === "touch"; }, true);
 
-  const point = (event) => {
-    const box = board.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * board.width, ((event.clientY - box.top) / box.height) * board.height];
-  };
-  let current = null;
-  board.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !event.isPrimary) return;
-    board.setPointerCapture(event.pointerId);
-    const colour = isErasing ? "#000" : isColour ? $("colour").value : "#fff";
-    current = { points: [point(event)], width: Number($("thickness").value), colour };
-    strokes.push(current);
-    redraw();
-  });
-  board.addEventListener("pointermove", (event) => {
-    if (!current || !event.isPrimary) return;
-    for (const each of event.getCoalescedEvents?.() ?? [event]) current.points.push(point(each));
-    redraw();
-  });
-  for (const name of ["pointerup", "pointercancel"]) board.addEventListener(name, () => { current = null; });
+  /** Let a map, or a row of values, be pointed at, walked through and switched. */
+  function listen(button, { number, shape, length, isMap, map, canvas }) {
+    let place = null; // where the keyboard is: row and column, or a value of a row
+    const pointed = (event) => {
+      const box = canvas.getBoundingClientRect(), part = (start, size, side) => limited(Math.floor((start / size) * side), side);
+      const column = part(event.clientX - box.left, box.width, isMap ? shape[1] : length);
+      return isMap ? [part(event.clientY - box.top, box.height, shape[0]), column, map] : alone(shape, column);
+    };
+    const walked = () => (isMap ? [...place, map] : alone(shape, place));
+    for (const name of ["pointermove", "pointerdown"]) button.addEventListener(name, (event) => look(number, pointed(event)));
+    button.addEventListener("focus", () => {
+      if (!button.matches(":focus-visible")) return; // a click is where the pointer is
+      place ??= isMap ? [shape[0] >> 1, shape[1] >> 1] : mostOf(number);
+      look(number, walked());
+    });
+    button.addEventListener("keydown", (event) => {
+      const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      if (!way || place === null || !(event.shiftKey || !isMap)) return;
+      if (isMap) place = place.map((each, axis) => limited(each + way[axis], shape[axis]));
+      else place = limited(place + way[0] + way[1], length);
+      look(number, walked());
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    button.addEventListener("click", (event) => {
+      const isPointed = event.detail > 0;
+      if (isPointed && isFinger) return; // a finger looks; it switches by a second tap, see below
+      toggle(number, isMap ? map : isPointed ? pointed(event).pop() : place ?? mostOf(number));
+    });
+    button.addEventListener("dblclick", (event) => { if (isFinger) toggle(number, isMap ? map : pointed(event).pop()); });
+  }
 
-  async function open(file) {
-    let found;
+  /** Go by arrows from map to map. */
+  function walk(event, buttons) {
+    const way = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity }[event.key];
+    if (!way || event.shiftKey) return;
+    const to = buttons[limited(buttons.indexOf(event.target) + way, buttons.length)];
+    for (const each of buttons) each.tabIndex = each === to ? 0 : -1;
+    to.focus();
+    event.preventDefault();
+  }
+
+  function showLayers() {
+    for (const { number, shape, length, isMap, canvases, kernels } of parts) {
+      const value = chosen.values[number], largest = largestOf(value);
+      canvases.forEach((canvas, map) => {
+        if (isMap) paintMap(canvas, value, shape[0], shape[1], shape[2], map, largest);
+        else paintMap(canvas, value, 1, length, 1, 0, largest);
+      });
+      if (kernels) paintKernels(kernels);
+    }
+  }
+
+  function toggle(number, map) {
+    if (number === chosen.values.length - 1) return; // of the answer, nothing is switched off
+    const { off } = chosen.network, own = off.get(number) || new Set();
+    if (!own.delete(map)) own.add(map);
+    off.set(number, own);
+    const part = parts.find((each) => each.number === number);
+    showSwitches(number, part.isMap, part.buttons);
+    computeAgain();
+  }
+
+  function showSwitches(number, isMap, buttons) {
+    const off = chosen.network.off.get(number) || new Set();
+    buttons.forEach((button, map) => button.setAttribute("aria-pressed", String(isMap ? !off.has(map) : off.size === 0)));
+  }
+
+  /** Compute what is seen once more: what is drawn is the same, the network is not. */
+  function computeAgain() {
+    $("all-on").disabled = [...chosen.network.off.values()].every((each) => each.size === 0);
+    update();
+  }
+
+  let looked = null; // the number of a value, and the index in it
+
+  /** Say how a value is computed, and mark what it depends on in the image. */
+  function look(number, index) {
+    looked = [number, index];
+    const { lines, field } = arithmetic.described(chosen, number, index);
+    $("look").replaceChildren(...lines);
+    paintSeen();
+    for (const each of [$("seen"), $("small")]) frame(each, field);
+  }
+
+  function choose(subject) {
+    chosen = subject;
+    looked = null;
+    $("look").textContent = say("Point at a value of a map below.");
+    buildLayers();
+    computeAgain();
+  }
+
+  // Examples and the quiz
+
+  const examples = content.networks[0].examples.map((each) => ({ ...each, own: Float32Array.from(Subject.bytes(each.pixels), (level) => level / 255) }));
+  const first = subjects[0], named = (label) => first.classes[label];
+
+  const pictureOf = (image) => paintImage(element("canvas"), image, first.shape);
+
+  /** Show an image that the first network sees exactly as it is, and others of its kind, too. */
+  function showExactly(image) {
+    const isAlike = (each) => each.shape.join() === first.shape.join() && each.content.preparation === first.content.preparation;
+    board.show(pictureOf(image), (subject) => (isAlike(subject) ? image : null));
+  }
+
+  function buildExamples() {
+    $("examples").replaceChildren(...examples.map(({ own, label, answer }, index) => {
+      const button = element("button"), mistake = answer === label ? "" : `, ${say("taken for {name}", { name: named(answer) })}`;
+      button.type = "button";
+      button.setAttribute("aria-label", say("Example {number}: {name}", { number: index + 1, name: named(label) }) + mistake);
+      button.append(pictureOf(own), element("span", named(label) + mistake));
+      button.addEventListener("click", () => showExactly(own));
+      return button;
+    }));
+    for (const id of ["examples-part", "quiz-part"]) $(id).hidden = examples.length === 0;
+  }
+
+  let quiz = null; // the examples that are left, the number of guesses, and how many were right
+
+  function ask() {
+    if (quiz === null || quiz.left.length === 0) quiz = { left: [...examples].sort(() => Math.random() - 0.5), count: quiz?.count ?? 0, right: quiz?.right ?? 0 };
+    quiz.asked = quiz.left.pop();
+    document.body.classList.add("asking"); // which hides the answer
+    showExactly(quiz.asked.own);
+    paintImage($("quiz-image"), quiz.asked.own, first.shape);
+    $("quiz-text").textContent = say("What will it say?");
+    $("quiz-start").hidden = $("quiz-next").hidden = true;
+    $("quiz-end").hidden = $("quiz-image").hidden = false;
+    $("quiz-guesses").replaceChildren(...first.classes.map((name, label) => {
+      const button = element("button", name);
+      button.type = "button";
+      button.addEventListener("click", () => reveal(label));
+      return button;
+    }));
+    $("quiz-guesses").firstChild.focus({ preventScroll: true });
+  }
+
+  function reveal(guess) {
+    const answer = first.ranking()[0], { label } = quiz.asked;
+    quiz.count++;
+    if (guess === answer) quiz.right++;
+    const told = { answer: named(answer), guess: named(guess), right: quiz.right, count: quiz.count };
+    const verdict = guess === answer ? say("It says {answer}. You guessed right: {right} of {count}.", told) : say("It says {answer}, you guessed {guess}: {right} of {count}.", told);
+    $("quiz-text").textContent = answer === label ? verdict : `${verdict} ${say("It is labelled {name}.", { name: named(label) })}`;
+    $("quiz-guesses").replaceChildren();
+    document.body.classList.remove("asking");
+    $("quiz-next").hidden = false;
+    $("quiz-next").focus({ preventScroll: true });
+  }
+
+  function endQuiz() {
+    quiz = null;
+    document.body.classList.remove("asking");
+    $("quiz-text").textContent = "";
+    $("quiz-guesses").replaceChildren();
+    $("quiz-start").hidden = false;
+    $("quiz-next").hidden = $("quiz-end").hidden = $("quiz-image").hidden = true;
+  }
+
+  // Morphing: of each network, the two images as it sees them
+
+  const kept = [null, null];
+
+  function keep(which) {
+    if (!subjects.every(({ image }) => image)) {
+      tell(say("Draw, or open an image, first."));
+      return;
+    }
+    kept[which] = new Map(subjects.map((each) => [each, each.image]));
+    paintImage($(`kept-${which}`), first.image, first.shape);
+    $("morph").disabled = kept.includes(null);
+    $("morph").value = 100 * which;
+  }
+
+  function morph() {
+    const part = Number($("morph").value) / 100, [from, to] = kept;
+    const mixed = new Map(subjects.map((each) => [each, from.get(each).map((value, i) => (1 - part) * value + part * to.get(each)[i])]));
+    board.show(pictureOf(mixed.get(first)), (subject) => mixed.get(subject));
+  }
+
+  // Links: drawings as their strokes, small images as what the first network sees
+
+  function link() {
+    if (board.strokes.length && !board.picture) history.replaceState(null, "", `#drawing=${board.written()}`);
+    else if (first.image && first.image.length <= MOST_LINKED) {
+      const levels = Array.from(first.image, (value) => String.fromCharCode(Math.round(Math.min(Math.max(value, 0), 1) * 255)));
+      history.replaceState(null, "", `#image=${btoa(levels.join(""))}`);
+    } else {
+      tell(first.image ? say("A link can hold a drawing, or an image of up to {count} values as the network sees it.", { count: MOST_LINKED }) : say("Draw, or open an image, first."));
+      return;
+    }
+    const told = () => tell(say("The address of this page now holds the drawing: copy it from the address bar."));
+    if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => tell(say("The link to this drawing was copied.")), told);
+    else told();
+  }
+
+  function readLink() {
+    const [, kind, text] = /^#(drawing|image)=(.*)$/.exec(location.hash) || [];
+    if (!kind) return;
     try {
-      found = file.size > LARGEST_FILE * 1e6 ? null : await createImageBitmap(file);
+      if (kind === "drawing") board.read(text);
+      else {
+        const levels = Subject.bytes(text);
+        if (levels.length !== first.blank.length) throw new Error("another size");
+        showExactly(Float32Array.from(levels, (level) => level / 255));
+      }
     } catch {
-      $("message").textContent = "The browser cannot read this file as an image.";
-      return;
+      requestAnimationFrame(() => tell(say("This link holds no drawing that this page can read.")));
     }
-    const isLarge = !found || found.width * found.height > LARGEST_IMAGE * 1e6;
-    if (isLarge || Math.max(found.width, found.height) > LONGEST * Math.min(found.width, found.height)) {
-      const limit = isLarge ? `large: at most ${LARGEST_IMAGE} megapixels and ${LARGEST_FILE} MB` : `long: at most ${LONGEST} times its shorter side`;
-      $("message").textContent = `This image is too ${limit}.`;
-      return;
-    }
-    [picture, strokes] = [flattened(found), []];
-    redraw();
   }
 
-  /** An image as a canvas, reduced where it is large; what is transparent becomes white, or black around what is light. */
-  function flattened(found) {
-    const scale = Math.min(1, REDUCED / Math.max(found.width, found.height)), canvas = element("canvas");
-    canvas.width = Math.max(1, Math.round(found.width * scale));
-    canvas.height = Math.max(1, Math.round(found.height * scale));
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.imageSmoothingQuality = "high";
-    context.drawImage(found, 0, 0, canvas.width, canvas.height);
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    let [sum, count] = [0, 0];
-    for (let i = 0; i < data.length; i += 4) {
-      if (data[i + 3] > 127) [sum, count] = [sum + 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2], count + 1];
-    }
-    context.globalCompositeOperation = "destination-over";
-    context.fillStyle = count && sum / count > 127 ? "#000" : "#fff";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    return canvas;
+  // Moments of the training
+
+  function buildMoments() {
+    const { snapshots } = first.content;
+    $("training-part").hidden = !snapshots;
+    if (!snapshots) return;
+    Object.assign($("moment"), { max: snapshots.steps.length, value: snapshots.steps.length });
+    showMoment();
   }
 
-  $("file").addEventListener("change", (event) => { if (event.target.files[0]) open(event.target.files[0]); event.target.value = ""; });
-  document.addEventListener("paste", (event) => { const [file] = event.clipboardData.files; if (file) open(file); });
+  function showMoment() {
+    const { steps, epochs } = first.content.snapshots, moment = Number($("moment").value);
+    const text = moment === steps.length ? say("as trained") : say("step {step}, epoch {epoch}", { step: steps[moment].toLocaleString("en"), epoch: epochs[moment].toFixed(2) });
+    $("moment-text").textContent = text;
+    $("moment").setAttribute("aria-valuetext", text);
+  }
+
+  // Controls
+
+  const on = (id, name, act) => $(id)?.addEventListener(name, act);
+  const showCamera = (isOn) => { $("camera-part").hidden = !isOn; $("camera").disabled = isOn; };
+
+  on("file", "change", (event) => { if (event.target.files[0]) board.open(event.target.files[0]); event.target.value = ""; });
+  document.addEventListener("paste", (event) => { const [file] = event.clipboardData.files; if (file) board.open(file); });
   document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => { event.preventDefault(); const [file] = event.dataTransfer.files; if (file) open(file); });
-
-  $("undo").addEventListener("click", () => {
-    if (strokes.length) strokes.pop();
-    else if (picture) picture = null;
-    else if (cleared) [strokes, picture, cleared] = [...cleared, null];
-    redraw();
+  document.addEventListener("drop", (event) => { event.preventDefault(); const [file] = event.dataTransfer.files; if (file) board.open(file); });
+  on("undo", "click", () => board.undo());
+  on("clear", "click", () => board.clear());
+  on("save", "click", () => board.save());
+  on("link", "click", link);
+  on("eraser", "click", ({ currentTarget }) => currentTarget.setAttribute("aria-pressed", String(currentTarget.getAttribute("aria-pressed") !== "true")));
+  on("camera", "click", async () => { showCamera(true); if (!(await board.film($("video")))) showCamera(false); });
+  on("take", "click", () => { board.show(Board.flattened($("video"))); board.stop($("video")); showCamera(false); });
+  on("stop", "click", () => { board.stop($("video")); showCamera(false); });
+  on("method", "change", () => { showHeat(); later(); });
+  on("heat-layer", "change", showHeat);
+  on("all-on", "click", () => {
+    chosen.network.off.clear();
+    for (const { number, isMap, buttons } of parts) showSwitches(number, isMap, buttons);
+    computeAgain();
   });
-  $("clear").addEventListener("click", () => {
-    if (!isEmpty()) cleared = [strokes, picture];
-    [strokes, picture] = [[], null];
-    redraw();
-  });
-  $("eraser").addEventListener("click", () => { isErasing = !isErasing; $("eraser").setAttribute("aria-pressed", String(isErasing)); });
-  $("save").addEventListener("click", () => board.toBlob((blob) => {
-    const link = Object.assign(element("a"), { href: URL.createObjectURL(blob), download: "drawing.png" });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }));
-  $("all-on").addEventListener("click", () => {
-    network.off.clear();
-    document.querySelectorAll(".maps button").forEach((button) => button.setAttribute("aria-pressed", "true"));
-    $("all-on").disabled = true;
+  subjects.forEach((subject, index) => on(`layers-of-${index}`, "change", () => choose(subject)));
+  on("quiz-start", "click", ask);
+  on("quiz-next", "click", ask);
+  on("quiz-end", "click", endQuiz);
+  [0, 1].forEach((which) => on(`keep-${which}`, "click", () => keep(which)));
+  on("morph", "input", morph);
+  on("moment", "input", () => { first.at(Number($("moment").value)); showMoment(); update(); });
+  on("language", "click", () => {
+    words.switchLanguage();
+    buildAll();
     update();
   });
+  window.addEventListener("hashchange", readLink);
 
-  for (const [index, example] of content.examples.entries()) {
-    const own = Float32Array.from(bytes(example.pixels), (level) => level / 255);
-    const button = element("button"), canvas = element("canvas"), name = classes[example.label];
-    button.type = "button";
-    const answer = example.answer === example.label ? "" : `, taken for ${classes[example.answer]}`;
-    button.setAttribute("aria-label", `Example ${index + 1}: ${name}${answer}`);
-    paintImage(canvas, own);
-    button.append(canvas, element("span", name + answer));
-    button.addEventListener("click", () => {
-      const small = element("canvas");
-      paintImage(small, own);
-      [strokes, picture] = [[], small];
-      redraw();
-      exact = own; // as it is, not found and placed once more
-    });
-    $("examples").append(button);
+  function buildAll() {
+    buildLayers();
+    buildExamples();
+    buildMoments();
+    if (quiz) endQuiz();
   }
-  $("examples-part").hidden = content.examples.length === 0;
 
-  redraw();
-  window.cnnzoo = { network, run: (unit) => network.run(scaled(Float32Array.from(unit))), see: () => image && Array.from(image) };
+  words.translate();
+  buildAll();
+  board.redraw();
+  readLink();
+  window.cnnzoo = {
+    subjects,
+    network: first.network,
+    run: (unit) => first.network.run(first.scaled(Float32Array.from(unit))),
+    see: () => first.image && Array.from(first.image),
+  };
 })();

@@ -113,5 +113,5 @@ const pixels = (() => {
     return cropped(whole, [...sides, channels], round((sides[0] - rows) / 2), round((sides[1] - columns) / 2), rows, columns);
   }
 
-  return { prepared };
+  return { prepared, resized };
 })();

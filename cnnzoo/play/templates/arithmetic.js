@@ -1,0 +1,167 @@
+// The arithmetic behind a value: where in the image it comes from, and how the layer before makes it.
+"use strict";
+
+const arithmetic = (() => {
+  const MOST_PRODUCTS = 5, MOST_VALUES = 9, MOST_PICTURES = 8, PICTURE_SIDE = 48;
+  const { say, number } = words, { element, paintMap, largestOf } = painting;
+
+  const at = (shape, index) => index.reduce((position, each, axis) => position * shape[axis] + each, 0);
+
+  /** The steps of the layer that end in the value `end`: the first computes from the layer before. */
+  function stepsOf(network, end) {
+    const layer = network.steps[end - 1].layer, numbers = [];
+    for (let each = end; each > 0 && network.steps[each - 1].layer === layer; each = network.steps[each - 1].inputs[0]) numbers.unshift(each);
+    return numbers;
+  }
+
+  /** The products that a value of a convolution or a dense layer is the sum of, with the place of each. */
+  function products(network, values, end, index) {
+    const step = network.steps[end - 1], from = step.inputs[0], shape = network.shapes[from], x = values[from], found = [];
+    const kernel = step.kernel && network.weight(step.kernel);
+    if (step.op === "dense") {
+      for (let i = 0; i < x.length; i++) found.push({ value: x[i], weight: kernel[i * step.shape[0] + index[0]], place: [i] });
+    } else if (step.op === "convolution") {
+      const taken = shape[2] / step.groups, group = Math.floor(index[2] / (step.shape[2] / step.groups));
+      for (let i = 0; i < step.size[0]; i++) {
+        for (let j = 0; j < step.size[1]; j++) {
+          const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
+          for (let k = 0; k < taken && row >= 0 && column >= 0; k++) {
+            const weight = kernel[((i * step.size[1] + j) * taken + k) * step.shape[2] + index[2]], map = group * taken + k;
+            found.push({ value: x[at(shape, [row, column, map])], weight, place: [row, column, map], offset: i * step.size[1] + j });
+          }
+        }
+      }
+    }
+    return { found, bias: step.bias ? network.weight(step.bias)[index[index.length - 1]] : 0 };
+  }
+
+  const placeText = (place) => (place.length === 3 ? say("row {row}, column {column}, map {map}", { row: place[0], column: place[1], map: place[2] }) : say("value {number}", { number: place[0] }));
+
+  /** What the page says about a value: elements, and the part of the image that the value depends on. */
+  function described({ network, values }, end, index) {
+    const whole = stepsOf(network, end), kernels = whole.filter((each) => network.steps[each - 1].kernel);
+    const chain = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole;
+    const first = network.steps[chain[0] - 1], field = fieldOf(network, end, index.length === 3 ? [index[0], index[0] + 1, index[1], index[1] + 1] : [0, 1, 0, 1]);
+    const [top, bottom, left, right] = field, value = number(values[end][at(network.shapes[end], index)]);
+    const lines = [element("strong", `${first.layer}, ${placeText(index)}: ${value}`)];
+    if (network.off.get(end)?.has(index[index.length - 1])) lines.push(element("p", say("It is switched off.")));
+    lines.push(element("p", say("It depends on rows {top} to {bottom}, columns {left} to {right} of the image.", { top, bottom: bottom - 1, left, right: right - 1 })));
+    if (first.kernel && first.op !== "distances") {
+      const { found, bias } = products(network, values, chain[0], index), sum = found.reduce((total, each) => total + each.value * each.weight, 0);
+      const inside = say("sum of {count} products {sum} + bias {bias} = {total}", { count: found.length, sum: number(sum), bias: number(bias), total: number(sum + bias) });
+      lines.push(element("p", `= ${functionsOf(network, chain)}(${inside})`), tableOf(found), ...patches(first, found));
+    } else lines.push(element("p", `= ${chain.length > 1 ? say("{type} of the layers before", { type: first.type }) : explained(network, values, first, index)}`));
+    return { lines, field };
+  }
+
+  const functionsOf = (network, chain) => chain.slice(1).map((each) => network.steps[each - 1].kind || network.steps[each - 1].op).join(", then ") || "";
+
+  function explained(network, values, step, index) {
+    const x = values[step.inputs[0]], shape = network.shapes[step.inputs[0]];
+    if (step.op === "pool") return say("the {kind} of {values}", { kind: say(step.kind), values: windowOf(step, x, shape, index).join(", ") });
+    if (step.op === "place") {
+      const from = index.map((each, axis) => each - step.at[axis]), isInside = from.every((each, axis) => each >= 0 && each < shape[axis]);
+      return isInside ? say("{value}, as it is", { value: number(x[at(shape, from)]) }) : say("0, which is added here");
+    }
+    if (step.op === "function" && step.kind === "softmax") {
+      const total = x.reduce((sum, value) => sum + Math.exp(value), 0);
+      return say("exp({value}) / {total}, the sum over all classes", { value: number(x[at(shape, index)]), total: number(total) });
+    }
+    if (step.op === "function" && shape.length === index.length) return say("{kind} of {value}", { kind: step.kind, value: number(x[at(shape, index)]) });
+    if (step.op === "affine") {
+      const channel = index[index.length - 1], [factor, offset] = [step.factors, step.offsets].map((each) => network.weight(each)[channel]);
+      return `${number(x[at(shape, index)])} x ${number(factor)} + ${number(offset)}`;
+    }
+    if (step.op === "combine" && network.shapes[step.inputs[1]].join() === step.shape.join() && shape.join() === step.shape.join()) {
+      return say("{kind}: {one} and {other}", { kind: step.kind, one: number(x[at(shape, index)]), other: number(values[step.inputs[1]][at(shape, index)]) });
+    }
+    return say("{kind} of the layer before", { kind: step.op });
+  }
+
+  /** The values of a pool's window; of a large one, the first. */
+  function windowOf(step, x, shape, index) {
+    const found = [];
+    for (let i = 0; i < step.size[0]; i++) {
+      for (let j = 0; j < step.size[1]; j++) {
+        const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
+        if (row >= 0 && column >= 0) found.push(number(x[at(shape, [row, column, index[index.length - 1]])]));
+      }
+    }
+    return found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), say("... ({count} values)", { count: found.length })] : found;
+  }
+
+  function tableOf(found) {
+    const table = element("table"), head = element("tr");
+    for (const text of [say("value"), say("x weight"), say("= product"), say("the value's place")]) head.append(element("th", text));
+    table.append(head);
+    const sorted = [...found].sort((a, b) => Math.abs(b.value * b.weight) - Math.abs(a.value * a.weight));
+    for (const { value, weight, place } of sorted.slice(0, MOST_PRODUCTS)) {
+      const line = element("tr");
+      for (const text of [number(value), number(weight), number(value * weight), placeText(place)]) line.append(element("td", text));
+      table.append(line);
+    }
+    if (found.length > MOST_PRODUCTS) {
+      const line = element("tr"), cell = element("td", say("the largest {most} of {count}", { most: MOST_PRODUCTS, count: found.length }));
+      cell.colSpan = 4;
+      line.append(cell);
+      table.append(line);
+    }
+    return table;
+  }
+
+  /** Pictures of a convolution's patch, its kernel and their products, for the maps whose products add most. */
+  function patches(step, found) {
+    const length = step.op === "convolution" ? step.size[0] * step.size[1] : 1, maps = new Map();
+    if (length === 1) return [];
+    for (const { value, weight, place, offset } of found) {
+      if (!maps.has(place[2])) maps.set(place[2], { sum: 0, rows: [0, 1, 2].map(() => new Float32Array(length)) });
+      const each = maps.get(place[2]);
+      each.sum += value * weight;
+      [value, weight, value * weight].forEach((one, row) => { each.rows[row][offset] = one; });
+    }
+    const sorted = [...maps].sort(([, one], [, other]) => Math.abs(other.sum) - Math.abs(one.sum)).slice(0, MOST_PICTURES);
+    const scales = [0, 1, 2].map((row) => largestOf(sorted.map(([, { rows }]) => largestOf(rows[row]))));
+    const table = element("table", "", "patches"), names = ["values", "kernel", "products"];
+    const head = element("tr");
+    head.append(element("td"), ...sorted.map(([map, { sum }]) => element("th", say("map {map}: {sum}", { map, sum: number(sum) }))));
+    table.append(head, ...names.map((name, row) => {
+      const line = element("tr");
+      line.append(element("th", say(name)), ...sorted.map(([, { rows }]) => {
+        const cell = element("td"), zoom = Math.max(1, Math.floor(PICTURE_SIDE / Math.max(...step.size))), canvas = element("canvas");
+        cell.append(paintMap(canvas, rows[row], ...step.size, 1, 0, scales[row]));
+        [canvas.style.width, canvas.style.height] = [`${step.size[1] * zoom}px`, `${step.size[0] * zoom}px`];
+        return cell;
+      }));
+      return line;
+    }));
+    if (maps.size <= MOST_PICTURES) return [table];
+    return [table, element("p", say("the {most} maps of {count} whose products add most", { most: MOST_PICTURES, count: maps.size }))];
+  }
+
+  /** The part [top, bottom, left, right) of the image that rows and columns of a value depend on. */
+  function fieldOf(network, end, part, known = new Map()) {
+    if (end === 0) return part;
+    const key = `${end}:${part}`;
+    if (known.has(key)) return known.get(key);
+    const step = network.steps[end - 1];
+    const fields = step.inputs.map((from) => fieldOf(network, from, before(step, network.shapes[from], part), known));
+    const union = [0, 1, 2, 3].map((side) => Math[side % 2 ? "max" : "min"](...fields.map((each) => each[side])));
+    known.set(key, union);
+    return union;
+  }
+
+  function before(step, shape, [top, bottom, left, right]) {
+    if (shape.length !== 3 || step.shape.length !== 3 || step.op === "adaptive") return [0, shape[0], 0, shape.length === 3 ? shape[1] : 1];
+    const limited = (first, after, side) => [Math.min(Math.max(first, 0), side - 1), Math.max(Math.min(after, side), 1)];
+    if (step.op === "place") {
+      return [...limited(top - step.at[0], bottom - step.at[0], shape[0]), ...limited(left - step.at[1], right - step.at[1], shape[1])];
+    }
+    if (!step.size) return shape[0] === 1 && shape[1] === 1 ? [0, 1, 0, 1] : [top, bottom, left, right];
+    const reach = (axis, first, after, side) => limited(
+      first * step.strides[axis] - step.before[axis],
+      (after - 1) * step.strides[axis] - step.before[axis] + (step.size[axis] - 1) * step.dilations[axis] + 1, side);
+    return [...reach(0, top, bottom, shape[0]), ...reach(1, left, right, shape[1])];
+  }
+
+  return { described };
+})();
