@@ -10,6 +10,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the e
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+OPTIONS.append("--use-fake-device-for-media-stream")  # a camera
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +30,10 @@ def watched(browser):
     """A function that opens a page; in the end nothing may have gone wrong with any."""
     told, contexts = [], []
 
-    def open_page(path, width=1280, scheme="light"):
+    def open_page(path, width=1280, scheme="light", locale="en-US", fragment=""):
         viewport = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=viewport, color_scheme=scheme, offline=True))
+        options = {"viewport": viewport, "color_scheme": scheme, "locale": locale}
+        contexts.append(browser.new_context(**options, offline=True))
         page = contexts[-1].new_page()
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
@@ -39,10 +41,10 @@ def watched(browser):
         page.on("dialog", lambda dialog: told.append(dialog.message))
         local = ("file:", "data:", "blob:")
         page.on("request", lambda request: None if request.url[:5] in local else told.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(f"{path.as_uri()}#{fragment}" if fragment else path.as_uri())
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert told == []
+    assert told == [], told

@@ -1,5 +1,7 @@
 """The program of a network: what it holds, and what is refused."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from keras import layers
 import cnnzoo
 from cnnzoo.play import write_page
 from cnnzoo.play._program import write_program
+from cnnzoo.play.page import SCRIPTS, TEMPLATES
 
 
 def test_a_program_has_every_weight_once():
@@ -137,3 +140,15 @@ def test_a_network_that_takes_bytes_has_the_mistakes_of_its_own():
         _content(each, False)["examples"] for each in (classifier, replace(classifier, model=of_bytes, scale="byte"))
     ]
     assert found[0] == found[1]
+
+
+def test_every_sentence_of_the_page_has_a_translation():
+    scripts = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    korean = dict(re.findall(r'"([^"]+)": "([^"]+)"', (TEMPLATES / "words.js").read_text(encoding="utf-8")))
+    page = (TEMPLATES / "page.html").read_text(encoding="utf-8")
+    said = {*re.findall(r"say\(\s*(?:\w+ \? )?\"([^\"]+)\"", scripts), *re.findall(r'data-label="([^"]+)"', page)}
+    said |= {" ".join(text.split()) for text in re.findall(r"data-say>([^<]+)<", page)}
+    assert len(said) > 80
+    assert said - set(korean) == set()
+    names = {key: sorted(re.findall(r"\{\w+\}", key)) for key in korean}
+    assert [key for key, text in korean.items() if sorted(re.findall(r"\{\w+\}", text)) != names[key]] == []

@@ -20,6 +20,7 @@ class Board {
     this.pen = canvas.getContext("2d", { willReadFrequently: true });
     this.strokes = [];
     this.picture = this.cleared = this.current = null;
+    this.note = ""; // about what is shown
     this.exact = null; // a function from a subject to the image that it sees as it is, not found and placed once more
     this.listen();
   }
@@ -39,7 +40,7 @@ class Board {
     }
     pen.lineCap = pen.lineJoin = "round";
     for (const stroke of this.strokes) this.paint(stroke);
-    this.exact = null;
+    [this.exact, this.note] = [null, ""];
     this.changed();
   }
 
@@ -72,11 +73,11 @@ class Board {
     return [rgb, [height, width]];
   }
 
-  /** Show a picture in place of what is drawn; `exact`, if given, is what subjects see of it. */
-  show(picture, exact = null) {
+  /** Show a picture in place of what is drawn, with a note; `exact`, if given, is what subjects see of it. */
+  show(picture, { exact = null, note = "" } = {}) {
     [this.picture, this.strokes] = [picture, []];
     this.redraw();
-    this.exact = exact;
+    [this.exact, this.note] = [exact, note];
   }
 
   undo() {
@@ -123,7 +124,8 @@ class Board {
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!this.current || !event.isPrimary || event.buttons === 0) return;
-      for (const each of event.getCoalescedEvents?.() ?? [event]) this.current.points.push(this.point(each));
+      const all = event.getCoalescedEvents?.() ?? [];
+      for (const each of all.length ? all : [event]) this.current.points.push(this.point(each));
       this.redraw();
     });
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { this.current = null; });
@@ -167,8 +169,8 @@ class Board {
     } else if (Math.max(found.width, found.height) > Board.LONGEST * Math.min(found.width, found.height)) {
       this.tell(words.say("This image is too long: at most {times} times its shorter side.", { times: Board.LONGEST }));
     } else {
-      this.show(Board.flattened(found));
-      if (Board.isAnimated(new Uint8Array(await file.arrayBuffer()))) this.tell(words.say("This image is animated; this is its first frame."));
+      const isAnimated = Board.isAnimated(new Uint8Array(await file.arrayBuffer()));
+      this.show(Board.flattened(found), { note: isAnimated ? words.say("This image is animated; this is its first frame.") : "" });
     }
   }
 
@@ -176,7 +178,7 @@ class Board {
   static isAnimated(bytes) {
     const text = new TextDecoder("latin1").decode(bytes), begins = text.slice(0, 12);
     if (begins.startsWith("GIF8")) return (text.match(/\x21\xf9\x04[^]{4}\x00[\x21\x2c]/g) || []).length > 1;
-    if (begins.startsWith("\x89PNG")) return text.slice(0, text.indexOf("IDAT")).includes("acTL");
+    if (begins.slice(1, 4) === "PNG") return text.slice(0, text.indexOf("IDAT")).includes("acTL");
     return begins.startsWith("RIFF") && begins.endsWith("WEBP") && text.slice(12, 64).includes("ANIM");
   }
 

@@ -25,7 +25,7 @@
   function compute() {
     const source = board.isEmpty() ? null : board.source();
     for (const each of subjects) each.see(source && (board.exact?.(each) ?? pixels.prepared(...source, each.content)));
-    tell(source && subjects.some(({ image }) => !image) ? say("This shows no digit: it has a single colour. Use a dark or a light stroke.") : "");
+    tell(source && subjects.some(({ image }) => !image) ? say("This shows no digit: it has a single colour. Use a dark or a light stroke.") : board.note);
     subjects.forEach(showAnswer);
     showAgreement();
     showChosen();
@@ -306,12 +306,17 @@
   const examples = content.networks[0].examples.map((each) => ({ ...each, own: Float32Array.from(Subject.bytes(each.pixels), (level) => level / 255) }));
   const first = subjects[0], named = (label) => first.classes[label];
 
-  const pictureOf = (image) => paintImage(element("canvas"), image, first.shape);
+  /** An image as a canvas, from which the board reads it. */
+  function pictureOf(image) {
+    const canvas = element("canvas");
+    canvas.getContext("2d", { willReadFrequently: true });
+    return paintImage(canvas, image, first.shape);
+  }
 
   /** Show an image that the first network sees exactly as it is, and others of its kind, too. */
   function showExactly(image) {
     const isAlike = (each) => each.shape.join() === first.shape.join() && each.content.preparation === first.content.preparation;
-    board.show(pictureOf(image), (subject) => (isAlike(subject) ? image : null));
+    board.show(pictureOf(image), { exact: (subject) => (isAlike(subject) ? image : null) });
   }
 
   function buildExamples() {
@@ -386,7 +391,7 @@
   function morph() {
     const part = Number($("morph").value) / 100, [from, to] = kept;
     const mixed = new Map(subjects.map((each) => [each, from.get(each).map((value, i) => (1 - part) * value + part * to.get(each)[i])]));
-    board.show(pictureOf(mixed.get(first)), (subject) => mixed.get(subject));
+    board.show(pictureOf(mixed.get(first)), { exact: (subject) => mixed.get(subject) });
   }
 
   // Links: drawings as their strokes, small images as what the first network sees
@@ -416,7 +421,8 @@
         showExactly(Float32Array.from(levels, (level) => level / 255));
       }
     } catch {
-      requestAnimationFrame(() => tell(say("This link holds no drawing that this page can read.")));
+      board.note = say("This link holds no drawing that this page can read.");
+      update();
     }
   }
 

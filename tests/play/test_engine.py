@@ -1,0 +1,165 @@
+"""The engine of pages to draw on, in a real browser, beside Keras: values, gradients, heat maps."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import cnnzoo
+from cnnzoo._keras.graph import layer_names, outputs_of
+from cnnzoo.data import load_digits
+from cnnzoo.play import write_page
+from tests.browser import browser, watched  # noqa: F401  # fixtures
+
+pytestmark = pytest.mark.slow
+
+# The smallest network of each family, at images that are small for it
+FAMILIES = {
+    **{name: None for name in ("lenet1", "lenet5_1998", "lenet5", "resnet20", "squeezenet1_1", "nin_cifar10")},
+    **{name: 32 for name in ("wrn_16_4", "densenet_40_12", "shufflenet_v2_x0_5", "mnasnet0_5", "mobilenet_v1")},
+    **{name: 32 for name in ("mobilenet_v2", "mobilenet_v3_small", "googlenet", "densenet121")},
+}
+SHIPPED = ("lenet1", "lenet5_1998", "lenet5", "resnet20")
+
+
+def build(name):
+    side = FAMILIES[name]
+    model = cnnzoo.create_model(name) if side is None else cnnzoo.create_model(name, input_shape=(side, side, 3))
+    random = np.random.default_rng(0)  # normalisations that do something
+    model.set_weights(
+        [each + random.random(each.shape) / 20 if each.ndim == 1 else each for each in model.get_weights()]
+    )
+    return model
+
+
+def largest_difference(page, model, image):
+    """Return the largest difference of any layer's values from Keras', relative to the layer's largest, and where."""
+    steps, found = page.evaluate(
+        """(image) => {
+          const layers = window.cnnzoo.network.steps.map((step) => step.layer);
+          return [layers, window.cnnzoo.run(image).map((value) => Array.from(value))];
+        }""",
+        image.ravel().tolist(),
+    )
+    last = {layer: number + 1 for number, layer in enumerate(steps)}
+    symbols = outputs_of(model, [name for name in layer_names(model) if name in last])
+    wanted = keras.Model(model.inputs, list(symbols.values()))([image[None]])
+    differences = {
+        name: np.abs(np.asarray(found[last[name]]) - np.asarray(value).ravel()).max() / max(np.abs(value).max(), 1e-9)
+        for name, value in zip(symbols, wanted, strict=True)
+    }
+    where = max(differences, key=differences.get)
+    return differences[where], where
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_layer_gives_the_values_of_keras(watched, tmp_path, name):  # noqa: F811
+    model = build(name)
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = np.random.default_rng(1).random(model.input_shape[1:], np.float32)
+    difference, where = largest_difference(page, model, image)
+    assert difference < 1e-5, where
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(("float32", "tolerance"), [(None, 1e-5), (False, 1e-2)])
+def test_trained_weights_give_the_values_of_keras(watched, tmp_path, name, float32, tolerance):  # noqa: F811
+    run = cnnzoo.training.load_run(name)
+    page = watched(write_page(run, tmp_path / "page.html", float32=float32).path)
+    image = np.random.default_rng(1).random(run.model.input_shape[1:], np.float32)
+    difference, where = largest_difference(page, run.model, image)
+    assert difference < tolerance, where
+
+
+@pytest.mark.parametrize("name", ["lenet1", "lenet5_1998", "lenet5"])
+def test_a_thousand_digits_have_the_same_class(watched, tmp_path, name):  # noqa: F811
+    run = cnnzoo.training.load_run(name)
+    page = watched(write_page(run, tmp_path / "page.html").path)
+    _, test = load_digits()
+    images = test.images if run.image_size == (32, 32) else test.images[:, 2:30, 2:30]
+    found = page.evaluate(
+        """(images) => images.map((image) => {
+          const value = window.cnnzoo.run(image).pop();
+          return value.indexOf(Math.max(...value));
+        })""",
+        [image.ravel().tolist() for image in images],
+    )
+    assert found == run.model.predict(images, verbose=0).argmax(axis=1).tolist()
+
+
+def test_a_separable_convolution_and_broadcasting(watched, tmp_path):  # noqa: F811
+    inputs = keras.Input((6, 5, 3))
+    maps = layers.SeparableConv2D(7, 3, padding="same", activation="relu", name="separable")(inputs)
+    rows, columns = layers.AveragePooling2D((1, 5))(maps), layers.AveragePooling2D((6, 1))(maps)
+    joined = layers.Multiply(name="joined")([rows, columns])
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D(name="pooled")(joined)))
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = np.random.default_rng(0).random((6, 5, 3), np.float32)
+    difference, where = largest_difference(page, model, image)
+    assert difference < 1e-5, where
+    page.get_by_role("button", name="separable, map 5", exact=True).hover()
+    assert "relu(sum of 3 products" in page.locator("#look").inner_text()
+    assert page.get_by_role("button", name="pooled: 7 values").is_visible()
+
+
+def heat_of(page, script):
+    return np.array(page.evaluate(f"() => {{ const [subject] = window.cnnzoo.subjects; {script} }}"))
+
+
+def prepare(page, image):
+    """Let the first network see ``image``, and return the class that it answers."""
+    return page.evaluate(
+        """(image) => {
+          const [subject] = window.cnnzoo.subjects;
+          subject.see(Float32Array.from(image));
+          return subject.ranking()[0];
+        }""",
+        image.ravel().tolist(),
+    )
+
+
+def uncertain(model):
+    """Return an image between two digits, of which a network is not certain."""
+    _, test = load_digits()
+    image = (test.images[0] + test.images[3]) / 2
+    return image if model.input_shape[1] == 32 else image[2:30, 2:30]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gradcam_and_occlusion_are_those_of_python(watched, tmp_path, name):  # noqa: F811
+    model = cnnzoo.training.load_run(name).model if name in SHIPPED else build(name)
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = uncertain(model) if "lenet" in name else np.random.default_rng(3).random(model.input_shape[1:], np.float32)
+    label = prepare(page, image)
+    heat = heat_of(page, f"return Array.from(subject.gradcam(subject.heatLayer(), {label}));")
+    wanted = cnnzoo.inspect.gradcam(model, image[None], label, scale="unit")[0]
+    assert wanted.max() == 1 or not wanted.any()
+    assert np.abs(heat.reshape(wanted.shape) - wanted).max() < 1e-3
+    if name in SHIPPED:
+        script = f"""
+          const steps = subject.occlusion({label});
+          let step = steps.next();
+          while (!step.done) step = steps.next();
+          return Array.from(step.value);
+        """
+        wanted = cnnzoo.inspect.occlusion(model, image[None], label, scale="unit")[0]
+        assert np.abs(heat_of(page, script).reshape(wanted.shape) - wanted).max() < 1e-3
+
+
+FUNCTIONS = ("relu", "relu6", "sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "exponential")
+FUNCTIONS += ("hard_sigmoid", "hard_silu", "silu", "leaky_relu", "softmax", "log_softmax")
+
+
+@pytest.mark.parametrize("activation", FUNCTIONS)
+def test_gradients_of_activations_are_those_of_keras(watched, tmp_path, activation):  # noqa: F811
+    inputs = keras.Input((7, 6, 3))
+    maps = layers.Conv2D(4, 3, activation=activation, name="maps")(layers.Conv2D(5, 3, name="first")(inputs))
+    scaled = layers.Multiply()([layers.Subtract()([maps, layers.ReLU()(maps)]), layers.Maximum()([maps, maps])])
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(scaled)))
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = np.random.default_rng(0).random((7, 6, 3), np.float32)
+    label = prepare(page, image)
+    number = page.evaluate("window.cnnzoo.subjects[0].layers.find(({ layer }) => layer === 'first').number")
+    heat = heat_of(page, f"return Array.from(subject.gradcam({number}, {label}));").reshape(7, 6)
+    wanted = cnnzoo.inspect.gradcam(model, image[None], label, layer="first", scale="unit")[0]
+    assert np.abs(heat - wanted).max() < 1e-3

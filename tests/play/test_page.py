@@ -1,0 +1,396 @@
+"""Pages to draw on, in a real browser: drawing, opening images, and what the page shows of them."""
+
+import re
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo.data.picture import read_picture
+from cnnzoo.play import write_page
+from tests.browser import axe, browser, sync_api, watched  # noqa: F401  # two are fixtures
+
+pytestmark = pytest.mark.slow
+
+
+def draw(page, points):
+    box = page.locator("#board").bounding_box()
+    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+
+
+SEVEN = ((80, 60), (200, 60), (150, 140), (110, 230))
+
+
+@pytest.fixture
+def lenet(watched, tmp_path):  # noqa: F811
+    path = write_page("lenet5", tmp_path / "page.html", float32=True).path
+    return lambda **options: watched(path, **options)
+
+
+def test_what_one_draws_is_read_and_prepared_as_in_python(lenet, tmp_path):
+    page = lenet()
+    assert page.locator("#answer-0").inner_text() == "Nothing drawn yet."
+    draw(page, SEVEN)
+    assert page.locator("#answer-0").inner_text().startswith("7, ")
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    download.value.save_as(tmp_path / "drawing.png")
+    seen = np.array(page.evaluate("window.cnnzoo.see()")).reshape(32, 32, 1)
+    with Image.open(tmp_path / "drawing.png") as picture:
+        wanted = cnnzoo.data.prepare_picture(picture.convert("RGB"), (32, 32, 1), "digit")
+    assert np.abs(seen - wanted).max() < 0.03
+    for button, answer in (("#clear", "Nothing drawn yet."), ("#undo", "7, "), ("#undo", "Nothing drawn yet.")):
+        page.locator(button).click()
+        page.wait_for_timeout(100)
+        assert page.locator("#answer-0").inner_text().startswith(answer)
+
+
+def test_a_picture_is_opened_and_one_that_is_none_is_refused(lenet, tmp_path):
+    page = lenet()
+    page.locator("#file").set_input_files("examples/seven.png")
+    page.wait_for_timeout(300)
+    assert page.locator("#answer-0").inner_text().startswith("7, ")
+    (tmp_path / "none.png").write_bytes(b"no picture")
+    page.locator("#file").set_input_files(tmp_path / "none.png")
+    page.wait_for_timeout(300)
+    assert page.locator("#message").inner_text() == "The browser cannot read this file as an image."
+    Image.new("RGB", (90, 60), "red").save(tmp_path / "red.png")
+    page.locator("#file").set_input_files(tmp_path / "red.png")
+    page.wait_for_timeout(300)
+    assert "a single colour" in page.locator("#message").inner_text()
+
+
+def photograph(path, size, mode="RGB"):
+    """Write an image with an off-centre stroke, smooth and coloured; "LA" is black on a transparent ground."""
+    width, height = size
+    down, across = np.mgrid[:height, :width] / [[[height]], [[width]]]
+    ink = np.clip(1.5 - 20 * np.abs(across - 0.3 - 0.2 * down), 0, 1) * (np.abs(down - 0.45) < 0.3)
+    if mode == "LA":
+        levels = np.stack([0 * ink, 255 * ink], axis=-1)
+    else:
+        levels = 255 * np.stack([ink, ink * (1 - down), ink * across], axis=-1)
+    Image.fromarray(levels.astype(np.uint8), mode).save(path)
+    return path
+
+
+def seen_in(page, path, shape):
+    page.locator("#file").set_input_files(path)
+    page.wait_for_timeout(400)
+    assert page.locator("#message").inner_text() == ""
+    return np.array(page.evaluate("window.cnnzoo.see()")).reshape(shape)
+
+
+@pytest.mark.parametrize(("size", "mode"), [((28, 28), "RGB"), ((91, 63), "RGB"), ((120, 200), "LA")])
+def test_digits_are_prepared_as_in_python(lenet, tmp_path, size, mode):
+    path = photograph(tmp_path / "image.png", size, mode)
+    wanted = cnnzoo.data.prepare_picture(read_picture(path), (32, 32, 1), "digit")
+    assert np.abs(seen_in(lenet(), path, (32, 32, 1)) - wanted).max() < 0.03
+
+
+@pytest.mark.parametrize("size", [(33, 50), (500, 333), (37, 37)])
+@pytest.mark.parametrize("preparation", ["resize", "crop"])
+def test_photographs_are_prepared_as_in_python(watched, tmp_path, size, preparation):  # noqa: F811
+    classifier = replace(cnnzoo.training.load_run("resnet20").classifier, preparation=preparation)
+    page = watched(write_page(classifier, tmp_path / "page.html").path)
+    path = photograph(tmp_path / "image.png", size)
+    wanted = cnnzoo.data.prepare_picture(read_picture(path), (32, 32, 3), preparation)
+    assert np.abs(seen_in(page, path, (32, 32, 3)) - wanted).max() < 0.01
+
+
+def test_images_that_are_too_long_are_refused(lenet, tmp_path):
+    page = lenet()
+    Image.new("RGB", (1010, 10)).save(tmp_path / "long.png")
+    page.locator("#file").set_input_files(tmp_path / "long.png")
+    page.wait_for_timeout(300)
+    assert page.locator("#message").inner_text() == "This image is too long: at most 100 times its shorter side."
+
+
+def test_pools_and_the_softmax_can_be_checked_by_hand(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7").press("Enter")
+    page.wait_for_timeout(100)
+    model = cnnzoo.training.load_run("lenet5").model
+    image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
+    before = np.asarray(keras.Model(model.inputs, model.get_layer("c1").output)([image]))[0]
+    page.get_by_role("button", name="s2, map 2", exact=True).focus()
+    window = ", ".join(f"{value:.4f}" for value in before[14:16, 14:16, 2].ravel())
+    assert f"= the mean of {window}" in page.locator("#look").inner_text()
+
+
+def test_a_zero_channel_says_so(watched, tmp_path):  # noqa: F811
+    page = watched(write_page("resnet20", tmp_path / "page.html").path)
+    page.get_by_role("button", name="conv3_1_shortcut_zeros, map 31", exact=True).hover()
+    assert "= 0, which is added here" in page.locator("#look").inner_text()
+
+
+def test_a_map_is_switched_off_and_on(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7").click()
+    page.wait_for_timeout(100)
+    whole = page.locator("#answer-0").inner_text()
+    for number in range(6):
+        page.get_by_role("button", name=f"c1, map {number}", exact=True).click()
+    page.wait_for_timeout(100)
+    assert page.locator("#answer-0").inner_text() != whole
+    assert "It is switched off." in page.locator("#look").inner_text()
+    assert page.locator("#off").inner_text() == "6 maps are switched off."
+    page.locator("#all-on").click()
+    page.wait_for_timeout(100)
+    assert page.locator("#off").inner_text() == ""
+    assert page.locator("#answer-0").inner_text() == whole
+    assert page.locator("#all-on").is_disabled()
+
+
+def test_the_arithmetic_can_be_checked_by_hand(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7").press("Enter")
+    page.get_by_role("button", name="c3, map 2", exact=True).focus()  # by the keyboard: the middle of the map
+    page.wait_for_timeout(100)
+    model = cnnzoo.training.load_run("lenet5").model
+    image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
+    maps = keras.Model(model.inputs, [model.get_layer("s2").output, model.get_layer("c3").output])([image])
+    before, after = (np.asarray(each)[0] for each in maps)
+    kernel, bias = model.get_layer("c3").get_weights()
+    products = before[5:10, 5:10] * kernel[..., 2]
+    text = page.locator("#look").inner_text()
+    assert text.startswith(f"c3, row 5, column 5, map 2: {after[5, 5, 2]:.4f}")
+    assert f"sum of 150 products {products.sum():.4f} + bias {bias[2]:.4f}" in text
+    largest = products.ravel()[np.abs(products).argmax()]
+    assert f"{largest:.4f}" in text
+    assert "It depends on rows 10 to 23, columns 10 to 23 of the image." in text
+
+
+def test_maps_that_matter_are_switched_off_to_see_by_how_much(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7", exact=True).click()
+    page.wait_for_timeout(500)
+    lines = page.locator("#mattering button")
+    assert lines.count() == 8
+    before = page.evaluate("window.cnnzoo.subjects[0].chances()[7]")
+    change = float(lines.first.inner_text().rpartition(": ")[2].split()[0].replace("\u2212", "-"))
+    lines.first.click()
+    page.wait_for_timeout(300)
+    after = page.evaluate("window.cnnzoo.subjects[0].chances()[7]")
+    assert 100 * (after - before) == pytest.approx(change, abs=0.06)
+    assert page.locator("#off").inner_text() == "1 map is switched off."
+
+
+def test_occlusion_is_drawn_once_the_drawing_pauses(lenet):
+    page = lenet()
+    draw(page, SEVEN)
+    page.locator("#method").select_option("occlusion")
+    sync_api.expect(page.locator("#heat-note")).to_have_text("Orange marks what supports the answer.", timeout=20_000)
+
+
+def test_two_networks_see_the_same_drawing(watched, tmp_path):  # noqa: F811
+    page = watched(write_page("lenet5", tmp_path / "two.html", beside="lenet1").path)
+    draw(page, SEVEN)
+    for number in (0, 1):
+        assert page.locator(f"#answer-{number}").inner_text().startswith("7, ")
+    assert page.locator("#agreement").inner_text() == "Both answer 7."
+    page.locator("#layers-of-1").check()
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.getElementById('seen').width") == 28
+    assert page.locator(".layer").count() == page.evaluate("window.cnnzoo.subjects[1].layers.length")
+    page.locator("#layers-of-0").check()
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.getElementById('seen').width") == 32
+
+
+def test_one_morphs_from_one_image_to_another(lenet):
+    page = lenet()
+    seen = []
+    page.locator("#keep-0").click()
+    assert page.locator("#message").inner_text() == "Draw, or open an image, first."
+    for which, name in enumerate(("Example 8: 7", "Example 4: 3")):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_timeout(100)
+        seen.append(np.array(page.evaluate("window.cnnzoo.see()")))
+        page.locator(f"#keep-{which}").click()
+    page.locator("#morph").fill("25")
+    page.wait_for_timeout(200)
+    assert np.array(page.evaluate("window.cnnzoo.see()")) == pytest.approx(0.75 * seen[0] + 0.25 * seen[1], abs=1e-6)
+
+
+def test_the_quiz_hides_the_answer_and_counts(lenet):
+    page = lenet()
+    page.locator("#quiz-start").click()
+    right = 0
+    for count in (1, 2, 3):
+        assert not page.locator("#answer-0").is_visible()
+        answer = page.evaluate(
+            "new Promise((done) => setTimeout(() => done(window.cnnzoo.subjects[0].ranking()[0]), 100))"
+        )
+        guess = answer if count < 3 else (answer + 1) % 10
+        right += guess == answer
+        page.locator("#quiz-guesses button").nth(guess).click()
+        assert page.locator("#answer-0").is_visible()
+        text = page.locator("#quiz-text").inner_text()
+        assert text.startswith(f"It says {answer}")
+        assert f"{right} of {count}." in text
+        if count < 3:
+            page.locator("#quiz-next").click()
+    page.locator("#quiz-end").click()
+    assert page.locator("#quiz-text").inner_text() == ""
+
+
+def test_a_link_holds_the_drawing(lenet, watched, tmp_path):  # noqa: F811
+    page = lenet()
+    draw(page, SEVEN)
+    drawn = page.evaluate("window.cnnzoo.see()")
+    page.locator("#link").click()
+    page.wait_for_timeout(100)
+    assert "#drawing=" in page.url
+    other = lenet(fragment=page.url.partition("#")[2])
+    other.wait_for_timeout(200)
+    assert np.array(other.evaluate("window.cnnzoo.see()")) == pytest.approx(np.array(drawn), abs=0.05)
+    page.get_by_role("button", name="Example 8: 7", exact=True).click()
+    page.wait_for_timeout(100)
+    page.locator("#link").click()
+    other = lenet(fragment=page.url.partition("#")[2])
+    other.wait_for_timeout(200)
+    assert other.evaluate("window.cnnzoo.see()") == page.evaluate("window.cnnzoo.see()")
+    for damaged in ("drawing=!!", "drawing=W10", "drawing=WyJhIl0=", "image=AAAA", f"drawing={'A' * 4000}"):
+        broken = lenet(fragment=damaged)
+        broken.wait_for_timeout(200)
+        wanted = "" if damaged == "drawing=W10" else "This link holds no drawing that this page can read."
+        assert broken.locator("#message").inner_text() == wanted
+        assert broken.locator("#answer-0").inner_text() == "Nothing drawn yet."
+
+
+def test_one_draws_by_keyboard(lenet):
+    page = lenet()
+    page.locator("#board").focus()
+    presses = ["ArrowLeft"] * 10 + ["ArrowUp"] * 14 + [" "] + ["ArrowRight"] * 20 + ["ArrowDown"] * 28 + [" "]
+    for key in presses:
+        page.keyboard.press(key)
+    page.wait_for_timeout(200)
+    assert page.locator("#answer-0").inner_text().startswith("7, ")
+
+
+def test_arrows_walk_from_map_to_map_and_through_a_map(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7", exact=True).press("Enter")
+    stops = page.evaluate(
+        "[...document.querySelectorAll('.maps')].map((maps) => maps.querySelectorAll('[tabindex=\"0\"]').length)"
+    )
+    assert stops == [1] * 7
+    page.get_by_role("button", name="c1, map 0", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#look strong").inner_text().startswith("c1, row 14, column 14, map 1")
+    page.keyboard.press("Shift+ArrowUp")
+    assert page.locator("#look strong").inner_text().startswith("c1, row 13, column 14, map 1")
+    page.keyboard.press("End")
+    assert page.locator("#look strong").inner_text().startswith("c1, row 14, column 14, map 5")
+
+
+LIT = """() => {
+  const { data } = document.getElementById("board").getContext("2d").getImageData(140, 0, 1, 280);
+  return data.filter((level, at) => at % 4 === 0 && level > 127).length;
+}"""  # pixels of a column of the board
+
+
+def test_the_pressure_of_a_pen_makes_strokes_thicker(lenet):
+    page = lenet()
+    box = page.locator("#board").bounding_box()
+    pen = page.context.new_cdp_session(page)
+    widths = []
+    for pressure in (0.1, 0.9):
+        page.locator("#clear").click()
+        for kind, x in (("mousePressed", 60), *(("mouseMoved", x) for x in range(60, 220, 10)), ("mouseReleased", 220)):
+            place = {"x": box["x"] + x, "y": box["y"] + 100}
+            options = {"button": "left", "buttons": int(kind != "mouseReleased"), "force": pressure}
+            pen.send("Input.dispatchMouseEvent", {"type": kind, **place, **options, "pointerType": "pen"})
+        page.wait_for_timeout(100)
+        widths.append(page.evaluate(LIT))
+    assert widths[1] / widths[0] == pytest.approx(1.3 / 0.5, rel=0.15)
+
+
+def test_a_picture_of_the_camera_is_taken_if_it_is_allowed(lenet):
+    page = lenet()
+    page.locator("#camera").click()
+    sync_api.expect(page.locator("#message")).to_contain_text("The camera cannot be used (Not")
+    assert not page.locator("#video").is_visible()
+    page.context.grant_permissions(["camera"])
+    page.locator("#camera").click()
+    sync_api.expect(page.locator("#camera-part")).to_be_visible()
+    sync_api.expect(page.locator("#video")).to_have_js_property("videoWidth", 640)
+    page.locator("#take").click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.getElementById('video').srcObject") is None
+    assert page.locator("#answer-0").inner_text() != "Nothing drawn yet."
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animated_image_the_first_frame_is_shown(lenet, tmp_path, kind):
+    page = lenet()
+    frames = [Image.open("examples/seven.png").convert("L"), Image.new("L", (28, 28))]
+    path = tmp_path / f"moving.{kind.lower()}"
+    frames[0].save(path, kind, save_all=True, append_images=[frames[1].resize(frames[0].size)], duration=100)
+    page.locator("#file").set_input_files(path)
+    page.wait_for_timeout(400)
+    assert page.locator("#message").inner_text() == "This image is animated; this is its first frame."
+    assert page.locator("#answer-0").inner_text().startswith("7, ")
+    frames[0].save(tmp_path / f"still.{kind.lower()}", kind)
+    page.locator("#file").set_input_files(tmp_path / f"still.{kind.lower()}")
+    page.wait_for_timeout(400)
+    assert page.locator("#message").inner_text() == ""
+
+
+def test_the_page_speaks_korean(lenet):
+    page = lenet(locale="ko-KR")
+    assert page.evaluate("document.documentElement.lang") == "ko"
+    page.get_by_role("button", name="예 8: 7", exact=True).click()
+    page.wait_for_timeout(400)
+    page.get_by_role("button", name="c3, 맵 2", exact=True).hover()
+    spoken = [each for each in page.locator("[data-say]").all_inner_texts() if re.fullmatch(r"[A-Za-z .,]{9,}", each)]
+    assert spoken == []
+    assert "곱 150개의 합" in page.locator("#look").inner_text()
+    page.locator("#language").click()
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.get_by_role("heading", name="What the network sees").is_visible()
+    assert "sum of 150 products" in page.locator("#look").inner_text()
+
+
+def test_patches_and_kernels_are_drawn_as_they_are(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7", exact=True).press("Enter")
+    page.get_by_role("button", name="c3, map 2", exact=True).focus()
+    page.wait_for_timeout(100)
+    model = cnnzoo.training.load_run("lenet5").model
+    kernel = model.get_layer("c3").get_weights()[0][..., 2]
+    shown, order = page.evaluate(
+        """() => {
+          const rows = [...document.querySelectorAll(".patches tr")];
+          const pixels = (canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, 5, 5).data);
+          const numbers = [...rows[0].querySelectorAll("th")].map((each) => Number(each.textContent.split(/[ :]/)[1]));
+          return [[...rows[2].querySelectorAll("canvas")].map(pixels), numbers];
+        }"""
+    )
+    assert sorted(order) == [0, 1, 2, 3, 4, 5]
+    for pixels, number in zip(shown, order, strict=True):
+        level = np.array(pixels).reshape(5, 5, 4)[..., 1]  # green is more where the value is larger
+        wanted = np.abs(kernel[..., number]) / np.abs(kernel).max() * 130
+        assert np.abs(level - wanted).max() <= 1
+    assert page.get_by_role("img", name="Kernels of c1").locator("canvas").count() == 6
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_fits_and_is_accessible(lenet, width, scheme):
+    page = lenet(width=width, scheme=scheme)
+    draw(page, SEVEN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    violations = axe.Axe().run(page).response["violations"]
+    assert [
+        (each["id"], each["nodes"][0]["html"]) for each in violations if each["impact"] in ("serious", "critical")
+    ] == []
