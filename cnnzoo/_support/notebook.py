@@ -13,6 +13,7 @@ from PIL import Image
 from cnnzoo._support.tables import Column, Table
 
 THUMBNAIL = 64  # pixels of the longer side
+FRAME = 700  # pixels of a frame's height
 
 
 def block(*parts: str) -> str:
@@ -50,6 +51,14 @@ def gallery(images: Iterable[tuple[np.ndarray, str]]) -> str:
 def png(content: bytes, alt: str) -> str:
     """Return a PNG picture as large as it is, or as the page is wide."""
     return f'<img src="{_data(content)}" alt="{escape(alt)}" style="max-width:100%">'
+
+
+def framed(page: str, title: str) -> str:
+    """Return a whole page in a frame of its own, which scrolls."""
+    return (
+        f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" '
+        f'style="border:1px solid #8888;height:{FRAME}px;width:100%"></iframe>'
+    )
 
 
 def _size(image: np.ndarray) -> str:

@@ -45,14 +45,14 @@ class Exported:
 
 
 def export_torch(
-    run: str | os.PathLike[str], path: str | os.PathLike[str] | None = None, *, force: bool = False
+    run: str | os.PathLike[str] | Run, path: str | os.PathLike[str] | None = None, *, force: bool = False
 ) -> Exported:
     """Write the network of a run for torchvision.
 
     The metadata of the file contain the classes, the mean and the standard deviation, too.
 
     Args:
-        run: A run folder, of a network that torchvision has: ``model_card(name).torchvision``.
+        run: A run folder, or a ``Run``, of a network that torchvision has: ``model_card(name).torchvision``.
         path: The file to write, which ends in ``.safetensors``; None: ``model.safetensors`` in the run folder.
         force: Whether to overwrite an existing file.
 
@@ -62,14 +62,12 @@ def export_torch(
         FileNotFoundError: There is no such run.
         FileExistsError: ``path`` exists.
     """
-    if not isinstance(run, str | os.PathLike):
-        raise ValueError(f"`run` must be the path of a run folder. Received: {type(run).__name__}")
     folder = find_run(run)
     target = Path(folder / f"model{SAFETENSORS}" if path is None else path)
     if target.suffix != SAFETENSORS:
         raise ValueError(f"The file must end in {SAFETENSORS}. Received: '{target}'")
     target = check_target(target, force=force)
-    trained = load_run(run)
+    trained = load_run(folder)
     finetuned = trained.record.finetuned
     name = trained.record.model.name if finetuned is None else finetuned.network or finetuned.backbone
     card = model_card(str(name))

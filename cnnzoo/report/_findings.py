@@ -88,7 +88,7 @@ class Findings:
 
 
 def find(
-    path: str | os.PathLike[str], data: str | None = None, data_path: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str] | Run, data: str | None = None, data_path: str | os.PathLike[str] | None = None
 ) -> Findings:
     """Read the run at ``path`` and evaluate it. Missing or damaged parts are listed, not raised.
 

@@ -24,7 +24,7 @@ from cnnzoo.recipes.recipe import as_flag
 from cnnzoo.report._findings import Findings, find
 from cnnzoo.report._page import NOT_KNOWN, write_page
 from cnnzoo.report._pictures import chart_address
-from cnnzoo.runs.run import find_run
+from cnnzoo.runs.run import Run, find_run, is_shipped
 
 LEVEL = 0.05  # of significance, for each pair
 
@@ -121,7 +121,7 @@ def _shown(figure: float | None, form: str) -> str:
 
 
 def write_comparison(
-    runs: Sequence[str | os.PathLike[str]],
+    runs: Sequence[str | os.PathLike[str] | Run],
     out: str | os.PathLike[str] = "comparison.html",
     *,
     data: str | None = None,
@@ -133,7 +133,7 @@ def write_comparison(
     Each pair of runs evaluated on the same images is compared by McNemar's test.
 
     Args:
-        runs: Two or more run folders, or names of networks that ship trained.
+        runs: Two or more run folders, runs, or names of networks that ship trained.
         out: The file to write.
         data: A data set or a folder of images to evaluate all runs on; None: the data each was trained on.
         data_path: A local file or folder to use instead of a download.
@@ -149,7 +149,7 @@ def write_comparison(
         ConnectionError: ``data`` must be downloaded and there is no network connection.
         OSError: The page cannot be written.
     """
-    if isinstance(runs, str | os.PathLike):
+    if isinstance(runs, str | os.PathLike | Run):
         raise ValueError(f"`runs` must be a list of run folders, at least two. Received one: '{runs}'")
     paths = [find_run(run).resolve() for run in runs]
     if len(paths) < 2 or len(set(paths)) < len(paths):
@@ -184,13 +184,20 @@ def write_comparison(
     return Comparison(tuple(rows), pairs, out, tuple(missing))
 
 
-def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
+def _names(runs: Sequence[str | os.PathLike[str] | Run]) -> list[str]:
     """Return a short, unique name for each run: the end of its path, as long as necessary."""
-    parts = [Path(run).resolve().parts if find_run(run) == Path(run) else (f"{run} as shipped",) for run in runs]
+    parts = [_parts(run) for run in runs]
     depth = 1
     while len({each[-depth:] for each in parts}) < len(parts):
         depth += 1
     return [str(Path(*each[-depth:])) for each in parts]
+
+
+def _parts(run: str | os.PathLike[str] | Run) -> tuple[str, ...]:
+    folder = find_run(run)
+    if is_shipped(folder):
+        return (f"{run.record.model.name if isinstance(run, Run) else run} as shipped",)
+    return folder.resolve().parts
 
 
 def _row(name: str, found: Findings) -> Row:

@@ -13,6 +13,7 @@ import numpy as np
 from cnnzoo import plots
 from cnnzoo._support.files import check_target
 from cnnzoo._support.fonts import readers_fonts
+from cnnzoo._support.notebook import framed
 from cnnzoo.evaluation.metrics import TOP, Evaluation
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
@@ -24,7 +25,7 @@ from cnnzoo.report._galleries import explained, feature_maps, mistakes
 from cnnzoo.report._page import write_page
 from cnnzoo.report._pictures import chart_address, drawing_address
 from cnnzoo.runs.record import Record
-from cnnzoo.runs.run import find_run
+from cnnzoo.runs.run import Run, find_run, is_shipped
 
 REPORT = "report.html"
 PAIRS = 6  # of confused classes to list
@@ -41,9 +42,13 @@ class Report(NamedTuple):
     path: Path
     missing: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """Return the page in a frame for a notebook."""
+        return framed(self.path.read_text(encoding="utf-8"), f"report {self.path.name}")
+
 
 def write_report(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Run,
     out: str | os.PathLike[str] | None = None,
     *,
     data: str | None = None,
@@ -55,7 +60,7 @@ def write_report(
     Anything missing from the run folder is listed on the page.
 
     Args:
-        path: The run folder; or the name of a network that ships trained, together with ``out``.
+        path: The run folder; or a ``Run``; or the name of a network that ships trained, together with ``out``.
         out: The file to write; None writes ``report.html`` into the run folder.
         data: A data set or a folder of images to evaluate the network on; None: the data it was trained on.
         data_path: A local file or folder to use instead of a download.
@@ -67,14 +72,14 @@ def write_report(
     Raises:
         FileNotFoundError: There is no such folder, it is not a run folder, or the run is not finished.
         FileExistsError: The file exists and ``force`` is false.
-        ValueError: ``out`` is required, or ``data`` does not fit the network.
+        ValueError: ``out`` is required, the run was not written to a folder, or ``data`` does not fit the network.
         ConnectionError: ``data`` must be downloaded and there is no network connection.
         OSError: The page cannot be written.
     """
     folder = find_run(path)
-    if out is None and folder != Path(path):
+    if out is None and is_shipped(folder):
         raise ValueError(
-            f"'{path}' ships with the package and is not written to. Choose a file for the report with `out`."
+            f"'{folder.name if isinstance(path, Run) else path}' ships with the package and is not written to. Choose a file for the report with `out`."
         )
     target = check_target(folder / REPORT if out is None else out, force=force)
     found = find(path, data, data_path)

@@ -1,5 +1,7 @@
 """A run: a trained network, how it came about, and what it can be asked."""
 
+from __future__ import annotations
+
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+import cnnzoo
 from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
 from cnnzoo._keras.ready import compile_classifier, make_exportable
@@ -45,6 +48,7 @@ from cnnzoo.runs.rebuild import read_network
 from cnnzoo.runs.record import Record
 
 SHOWN_DPI = 72  # of the curves in a notebook
+PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,6 +171,23 @@ class Run:
             self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale, engine=engine
         )
 
+    def report(self, out: str | os.PathLike[str] | None = None, *, force: bool | None = None) -> cnnzoo.report.Report:
+        """Write the report of this run, which a notebook shows in a frame: ``cnnzoo.report.write_report``.
+
+        Args:
+            out: The file to write; None writes ``report.html`` into the run folder.
+            force: Whether to overwrite an existing file; None: ``report.html`` in the run folder, no other.
+
+        Returns:
+            The path of the page, and what is missing from it.
+
+        Raises:
+            ValueError: The run was not written to a folder, or it ships with the package and ``out`` is None.
+            FileExistsError: The file exists and is not to be overwritten.
+            OSError: The page cannot be written.
+        """
+        return cnnzoo.report.write_report(self, out, force=out is None if force is None else force)
+
     @property
     def classifier(self) -> Classifier:
         """The network with what it takes to predict a user's images."""
@@ -207,12 +228,19 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
         folder.write(name, draw().savefig)
 
 
-def find_run(path: str | os.PathLike[str]) -> Path:
-    """Return where the run at ``path`` lies, which may be the name of a network that ships trained.
+def find_run(path: str | os.PathLike[str] | Run) -> Path:
+    """Return where the run at ``path`` lies, which may be the name of a network that ships trained, or a run.
 
     Raises:
         FileNotFoundError: There is no such folder, or the run is not finished.
+        ValueError: ``path`` is something else, or a run that was not written to a folder.
     """
+    if isinstance(path, Run):
+        if path.path is None:
+            raise ValueError("This run was not written to a folder. Train with `path`, and give that run.")
+        return path.path
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"A run must be a run folder, a network's name, or a `Run`. Received: {path!r}")
     if (network := named_network(path)) and (shipped := list_weights(network)):
         return trained_folder(network, shipped[0])
     given, path = path, Path(path)
@@ -227,6 +255,11 @@ def find_run(path: str | os.PathLike[str]) -> Path:
     if folder.is_unfinished:
         raise FileNotFoundError(f"The run '{path}' is not finished. {folder.how_to_resume()}")
     return path
+
+
+def is_shipped(folder: Path) -> bool:
+    """Tell whether a run folder is one of those that ship with the package, which are not written to."""
+    return folder.resolve().is_relative_to(PACKAGE)
 
 
 def _advice(given: str | os.PathLike[str]) -> str:

@@ -364,3 +364,31 @@ def test_the_curves_are_named_by_their_images(run_folder, tmp_path, patience, ki
         assert "validation images for lenet5; test images for lenet5 as shipped." in comparison
     else:
         assert "Solid: test images. Dotted: training images." in comparison
+
+
+def test_a_run_reports_on_itself_in_a_frame(run, run_folder):
+    own = replace(run, path=run_folder)
+    for _ in range(2):  # its own report may be written anew
+        report = own.report()
+    assert report.path == run_folder / "report.html"
+    shown = report._repr_html_()
+    assert shown.startswith('<iframe srcdoc="&lt;!DOCTYPE html&gt;')
+    assert "<script" not in shown
+    with pytest.raises(FileExistsError):
+        own.report(report.path)
+
+
+def test_a_run_without_a_folder_and_what_is_no_run_are_refused(run, tmp_path):
+    with pytest.raises(ValueError, match="was not written to a folder"):
+        replace(run, path=None).report()
+    with pytest.raises(ValueError, match="lenet5_mnist' ships with the package"):
+        cnnzoo.training.load_run("lenet5").report()
+    for wrong in (3, None, [run]):
+        with pytest.raises(ValueError, match="must be a run folder, a network's name, or a `Run`"):
+            write_report(wrong, tmp_path / "report.html")
+    assert list(tmp_path.glob("*.html")) == []
+
+
+def test_runs_are_compared_by_themselves(run, tmp_path):
+    both = write_comparison([run, cnnzoo.training.load_run("lenet5")], tmp_path / "both.html")
+    assert [row.name for row in both.rows] == ["lenet5", "lenet5 as shipped"]
