@@ -67,6 +67,10 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Resume a run that was interrupted or killed.")
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's logs into the run.")] = False,
+    snapshots: Annotated[
+        bool | None,
+        typer.Option("--snapshots", help="Keep the weights after 0, 1, 2, 4, 8 ... steps and at the end in the run."),
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write report.html into the run.")] = False,
     distributed: Annotated[
         bool, typer.Option("--distributed", help="Train with other processes (JAX), or on all GPUs of this host.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import math
 import os
 import weakref
@@ -131,6 +132,16 @@ def stream(
     batches = batches.with_options(_without_tuning())
     weakref.finalize(batches, held.clear)
     return batches
+
+
+def split_off(iterator: Iterator[tuple[tf.Tensor, ...]], count: int) -> Iterator[tuple[tf.Tensor, ...]]:
+    """Take the next ``count`` batches of an iterator over a stream, as an iterator of the same kind.
+
+    TensorFlow calls the same compiled function with either.
+    """
+    batches = list(itertools.islice(iterator, count))
+    part = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=iterator.element_spec)  # type: ignore[attr-defined]
+    return iter(part.with_options(_without_tuning()))
 
 
 def plain_batches(

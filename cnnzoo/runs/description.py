@@ -35,6 +35,7 @@ def describe(
     seed: int,
     begun_by: str,
     command: tuple[str, ...] | None = None,
+    snapshots: bool = False,
     processes: int = 1,
     devices: int = 1,
 ) -> Record:
@@ -49,6 +50,7 @@ def describe(
         seed=seed,
         begun_by=begun_by,
         command=command,
+        snapshots=snapshots,
         computation=Computation(choose_precision(recipe.precision)[0], processes, devices),
         versions={"python": platform.python_version(), "backend": keras.config.backend(), **_versions()},
         machine=Machine(platform.platform(), processor(), os.cpu_count()),

@@ -30,6 +30,7 @@ BEST = "best.npz"
 STATES = (STOPPED, CHECKPOINT, BEST)  # of a training that is under way
 LOCK = ".lock"
 TENSORBOARD = "tensorboard"
+SNAPSHOTS = "snapshots"
 
 History = dict[str, list[float]]
 

@@ -150,6 +150,7 @@ class Record:
         given_weights: Whether it began with the weights that the caller's model had, not with the recipe's initializer.
             The recipe's ``initializer`` is then null in ``run.json``.
         command: The words of the command that repeats it; None where only Python can.
+        snapshots: Whether the weights of some steps were kept, see ``Run.snapshots``.
         computation: How it was computed.
         versions: Python's and of the packages that had a part in it; ``backend`` is Keras'.
         machine: Where.
@@ -169,6 +170,7 @@ class Record:
     versions: dict[str, str]
     created: str | None = None
     command: tuple[str, ...] | None = None
+    snapshots: bool = False
     computation: Computation = Computation()
     machine: Machine = Machine()
     resumed: tuple[Resumption, ...] = ()

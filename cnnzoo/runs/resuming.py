@@ -67,4 +67,5 @@ def _decisive(record: Record) -> Iterator[tuple[str, Any]]:
     ):
         yield from ((field.name, getattr(part, field.name)) for field in fields(part))
     yield "seed", record.seed
+    yield "snapshots", record.snapshots  # part of what the run leaves, if not of its weights
     yield "begun_by", record.begun_by

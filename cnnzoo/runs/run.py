@@ -24,6 +24,7 @@ from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.catalog import find_source, load_dataset
 from cnnzoo.data.given import Images
 from cnnzoo.data.split import Dataset, as_float
+from cnnzoo.data.streaming import Shard, steps_per_epoch
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
@@ -46,6 +47,7 @@ from cnnzoo.runs.folder import (
 )
 from cnnzoo.runs.rebuild import read_network
 from cnnzoo.runs.record import Record
+from cnnzoo.runs.snapshots import Snapshot, find_snapshots, has_snapshots
 
 SHOWN_DPI = 72  # of the curves in a notebook
 PACKAGE = Path(__file__).parents[1]
@@ -120,6 +122,15 @@ class Run:
         if height is None or width is None:
             height, width = self.record.data.image_size or (None, None)
         return None if height is None or width is None else (height, width)
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The weights of some steps, in order, where training kept them (``snapshots=True``); otherwise empty."""
+        if self.path is None or not has_snapshots(self.path):
+            return ()
+        record = self.record
+        shard = Shard(multiple=record.computation.devices)
+        return find_snapshots(self.path, steps_per_epoch(record.data.train_size, record.recipe.batch_size, shard))
 
     def load_data(self, data: str | None = None, data_path: str | os.PathLike[str] | None = None) -> Dataset:
         """Load the images that the run was trained and tested on, or others of the same classes.

@@ -9,6 +9,7 @@ from ._recipes import list_recipes as list_recipes
 from ._recipes import recipe_card as recipe_card
 from ._runs import Record as Record
 from ._runs import Run as Run
+from ._runs import Snapshot as Snapshot
 from ._runs import load_run as load_run
 from ._tensorboard import TensorBoard as TensorBoard
 from ._train import resume as resume

@@ -19,7 +19,7 @@ from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale, check_scale, note_scale, scale_of
 from cnnzoo._keras.seeds import seeded
-from cnnzoo._support.arguments import check_seed
+from cnnzoo._support.arguments import check_flag, check_seed
 from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
 from cnnzoo.data.sampling import hold_out
@@ -38,6 +38,7 @@ from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._loop import Batches, compiled_training_copy, run_epochs, runs_on_tensorflow_cpu, with_targets
 from cnnzoo.training._memory import check_memory, is_out_of_memory, smaller_batch
 from cnnzoo.training._progress import choose_progress
+from cnnzoo.training._snapshots import Snapshots
 from cnnzoo.training._state import FolderStore, FollowerStore, MemoryStore, Position, Store
 from cnnzoo.training._tensorboard import TensorBoard
 from cnnzoo.training._training_copy import move_weights
@@ -57,6 +58,7 @@ def fit(
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     scale: Scale | None = None,
+    snapshots: bool = False,
 ) -> Run:
     """Train ``model`` and evaluate it on test images: ``fit(model, dataset)`` or ``fit(model, train, test)``.
 
@@ -91,6 +93,8 @@ def fit(
             ``TensorBoard()`` writes its logs into the run folder.
         scale: The range of pixels that uint8 images are brought to: "unit" for [0, 1], "byte" for [0, 255]; "raw" says
             that floats of another range are meant. None takes what the graph of ``model`` tells, else "unit".
+        snapshots: Whether to keep the weights of some steps in the run folder: before the first, after 1, 2, 4, 8 ...
+            steps and at the end, see ``Run.snapshots``. Neither weights nor history depend on it.
 
     Returns:
         The run: the trained model, its history, its evaluation on the test images, and the record of how it came about.
@@ -98,7 +102,7 @@ def fit(
     Raises:
         ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` takes images with
             the channels first or cannot be copied, there is no such recipe, or a run is resumed with other arguments or
-            is finished.
+            is finished, or ``snapshots`` are asked for without ``out``.
         FileExistsError: ``out`` exists already.
         FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
         BlockingIOError: Another process is writing ``out``.
@@ -121,6 +125,8 @@ def fit(
         dataset = replace(dataset, train=images)
     tight = check_memory(model, recipe, len(dataset.train.labels))
     folder = _folder(out, resume)
+    if check_flag("snapshots", snapshots) and out is None:
+        raise ValueError("`snapshots` needs `out`: they lie in the run folder.")
     callbacks = _prepared(callbacks, folder)
     record = describe(
         model,
@@ -129,6 +135,7 @@ def fit(
         seed=seed,
         begun_by=folder.begun_by if folder else "fit",
         command=folder.command if folder and team.devices == 1 else None,
+        snapshots=snapshots,
         processes=team.processes,
         devices=team.devices,
     )
@@ -149,17 +156,22 @@ def fit(
         with team.scope(), _explained(recipe, folder):
             training_copy, notes = compiled_training_copy(model, batches, recipe, steps)
             checkpointing.restore(training_copy)
+            keeping = Snapshots(folder, model, checkpointing) if snapshots and folder else None
             if bar:
                 print(_headline(record, recipe_words, [*notes, tight], checkpointing, folder), flush=True)
             try:
                 with reraise_read_errors(), checkpointing, bar or nullcontext():
-                    run_epochs(training_copy, batches, recipe, checkpointing, callbacks, [bar] if bar else [])
+                    run_epochs(training_copy, batches, recipe, checkpointing, callbacks, keeping, [bar] if bar else [])
             except Diverged as error:
                 if not checkpointing.position.epoch:
                     raise
                 failure = error
+            if keeping and not failure:
+                keeping.keep(training_copy, checkpointing.position.epoch * steps)
             if failure or recipe.patience:
                 checkpointing.put_weights(training_copy)
+            if keeping:  # the weights that the network ends with
+                keeping.keep(training_copy, checkpointing.epoch_kept * steps)
             if bar and recipe.patience:
                 print(checkpointing.choice(), flush=True)
         move_weights(training_copy, model)

@@ -23,6 +23,7 @@ from cnnzoo.training._checkpointing import Checkpointing, Guard
 from cnnzoo.training._distribution import current_team
 from cnnzoo.training._normalization import layers_to_normalize
 from cnnzoo.training._optimizer import build_optimizer, set_weight_decay
+from cnnzoo.training._snapshots import Snapshots
 from cnnzoo.training._training_copy import build_training_copy, pixel_statistics
 
 EXECUTION_MACS = 2e9  # multiply-accumulates of a call of the backend that hide what the call itself costs
@@ -80,6 +81,7 @@ def run_epochs(
     recipe: Recipe,
     checkpointing: Checkpointing,
     callbacks: Sequence[keras.callbacks.Callback],
+    snapshots: Snapshots | None,
     last_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Train from the position of ``checkpointing``: first the rest of an epoch that was cut short, then all others."""
@@ -98,6 +100,7 @@ def run_epochs(
             callbacks=[
                 *callbacks,
                 Guard(position.step, checkpointing.steps, "validation" if recipe.patience else "test"),
+                *([snapshots] if snapshots else []),  # before a signal may stop the training
                 checkpointing,
                 *last_callbacks,
             ],

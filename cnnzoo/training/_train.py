@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from cnnzoo._keras.seeds import seeded
-from cnnzoo._support.arguments import check_number, check_seed
+from cnnzoo._support.arguments import check_flag, check_number, check_seed
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
@@ -43,6 +43,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
+    snapshots: bool = False,
     **changes: Any,
 ) -> Run:
     """Train the network called ``name`` and leave a run folder; ``cnnzoo train`` on the command line.
@@ -65,6 +66,7 @@ def train(
             that is free.
         progress: Whether to print a progress bar and a line for each epoch.
         callbacks: Keras callbacks of your own, or one; ``TensorBoard()`` writes its logs into the run folder.
+        snapshots: Whether to keep the weights of some steps in the run folder, see ``fit``.
         **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
 
     Returns:
@@ -84,6 +86,7 @@ def train(
     card = model_card(name)
     name = card.name
     seed = check_seed(seed)
+    check_flag("snapshots", snapshots)
     chosen = changed(_recipe(name, recipe), changes)
     size = None if image_size is None else check_image_size(image_size)
     source = replace(
@@ -96,7 +99,7 @@ def train(
     leads = current_team().leads
     folder = None
     if leads:
-        words = _command(name, recipe, chosen, changes, source, size, limit)
+        words = _command(name, recipe, chosen, changes, source, size, limit, snapshots)
         if out is None:
             folder = new_run_folder(name, begun_by="train", command=words)
         else:
@@ -112,7 +115,16 @@ def train(
             print_notes(dataset)
             if isinstance(recipe, str) and (note := note_of_general_recipe(name, recipe)):
                 print(note, flush=True)
-        return fit(model, dataset, recipe=chosen, seed=seed, out=folder, progress=progress, callbacks=callbacks)
+        return fit(
+            model,
+            dataset,
+            recipe=chosen,
+            seed=seed,
+            out=folder,
+            progress=progress,
+            callbacks=callbacks,
+            snapshots=snapshots,
+        )
 
 
 def resume(
@@ -174,6 +186,7 @@ def resume(
         resume=True,
         progress=progress,
         callbacks=callbacks,
+        snapshots=record.snapshots,
     )
 
 
@@ -214,6 +227,7 @@ def _check_options(record: Record, options: dict[str, Any]) -> None:
         "fraction": source and source.fraction,
         "skip_broken": source and source.skip_broken,
         "image_size": record.data.image_size,
+        "snapshots": record.snapshots,
     }
     if "out" in options:
         raise ValueError(f"A resumed run stays in its folder. Received: out='{options['out']}'")
@@ -244,6 +258,7 @@ def _command(
     source: DataSource,
     size: tuple[int, int] | None,
     limit: int | None,
+    snapshots: bool,
 ) -> tuple[str, ...] | None:
     """Return the words of the command line that begin the run; None where they cannot."""
     is_square = size is None or size[0] == size[1]
@@ -261,6 +276,7 @@ def _command(
         fraction=None if source.fraction == 1 else source.fraction,
         skip_broken=source.skip_broken or None,
         seed=source.seed,
+        snapshots=snapshots or None,
     )
 
 

@@ -130,14 +130,21 @@ def _is_called_once(model: keras.Model, operation: Any) -> bool:
     return sum(call.operation is operation for call in walk(model, graph_inputs(model))) == 1
 
 
+def plain_weights(training_copy: keras.Model) -> list[np.ndarray]:
+    """Return the weights of a training copy in their order, those of the first layer as they act on plain pixels."""
+    values = {id(weight): keras.ops.convert_to_numpy(weight) for weight in training_copy.weights}
+    for layer in flat_layers(training_copy):
+        if isinstance(layer, NormalizedConv2D):
+            own_kernel, own_bias = (id(weight) for weight in layer.weights)
+            # Of arrays, so that one process of several can compute it alone
+            kernel, bias = map(keras.ops.convert_to_numpy, fold(values[own_kernel], layer.statistics))
+            values |= {own_kernel: kernel, own_bias: values[own_bias] + bias}
+    return list(values.values())
+
+
 def move_weights(training_copy: keras.Model, model: keras.Model) -> None:
     """Give ``model`` the weights of its training copy; those of the first layer as they act on plain pixels."""
-    model.set_weights(training_copy.get_weights())
-    layers = ([layer for layer in flat_layers(each) if layer.weights] for each in (model, training_copy))
-    for own, trained in zip(*layers, strict=True):
-        if isinstance(trained, NormalizedConv2D):
-            kernel, bias = fold(trained.kernel, trained.statistics)
-            own.set_weights([kernel, trained.bias + bias])
+    model.set_weights(plain_weights(training_copy))
 
 
 def pixel_statistics(split: Split, scale: Scale) -> Statistics:
