@@ -78,8 +78,9 @@ def write_report(
     """
     folder = find_run(path)
     if out is None and is_shipped(folder):
+        name = folder.name if isinstance(path, Run) else path
         raise ValueError(
-            f"'{folder.name if isinstance(path, Run) else path}' ships with the package and is not written to. Choose a file for the report with `out`."
+            f"'{name}' ships with the package and is not written to. Choose a file for the report with `out`."
         )
     target = check_target(folder / REPORT if out is None else out, force=force)
     found = find(path, data, data_path)

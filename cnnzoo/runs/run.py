@@ -260,7 +260,7 @@ def find_run(path: str | os.PathLike[str] | Run) -> Path:
         raise FileNotFoundError(f"'{given}' is a file. Give the folder of a run{folder_of}.")
     if not path.is_dir():
         raise FileNotFoundError(
-            f"There is no run folder '{given}'.{_advice(given)} Give one that `cnnzoo train` wrote."
+            f"There is no run folder '{given}'.{_advice(given)} Give one that `cnnzoo train` wrote{_or_shipped(given)}."
         )
     folder = RunFolder(path)
     if folder.is_unfinished:
@@ -280,8 +280,18 @@ def _advice(given: str | os.PathLike[str]) -> str:
         or_imagenet = f", or predict ImageNet's classes by `cnnzoo predict {network} IMAGE`" if published else ""
         return f" {network} does not ship trained: train it by `cnnzoo train {network}`{or_imagenet}."
     shipped = [name for name, card in MODEL_CARDS.items() if list_weights(name) or IMAGENET in card.weights]
-    is_word = isinstance(given, str) and Path(given).name == os.path.normpath(given)  # "word" or "./word"
-    return (did_you_mean(Path(given).name, shipped) if is_word else "") or suggest_path(Path(given))
+    return (did_you_mean(Path(given).name, shipped) if _is_word(given) else "") or suggest_path(Path(given))
+
+
+def _or_shipped(given: str | os.PathLike[str]) -> str:
+    """Name the networks that ship trained to a user who may have meant one."""
+    shipped = ", ".join(name for name in MODEL_CARDS if list_weights(name))
+    return f", or a network that ships trained: {shipped}" if _is_word(given) else ""
+
+
+def _is_word(given: str | os.PathLike[str]) -> bool:
+    """Tell whether a path could be a name: "word", or "./word"."""
+    return isinstance(given, str) and Path(given).name == os.path.normpath(given)
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

@@ -76,7 +76,7 @@ def test_torchvision_loads_it_strictly_and_gives_the_same(run, tmp_path):
 def test_a_network_that_torchvision_lacks_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"Torchvision does not have lenet5, the network of 'lenet5'"):
         export_torch("lenet5", tmp_path / "a.safetensors")
-    with pytest.raises(ValueError, match=r"must be the path of a run folder\. Received: Functional"):
+    with pytest.raises(ValueError, match=r"must be a run folder, a network.s name, or a `Run`\. Received: <Functional"):
         export_torch(cnnzoo.models.lenet5(), tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match=r"must end in \.safetensors"):
         export_torch("lenet5", tmp_path / "a.pth")

@@ -1,0 +1,158 @@
+"""What a page holds of a network: its program and weights, examples, and moments of its training."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo._keras.ending import ending_by_graph
+from cnnzoo._keras.parameters import count_parameters
+from cnnzoo.data.catalog import DATA_CARDS, local_copies
+from cnnzoo.data.digits import load_digits
+from cnnzoo.data.mnist import PADDING
+from cnnzoo.data.preparing import shorter_side_of
+from cnnzoo.data.source import DataSource
+from cnnzoo.data.split import Split, take
+from cnnzoo.data.streaming import plain_batches
+from cnnzoo.evaluation.classifier import Classifier
+from cnnzoo.evaluation.evaluator import evaluate
+from cnnzoo.play._program import Program, write_program
+from cnnzoo.runs.run import Run
+
+LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
+IN_FULL = 300_000  # weights up to which a page has them in full precision
+LARGEST_HISTORY = 4_000_000  # bytes of the weights of all moments of a training
+LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
+DIGITS = tuple(map(str, range(10)))
+MISTAKES = 6
+EVALUATED = 1000  # images, to choose examples from
+
+
+def check_size(name: str, size: int) -> None:
+    """Raise ``ValueError`` where a network has too many weights for a page."""
+    if size > LARGEST_NETWORK:
+        raise ValueError(
+            f"{name} has {size:,} weights, and a page can hold {LARGEST_NETWORK:,}. Take a smaller network, or train "
+            "it on smaller images (`image_size`) where dense layers follow the maps."
+        )
+
+
+def content_of(classifier: Classifier, run: Run | None, float32: bool | None) -> dict[str, Any]:
+    """Return all that the page's script needs of a network, and of the run that it is from.
+
+    Raises:
+        ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
+            images do not have.
+    """
+    model = classifier.model
+    check_size(model.name, sum(count_parameters(model)))
+    program = write_program(model)
+    ending = ending_by_graph(model)
+    if ending is None:
+        raise ValueError(f"The graph of {model.name} does not tell whether it gives probabilities or logits.")
+    if classifier.scale == "raw":
+        raise ValueError(f"{model.name} was trained on floats of an unknown range, which images do not have.")
+    if program.shape[2] not in (1, 3):
+        raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
+    in_full = program.size <= IN_FULL if float32 is None else float32
+    origin, examples = _examples(classifier, run, program.shape)
+    return {
+        "name": model.name,
+        "params": count_parameters(model).params,
+        "classes": list(classifier.class_names),
+        "kind": ending.kind,
+        "scale": classifier.scale,
+        "preparation": classifier.preparation,
+        "shorterSide": classifier.shorter_side or shorter_side_of((program.shape[0], program.shape[1])),
+        "program": {"shape": program.shape, "steps": program.steps},
+        "isHalf": not in_full,
+        "weights": _text(program.buffer(np.float32 if in_full else np.float16)),
+        "examplesFrom": origin,
+        "examples": examples,
+        "snapshots": _snapshots(run, program) if run else None,
+    }
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _examples(classifier: Classifier, run: Run | None, shape: tuple[int, ...]) -> tuple[str, list[dict[str, Any]]]:
+    """Return images of each class, and the most confident mistakes, and where they are from.
+
+    They are from the run's own test set ("test") where that is at hand, otherwise, for networks of digits, those that
+    ship with the package ("digits").
+    """
+    images = _own_images(run)
+    origin = "digits" if images is None else "test"
+    if images is None and classifier.class_names == DIGITS and classifier.preparation == "digit":
+        images = _digits(shape)
+    if images is None:
+        return "", []
+    images = take(images, np.arange(min(len(images.labels), EVALUATED)))
+    height, width, channels = shape
+    options: dict[str, Any] = {"class_names": classifier.class_names, "image_size": (height, width)}
+    evaluation = evaluate(classifier.model, images, **options, scale=classifier.scale, engine="keras")
+    chosen = evaluation.showcase(MISTAKES)[: LARGEST_EXAMPLES // (height * width * channels)]
+    shown = take(images, chosen)
+    pixels = np.concatenate([*plain_batches(shown.images, batch_size=len(chosen), image_size=(height, width))])
+    levels = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return origin, [
+        {"label": int(label), "answer": int(answer), "pixels": _text(image.tobytes())}
+        for image, label, answer in zip(levels, shown.labels, evaluation.predictions[chosen], strict=True)
+    ]
+
+
+def _own_images(run: Run | None) -> Split | None:
+    """Return the test images of a run, if they need no download and can be read."""
+    if run is None or not _is_at_hand(run.record.data.source):
+        return None
+    try:
+        return run.load_data().test
+    except (ValueError, OSError):  # they have changed since; a page does without
+        return None
+
+
+def _is_at_hand(source: DataSource | None) -> bool:
+    if source is None:
+        return False
+    if source.path is not None:
+        return Path(source.path).exists()
+    card = DATA_CARDS.get(source.name)
+    return card is not None and (not card.files or any(copy.state == "verified" for copy in local_copies(source.name)))
+
+
+def _digits(shape: tuple[int, ...]) -> Split | None:
+    """Return digits that ship with the package, at the size of MNIST or padded; None where a network takes another."""
+    _, (images, labels) = load_digits()
+    pixels = np.round(images * 255).astype(np.uint8)
+    for each in (pixels, pixels[:, PADDING:-PADDING, PADDING:-PADDING]):
+        if each.shape[1:] == shape:
+            return Split(each, labels)
+    return None
+
+
+def _snapshots(run: Run, program: Program) -> dict[str, Any] | None:
+    """Return the weights of moments of the training as float16: all that were kept, or evenly fewer, if too large."""
+    kept = run.snapshots
+    most = max(LARGEST_HISTORY // (2 * program.size), 2)
+    if len(kept) > most:
+        kept = tuple(kept[round(place)] for place in np.linspace(0, len(kept) - 1, most))
+    if not kept:
+        return None
+    copy = keras.models.clone_model(run.model)
+    parts = []
+    for snapshot in kept:
+        copy.set_weights(snapshot.read(copy))
+        moment = write_program(copy)
+        parts.append(moment.buffer(np.float16))
+    return {
+        "size": program.size,
+        "steps": [snapshot.step for snapshot in kept],
+        "epochs": [snapshot.epoch for snapshot in kept],
+        "weights": _text(b"".join(parts)),
+    }
