@@ -1,9 +1,12 @@
 """The engine of pages to draw on, in a real browser, beside Keras: values, gradients, heat maps."""
 
+import tarfile
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 import cnnzoo
 from cnnzoo._keras.graph import layer_names, outputs_of
@@ -87,6 +90,46 @@ def test_a_thousand_digits_have_the_same_class(watched, tmp_path, name):  # noqa
     assert found == run.model.predict(images, verbose=0).argmax(axis=1).tolist()
 
 
+def test_a_thousand_photographs_have_the_same_class(watched, tmp_path, datasets):  # noqa: F811
+    archive = datasets / "cifar10-jpeg.tar.xz"
+    if not archive.is_file():
+        pytest.skip("real photographs: cifar10-jpeg.tar.xz beside mnist.npz")
+    with tarfile.open(archive) as files:
+        names = [member for member in files if member.isfile() and member.name.startswith("test/")][::10]
+        pixels = [np.asarray(Image.open(files.extractfile(member)).convert("RGB")) for member in names]
+    images = np.stack(pixels).astype(np.float32) / 255
+    assert len(images) == 1000
+    run = cnnzoo.training.load_run("resnet20")
+    page = watched(write_page(run, tmp_path / "page.html").path)
+    found = []
+    for start in range(0, 1000, 50):
+        found += page.evaluate(
+            """(images) => images.map((image) => {
+              const value = window.cnnzoo.run(image).pop();
+              return value.indexOf(Math.max(...value));
+            })""",
+            [np.round(image.ravel(), 6).tolist() for image in images[start : start + 50]],
+        )
+    assert found == run.model.predict(images, verbose=0).argmax(axis=1).tolist()
+
+
+def test_a_moment_of_the_training_has_its_weights(watched, tmp_path):  # noqa: F811
+    options = {"epochs": 1, "snapshots": True, "progress": False}
+    run = cnnzoo.training.train("lenet5", out=tmp_path / "run", **options)
+    written = write_page(run, tmp_path / "page.html")
+    page = watched(written.path)
+    assert written.moments == len(run.snapshots) > 5
+    model = keras.models.clone_model(run.model)
+    image = np.random.default_rng(1).random((32, 32, 1), np.float32)
+    assert page.locator("#moment-text").inner_text() == "as trained"
+    for number in (0, written.moments // 2, written.moments):
+        page.locator("#moment").fill(str(number))
+        is_end = number == written.moments
+        model.set_weights(run.model.get_weights() if is_end else run.snapshots[number].read(model))
+        difference, where = largest_difference(page, model, image)
+        assert difference < (1e-5 if is_end else 1e-3), where
+
+
 def test_a_separable_convolution_and_broadcasting(watched, tmp_path):  # noqa: F811
     inputs = keras.Input((6, 5, 3))
     maps = layers.SeparableConv2D(7, 3, padding="same", activation="relu", name="separable")(inputs)
@@ -129,7 +172,11 @@ def uncertain(model):
 def test_gradcam_and_occlusion_are_those_of_python(watched, tmp_path, name):  # noqa: F811
     model = cnnzoo.training.load_run(name).model if name in SHIPPED else build(name)
     page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
-    image = uncertain(model) if "lenet" in name else np.random.default_rng(3).random(model.input_shape[1:], np.float32)
+    image = (
+        uncertain(model)
+        if name.startswith("lenet")
+        else np.random.default_rng(3).random(model.input_shape[1:], np.float32)
+    )
     label = prepare(page, image)
     heat = heat_of(page, f"return Array.from(subject.gradcam(subject.heatLayer(), {label}));")
     wanted = cnnzoo.inspect.gradcam(model, image[None], label, scale="unit")[0]

@@ -10,6 +10,8 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.data.picture import read_picture
+from cnnzoo.data.split import take
+from cnnzoo.data.streaming import plain_batches
 from cnnzoo.play import write_page
 from tests.browser import axe, browser, sync_api, watched  # noqa: F401  # two are fixtures
 
@@ -264,6 +266,27 @@ def test_a_link_holds_the_drawing(lenet, watched, tmp_path):  # noqa: F811
         wanted = "" if damaged == "drawing=W10" else "This link holds no drawing that this page can read."
         assert broken.locator("#message").inner_text() == wanted
         assert broken.locator("#answer-0").inner_text() == "Nothing drawn yet."
+
+
+def test_examples_are_of_the_runs_own_test_images(watched, tmp_path):  # noqa: F811
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 8), ("test", 3)):
+        for number, name in enumerate(("<b>dark", "light")):
+            folder = tmp_path / "data" / part / name
+            folder.mkdir(parents=True)
+            for each in range(count):
+                levels = rng.integers(120 * number, 120 * number + 100, (32, 32, 3), np.uint8)
+                Image.fromarray(levels).save(folder / f"{each}.png")
+    run = cnnzoo.training.train(
+        "lenet5", data=str(tmp_path / "data"), epochs=2, batch_size=4, out=tmp_path / "run", progress=False
+    )
+    page = watched(write_page(tmp_path / "run", tmp_path / "page.html").path)
+    assert "Of the test images" in page.locator("#examples-part").inner_text()
+    page.get_by_role("button", name="Example 1: <b>dark").click()
+    page.wait_for_timeout(200)
+    seen = np.array(page.evaluate("window.cnnzoo.see()")).reshape(run.model.input_shape[1:])
+    (wanted,) = plain_batches(take(run.load_data().test, np.arange(1)).images, batch_size=1)
+    assert np.abs(seen - wanted[0]).max() < 0.003
 
 
 def test_one_draws_by_keyboard(lenet):
