@@ -12,7 +12,7 @@ from cnnzoo.training import Recipe, fit, load_run, train
 def test_the_command_repeats_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changes = {"epochs": 2, "batch_size": 20, "schedule": "steps", "steps": "0.5:0.1", "augment": ("shift", "rotate")}
-    first = train("LeNet5", limit=100, seed=3, fraction=0.5, out="one", progress=False, **changes)
+    first = train("LeNet5", limit=100, seed=3, fraction=0.5, out="one", progress=False, snapshots=True, **changes)
     program, *words = first.record.command
     assert program == "cnnzoo"
     app([*words, "--out", "two"], standalone_mode=False)
@@ -20,6 +20,7 @@ def test_the_command_repeats_the_run(tmp_path, monkeypatch):
     assert second.record.recipe == first.record.recipe
     assert second.record.command == first.record.command
     assert second.history == first.history
+    assert len(second.snapshots) == len(first.snapshots) > 0
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import pytest
 import cnnzoo
 from cnnzoo.data import Split
 from cnnzoo.data.streaming import Shard, Start, steps_per_epoch, stream
-from cnnzoo.runs.folder import CHECKPOINT, read_history
+from cnnzoo.runs.folder import CHECKPOINT, SNAPSHOTS, read_history
 from cnnzoo.training import Team, TensorBoard, fit, join_team, train
 from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._state import read_checkpoint
@@ -62,7 +62,7 @@ def trained(name, file):
     layers = [keras.layers.Conv2D(4, 5, 4), keras.layers.ReLU(), keras.layers.Flatten()]
     model = keras.Sequential([keras.Input((32, 32, 1)), *layers, keras.layers.Dense(10, "softmax")])
     recipe = Recipe(epochs=2, batch_size=40, precision="float32")
-    run = fit(model, train, test, recipe=recipe, out=name, progress=False)
+    run = fit(model, train, test, recipe=recipe, out=name, progress=False, snapshots=True)
     numpy.savez(f"{file}.npz", *run.model.get_weights(), losses=run.history["loss"])
 
 os.chdir(sys.argv[1])
@@ -95,6 +95,14 @@ def test_two_processes_end_with_identical_weights_and_the_losses_of_one(tmp_path
         assert first["losses"] == pytest.approx(alone["losses"], abs=1e-4)
     written, expected = ({path.name for path in (tmp_path / name).iterdir()} for name in ("together", "alone"))
     assert written == expected
+    kept, by_one = (sorted((tmp_path / name / SNAPSHOTS).iterdir()) for name in ("together", "alone"))
+    assert (
+        [path.stem for path in kept] == [path.stem for path in by_one] == [f"{step:08}" for step in (0, 1, 2, 4, 8, 10)]
+    )
+    for path, other in zip(kept, by_one, strict=True):
+        with np.load(path) as weights, np.load(other) as expected:
+            for name, array in expected.items():
+                np.testing.assert_allclose(weights[name], array, atol=2e-3, err_msg=f"{name} of {path}")
 
 
 @pytest.mark.slow
