@@ -70,7 +70,7 @@ class Snapshots(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
     @property
     def _runs_several_steps(self) -> bool:
         """Whether a call of the backend runs several steps."""
-        return keras.config.backend() == "tensorflow" and self.model.steps_per_execution > 1
+        return keras.config.backend() == "tensorflow" and bool(self.model.steps_per_execution > 1)
 
     @property
     def _done(self) -> int:
