@@ -81,6 +81,15 @@ def test_training_is_the_same_with_and_without(kept, tmp_path):
 
 
 @pytest.mark.slow
+def test_training_with_weights_of_classes_is_the_same(tmp_path):
+    """Batches have a third part then."""
+    options = {**OPTIONS, "class_weight": "balanced", "progress": False}
+    plain, with_them = (train("lenet5", out=tmp_path / str(kept), snapshots=kept, **options) for kept in (False, True))
+    same(plain, with_them)
+    assert steps(with_them) == STEPS
+
+
+@pytest.mark.slow
 def test_no_step_is_compiled_for_them(kept, tmp_path, monkeypatch):
     traced, own = [], keras.Model.train_step
 
