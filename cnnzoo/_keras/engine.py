@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import logging
 import os
 import sys
 import threading
@@ -65,7 +66,26 @@ def predict_on_batch(model: keras.Model, images: np.ndarray, predictor: Predicto
     """Return the outputs of ``model`` for a batch of floats in inference mode, by ``predictor`` or else by Keras."""
     if predictor is not None:
         return predictor(images)
-    return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(images)))
+    with unsuspected():
+        return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(images)))
+
+
+@contextlib.contextmanager
+def unsuspected() -> Iterator[None]:
+    """Let Keras predict without TensorFlow's warning of a function that is traced again and again.
+
+    It takes the functions by which several networks predict, each of which is traced once or twice, for a single one.
+    """
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_no_suspicion)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_suspicion)
+
+
+def _is_no_suspicion(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def compiled_predictor(

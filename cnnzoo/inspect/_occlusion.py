@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import Kind, class_scores, find_ending
+from cnnzoo._keras.engine import predict_on_batch, unsuspected
 from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.arguments import check_integer
@@ -60,7 +61,8 @@ def occlusion(
     patch_size = check_integer("patch_size", patch_size, least=1, most=shorter)
     strides = check_integer("strides", max(patch_size // 2, 1) if strides is None else strides, least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
-    outputs = model.predict(images, batch_size=batch_size, verbose=0)
+    with unsuspected():
+        outputs = model.predict(images, batch_size=batch_size, verbose=0)
     kind = find_ending(model, lambda: outputs).kind
     scores = _scores(outputs, kind)
     if (classes := check_classes(model, class_index, len(images))) is None:
@@ -106,7 +108,7 @@ def _heat(
         covered = np.repeat(image[None], len(part), axis=0)
         for copy, (row, column) in zip(np.moveaxis(covered, channels, -1), part, strict=True):
             copy[row : row + patch_size, column : column + patch_size] = color
-        outputs = keras.ops.convert_to_numpy(model.predict_on_batch(covered))
+        outputs = predict_on_batch(model, covered)
         for (row, column), outcome in zip(part, _scores(outputs, kind), strict=True):
             falls[row : row + patch_size, column : column + patch_size] += score - outcome[index]
             counts[row : row + patch_size, column : column + patch_size] += 1

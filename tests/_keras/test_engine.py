@@ -1,6 +1,7 @@
 """Networks asked by OpenVINO and by Keras: the same answers, also after the weights have changed."""
 
 import gc
+import logging
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import tensorflow
 import cnnzoo
 from cnnzoo._keras import engine
 from cnnzoo._keras._monitor import WeightMonitor
-from cnnzoo._keras.engine import check_engine, compiled_predictor, predict_on_batch
+from cnnzoo._keras.engine import check_engine, compiled_predictor, predict_on_batch, unsuspected
 from cnnzoo.evaluation import ENGINES, evaluate
 from cnnzoo.pretrained import embed, open_classifier
 from cnnzoo.training import load_run
@@ -300,3 +301,13 @@ def test_vectors_are_the_same():
     _, test = cnnzoo.data.load_digits()
     exact, fast = (embed(backbone, test.images[:50], engine=name) for name in ("keras", "openvino"))
     assert np.abs(fast - exact).max() <= 0.05 * np.abs(exact).max()
+
+
+def test_several_networks_are_not_taken_for_one_that_is_traced_again(caplog):
+    suspicion = "5 out of the last 5 calls to predict triggered tf.function retracing. Tracing is expensive"
+    logger = logging.getLogger("tensorflow")
+    with unsuspected():
+        logger.warning(suspicion)
+        logger.warning("something else")
+    logger.warning(suspicion)
+    assert caplog.messages == ["something else", suspicion]
