@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from PIL import Image
 
 import cnnzoo
 
@@ -204,3 +205,30 @@ def idx_folder(tmp_path, raw_arrays):
     (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(raw_arrays["x_test"])))
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(raw_arrays["y_test"]))
     return folder
+
+
+@pytest.fixture
+def small_cifar10(tmp_path):
+    """A folder in CIFAR-10's binary layout, with 100 images a batch."""
+    from cnnzoo.data.cifar10 import TEST_BATCHES, TRAIN_BATCHES
+
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in (*TRAIN_BATCHES, *TEST_BATCHES):
+        pixels = rng.integers(0, 256, (100, 3072), dtype=np.uint8)
+        labels = np.repeat(np.arange(10, dtype=np.uint8), 10)
+        (folder / f"{name}.bin").write_bytes(np.hstack([labels[:, None], pixels]).tobytes())
+    return folder
+
+
+@pytest.fixture
+def small_photos(tmp_path):
+    """A folder with five images of each of two classes, of 20 x 20 pixels."""
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(5):
+            pixels = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import keras
 import matplotlib.image
-import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.data.cifar10 import TEST_BATCHES, TRAIN_BATCHES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -31,19 +29,6 @@ def example(monkeypatch, tmp_path, capsys):
     return run
 
 
-@pytest.fixture
-def cifar10(tmp_path):
-    """A folder in CIFAR-10's binary layout, with 100 images a batch."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "cifar-10-batches-bin"
-    folder.mkdir()
-    for name in (*TRAIN_BATCHES, *TEST_BATCHES):
-        pixels = rng.integers(0, 256, (100, 3072), dtype=np.uint8)
-        labels = np.repeat(np.arange(10, dtype=np.uint8), 10)
-        (folder / f"{name}.bin").write_bytes(np.hstack([labels[:, None], pixels]).tobytes())
-    return folder
-
-
 def is_picture(path):
     return matplotlib.image.imread(path).std() > 0
 
@@ -57,9 +42,9 @@ def test_lenet5_on_the_digits(example):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["alexnet", "lenet5"])
-def test_a_network_on_a_tenth_of_cifar10(example, cifar10, monkeypatch, network):
+def test_a_network_on_a_tenth_of_cifar10(example, small_cifar10, monkeypatch, network):
     monkeypatch.setattr(cnnzoo.training, "train", partial(cnnzoo.training.train, epochs=1))
-    told = example("cifar10.py", network, cifar10)
+    told = example("cifar10.py", network, small_cifar10)
     assert "training images: (50, 32, 32, 3)" in told
     assert "% (10 images); chance is 10 %" in told
     pictures = [Path(f"{network}_images.png"), *Path("runs", f"{network}_cifar10").glob("*.png")]
@@ -68,12 +53,7 @@ def test_a_network_on_a_tenth_of_cifar10(example, cifar10, monkeypatch, network)
 
 
 @pytest.mark.slow
-def test_transfer_of_vgg19(example, tmp_path):
-    rng = np.random.default_rng(0)
-    for name in ("cats", "dogs"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(5):
-            matplotlib.image.imsave(tmp_path / "photos" / name / f"{number}.png", rng.random((20, 20, 3)))
+def test_transfer_of_vgg19(example, small_photos, tmp_path):
     weights = tmp_path / "vgg19_notop.weights.h5"
     keras.applications.VGG19(include_top=False, weights=None).save_weights(weights)
-    assert "features: (10, 512)" in example("transfer_vgg19.py", tmp_path / "photos", weights)
+    assert "features: (10, 512)" in example("transfer_vgg19.py", small_photos, weights)
