@@ -1,7 +1,8 @@
-"""Sphinx: the pages beside this file, and those that are generated from the package itself."""
+"""Sphinx: the pages beside this file, the example notebooks, and pages that are generated from the package itself."""
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from cnnzoo.recipes.cards import has_recipes
 
 HERE = Path(__file__).parent
 GENERATED = HERE / "_generated"
+EXTRA = GENERATED / "extra"  # files that the site has as they are
+NOTEBOOKS = HERE / "examples"
 DATA_COMMANDS = ("data list", "data fetch", "data verify", "data where", "data show")
 COMMANDS = (
     *(
@@ -30,6 +33,7 @@ COMMANDS = (
         "finetune",
         "embed",
         "export",
+        "play",
     ),
     *DATA_COMMANDS,
 )
@@ -39,11 +43,15 @@ author = "The cnnzoo authors"
 copyright = "2026, The cnnzoo authors"
 version = release = cnnzoo.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_generated"]
 html_theme = "furo"
 html_title = "cnnzoo"
+html_extra_path = ["_generated/extra"]
+html_static_path = ["_static"]
+html_css_files = ["notebooks.css"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # the notebooks hold the outputs of a run
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 add_module_names = False
@@ -186,7 +194,7 @@ def _block(words: tuple[str, ...]) -> str:
     return f"```console\n$ cnnzoo {' '.join(words)}\n{finished.stdout.strip()}\n```"
 
 
-def _generate(app: object) -> None:
+def _generate(app: object, config: object) -> None:
     GENERATED.mkdir(exist_ok=True)
     pages = {
         "models.md": _models_page(),
@@ -199,6 +207,9 @@ def _generate(app: object) -> None:
     for name, text in pages.items():
         (GENERATED / name).write_text(text, encoding="utf-8")
     _draw()
+    EXTRA.mkdir(exist_ok=True)
+    cnnzoo.play.write_page("lenet5", EXTRA / "draw_lenet5.html", force=True)
+    _copy_notebooks()
 
 
 def _draw() -> None:
@@ -212,5 +223,12 @@ def _draw() -> None:
     cnnzoo.plots.overlay(images[:6], cnnzoo.inspect.gradcam(model, images[:6])).savefig(GENERATED / "heat.png")
 
 
+def _copy_notebooks() -> None:
+    shutil.rmtree(NOTEBOOKS, ignore_errors=True)
+    NOTEBOOKS.mkdir()
+    for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+        shutil.copy(notebook, NOTEBOOKS)
+
+
 def setup(app: object) -> None:
-    app.connect("builder-inited", _generate)
+    app.connect("config-inited", _generate)  # before Sphinx looks for the files of `html_extra_path`
