@@ -1,6 +1,7 @@
 """The program of a network: what it holds, and what is refused."""
 
 import re
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from keras import layers
 
 import cnnzoo
 from cnnzoo.play import write_page
+from cnnzoo.play._content import content_of
 from cnnzoo.play._program import write_program
 from cnnzoo.play.page import SCRIPTS, TEMPLATES
 
@@ -129,16 +131,11 @@ def test_networks_of_digits_have_examples(tmp_path, name):
 
 
 def test_a_network_that_takes_bytes_has_the_mistakes_of_its_own():
-    from dataclasses import replace
-
-    from cnnzoo.play.page import _content
-
     classifier = cnnzoo.training.load_run("lenet5").classifier
     inputs = keras.Input((32, 32, 1))
     of_bytes = keras.Model(inputs, classifier.model(layers.Rescaling(1 / 255)(inputs)))
-    found = [
-        _content(each, False)["examples"] for each in (classifier, replace(classifier, model=of_bytes, scale="byte"))
-    ]
+    both = classifier, replace(classifier, model=of_bytes, scale="byte")
+    found = [content_of(each, None, False)["examples"] for each in both]
     assert found[0] == found[1]
 
 

@@ -497,5 +497,6 @@
     network: first.network,
     run: (unit) => first.network.run(first.scaled(Float32Array.from(unit))),
     see: () => first.image && Array.from(first.image),
+    frame: compute,
   };
 })();

@@ -26,15 +26,24 @@ const pixels = (() => {
   function resized(values, [height, width, channels], [rows, columns]) {
     const across = triangle(width, columns), down = triangle(height, rows);
     const narrow = new Float32Array(height * columns * channels), y = new Float32Array(rows * columns * channels);
-    for (let i = 0; i < height; i++) {
-      across.forEach(({ first, parts }, j) => parts.forEach((part, k) => {
-        for (let c = 0; c < channels; c++) narrow[(i * columns + j) * channels + c] += part * values[(i * width + first + k) * channels + c];
-      }));
+    for (let j = 0; j < columns; j++) {
+      const { first, parts } = across[j];
+      for (let i = 0; i < height; i++) {
+        const from = (i * width + first) * channels, to = (i * columns + j) * channels;
+        for (let c = 0; c < channels; c++) {
+          let sum = 0;
+          for (let k = 0; k < parts.length; k++) sum += parts[k] * values[from + k * channels + c];
+          narrow[to + c] = sum;
+        }
+      }
     }
-    down.forEach(({ first, parts }, i) => parts.forEach((part, k) => {
-      const from = (first + k) * columns * channels, to = i * columns * channels;
-      for (let at = 0; at < columns * channels; at++) y[to + at] += part * narrow[from + at];
-    }));
+    for (let i = 0; i < rows; i++) {
+      const { first, parts } = down[i], to = i * columns * channels;
+      for (let k = 0; k < parts.length; k++) {
+        const from = (first + k) * columns * channels, part = parts[k];
+        for (let at = 0; at < columns * channels; at++) y[to + at] += part * narrow[from + at];
+      }
+    }
     return y;
   }
 
@@ -47,7 +56,17 @@ const pixels = (() => {
     return y;
   };
 
-  const grey = (rgb) => Float32Array.from({ length: rgb.length / 3 }, (_, i) => 0.299 * rgb[3 * i] + 0.587 * rgb[3 * i + 1] + 0.114 * rgb[3 * i + 2]);
+  const grey = (rgb) => new Float32Array(rgb.length / 3).map((_, i) => 0.299 * rgb[3 * i] + 0.587 * rgb[3 * i + 1] + 0.114 * rgb[3 * i + 2]);
+
+  /** The least and the largest of many values. */
+  function range(values) {
+    let [least, largest] = [values[0], values[0]];
+    for (const value of values) {
+      if (value < least) least = value;
+      if (value > largest) largest = value;
+    }
+    return [least, largest];
+  }
 
   /** Find the stroke, dark on light or light on dark, and place it as MNIST's digits are; null where there is none. */
   function digit(values, [height, width], [rows, columns]) {
@@ -58,7 +77,7 @@ const pixels = (() => {
       values = resized(values, shape, smaller);
       shape = [...smaller, 1];
     }
-    const [h, w] = shape, largest = values.reduce((a, b) => Math.max(a, b), -1), least = values.reduce((a, b) => Math.min(a, b), 2);
+    const [h, w] = shape, [least, largest] = range(values);
     if (largest - least < CONTRAST) return null;
     const edge = [];
     for (let i = 0; i < h; i++) edge.push(values[i * w], values[i * w + w - 1]);
@@ -67,19 +86,20 @@ const pixels = (() => {
     const background = (edge[Math.floor((edge.length - 1) / 2)] + edge[Math.ceil((edge.length - 1) / 2)]) / 2;
     const sign = background > (least + largest) / 2 ? -1 : 1;
     if (h === FIELD && w === FIELD) return padded(sign < 0 ? values.map((value) => 1 - value) : values, [FIELD, FIELD], [0, 0], [rows, columns]);
-    const contrast = values.map((value) => sign * (value - background)), most = contrast.reduce((a, b) => Math.max(a, b), 0);
+    const contrast = values.map((value) => sign * (value - background)), [, most] = range(contrast);
     const ink = contrast.map((value) => Math.min(Math.max((value / most - GRAIN) / (1 - GRAIN), 0), 1));
     let [top, bottom, left, right] = [h, -1, w, -1];
-    ink.forEach((value, at) => {
-      if (value <= STROKE) return;
-      const i = Math.floor(at / w), j = at % w;
-      [top, bottom, left, right] = [Math.min(top, i), Math.max(bottom, i), Math.min(left, j), Math.max(right, j)];
-    });
+    for (let i = 0; i < h; i++) {
+      for (let j = 0; j < w; j++) {
+        if (ink[i * w + j] <= STROKE) continue;
+        [top, bottom, left, right] = [Math.min(top, i), i, Math.min(left, j), Math.max(right, j)];
+      }
+    }
     const stroke = cropped(ink, shape, top, left, bottom - top + 1, right - left + 1);
     const scale = BOX / Math.max(bottom - top + 1, right - left + 1);
     const size = [Math.max(1, round((bottom - top + 1) * scale)), Math.max(1, round((right - left + 1) * scale))];
     let box = resized(stroke, [bottom - top + 1, right - left + 1, 1], size);
-    const darkest = box.reduce((a, b) => Math.max(a, b), 0);
+    const [, darkest] = range(box);
     box = box.map((value) => value / darkest);
     const sums = [new Float64Array(size[0]), new Float64Array(size[1])];
     box.forEach((value, at) => { sums[0][Math.floor(at / size[1])] += value; sums[1][at % size[1]] += value; });
