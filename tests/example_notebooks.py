@@ -75,9 +75,11 @@ def record(name: str, parameters: Mapping[str, Any], folder: str | Path | None =
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            ran = None if PHOTOGRAPHS in cell.metadata.get("tags", ()) else by_id.get(cell.id)
+            ran = by_id.get(cell.id)
             outputs, cell.execution_count = (ran.outputs, ran.execution_count) if ran else ([], None)
             cell.outputs = [_small(each) for each in outputs if OF_TENSORFLOW not in each.get("text", "")]
+            if PHOTOGRAPHS in cell.metadata.get("tags", ()):
+                cell.outputs = []
     notebook.metadata = nbformat.from_dict(METADATA)
     nbformat.write(notebook, path_of(name))
 

@@ -78,6 +78,7 @@ def test_its_outputs_are_those_of_one_run(name):
     silent = [cell for tag in (notebooks.INSTALL, notebooks.DOWNLOAD) for cell in notebooks.tagged(notebook, tag)]
     assert [cell.execution_count for cell in code if cell not in silent] == [*range(1, len(code) - len(silent) + 1)]
     assert all(not cell.outputs and cell.execution_count is None for cell in silent)
+    assert all(not cell.outputs for cell in notebooks.tagged(notebook, notebooks.PHOTOGRAPHS))
     assert all("execution" not in cell.metadata for cell in code)
     assert_brief(notebook)
 
