@@ -21,7 +21,7 @@ from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.play._program import Program, write_program
-from cnnzoo.runs.run import Run
+from cnnzoo.runs.run import Run, is_shipped
 
 LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
 IN_FULL = 300_000  # weights up to which a page has them in full precision
@@ -41,8 +41,8 @@ def check_size(name: str, size: int) -> None:
         )
 
 
-def content_of(classifier: Classifier, run: Run | None, float32: bool | None) -> dict[str, Any]:
-    """Return all that the page's script needs of a network, and of the run that it is from.
+def content_of(name: str, classifier: Classifier, run: Run | None, float32: bool | None) -> dict[str, Any]:
+    """Return all that the page's script needs of a network called ``name``, and of the run that it is from.
 
     Raises:
         ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
@@ -61,7 +61,7 @@ def content_of(classifier: Classifier, run: Run | None, float32: bool | None) ->
     in_full = program.size <= IN_FULL if float32 is None else float32
     origin, examples = _examples(classifier, run, program.shape)
     return {
-        "name": model.name,
+        "name": name,
         "params": count_parameters(model).params,
         "classes": list(classifier.class_names),
         "kind": ending.kind,
@@ -85,10 +85,10 @@ def _examples(classifier: Classifier, run: Run | None, shape: tuple[int, ...]) -
     """Return images of each class, and the most confident mistakes, and where they are from.
 
     They are from the run's own test set ("test") where that is at hand, otherwise, for networks of digits, those that
-    ship with the package ("digits").
+    ship with the package: on which the networks that ship were not trained ("held out"), but others may be ("digits").
     """
     images = _own_images(run)
-    origin = "digits" if images is None else "test"
+    origin = "test" if images else "held out" if run and run.path and is_shipped(run.path) else "digits"
     if images is None and classifier.class_names == DIGITS and classifier.preparation == "digit":
         images = _digits(shape)
     if images is None:
@@ -138,13 +138,13 @@ def _digits(shape: tuple[int, ...]) -> Split | None:
 
 def _snapshots(run: Run, program: Program) -> dict[str, Any] | None:
     """Return the weights of moments of the training as float16: all that were kept, or evenly fewer, if too large."""
-    kept = run.snapshots
+    copy = keras.models.clone_model(run.model)
+    kept = [each for each in run.snapshots if not _is_end(each.read(copy), run.model)]
     most = max(LARGEST_HISTORY // (2 * program.size), 2)
     if len(kept) > most:
-        kept = tuple(kept[round(place)] for place in np.linspace(0, len(kept) - 1, most))
+        kept = [kept[round(place)] for place in np.linspace(0, len(kept) - 1, most)]
     if not kept:
         return None
-    copy = keras.models.clone_model(run.model)
     parts = []
     for snapshot in kept:
         copy.set_weights(snapshot.read(copy))
@@ -156,3 +156,9 @@ def _snapshots(run: Run, program: Program) -> dict[str, Any] | None:
         "epochs": [snapshot.epoch for snapshot in kept],
         "weights": _text(b"".join(parts)),
     }
+
+
+def _is_end(weights: list[np.ndarray], model: keras.Model) -> bool:
+    """Tell whether weights are, as float16, those that the network has: the page shows them as trained."""
+    own = model.get_weights()
+    return all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in zip(weights, own, strict=True))

@@ -21,7 +21,7 @@ from cnnzoo.models.catalog import MODEL_CARDS, list_weights
 from cnnzoo.play._content import check_size, content_of
 from cnnzoo.pretrained.classifying import has_imagenet, open_classifier
 from cnnzoo.pretrained.networks import network_name
-from cnnzoo.runs.run import Run, load_run
+from cnnzoo.runs.run import Run, is_shipped, load_run
 
 Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
 
@@ -63,7 +63,8 @@ def write_page(
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
             model, whose classes have their numbers as names.
         beside: Another network, which sees the same drawing.
-        path: The file to write; None: the network's name with ".html", in the working directory.
+        path: The file to write; None: the name of the network, or of the run's folder, with ".html", in the working
+            directory.
         float32: Whether to store the weights in full precision, or as float16, in half the space. None: in full up to
             300,000 weights, which makes a page of 1.7 MB.
         force: Whether to overwrite an existing file.
@@ -81,9 +82,9 @@ def write_page(
     if path is not None:
         check_target(Path(path), force=force)  # before a network is loaded
     opened = [_opened(each) for each in (network, beside) if each is not None]
-    default = "_".join(dict.fromkeys(classifier.model.name for classifier, _ in opened)) + ".html"
-    path = check_target(Path(default if path is None else path), force=force)
-    contents = [content_of(classifier, run, float32) for classifier, run in opened]
+    names = _names(opened)
+    path = check_target(Path("_".join(names).replace("/", "_") + ".html" if path is None else path), force=force)
+    contents = [content_of(name, *each, float32) for name, each in zip(names, opened, strict=True)]
     text = _rendered(contents)
     write_page_text(path, text)
     return Page(path, len(text.encode()), len((contents[0]["snapshots"] or {}).get("steps", ())))
@@ -106,6 +107,21 @@ def _opened(network: Playable) -> tuple[Classifier, Run | None]:
         return open_classifier(network), None
     run = load_run(network)
     return run.classifier, run
+
+
+def _names(opened: list[tuple[Classifier, Run | None]]) -> list[str]:
+    """Return what networks are called on the page: a run by its folder, as far up as is necessary to tell two apart."""
+    for depth in (1, 2):
+        names = [_name(classifier, run, depth) for classifier, run in opened]
+        if len(set(names)) == len(names):
+            return names
+    raise ValueError(f"`beside` must be another network or run than the first. Received: {names[0]}, twice")
+
+
+def _name(classifier: Classifier, run: Run | None, depth: int) -> str:
+    if run is None or run.path is None or is_shipped(run.path):
+        return str(classifier.model.name)
+    return "/".join(run.path.resolve().parts[-depth:])
 
 
 def _rendered(contents: list[dict[str, Any]]) -> str:

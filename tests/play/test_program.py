@@ -1,6 +1,7 @@
 """The program of a network: what it holds, and what is refused."""
 
 import re
+import shutil
 from dataclasses import replace
 
 import keras
@@ -135,15 +136,28 @@ def test_a_network_that_takes_bytes_has_the_mistakes_of_its_own():
     inputs = keras.Input((32, 32, 1))
     of_bytes = keras.Model(inputs, classifier.model(layers.Rescaling(1 / 255)(inputs)))
     both = classifier, replace(classifier, model=of_bytes, scale="byte")
-    found = [content_of(each, None, False)["examples"] for each in both]
+    found = [content_of("lenet5", each, None, False)["examples"] for each in both]
     assert found[0] == found[1]
+
+
+def test_two_networks_have_names_of_their_own(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run.path, "runs/lenet5")
+    page = write_page("runs/lenet5", beside=cnnzoo.training.load_run("lenet5"))
+    assert page.path.name == "runs_lenet5_lenet5.html"
+    assert "<h1>runs/lenet5, lenet5</h1>" in page.path.read_text(encoding="utf-8")
+    shutil.copytree(run.path, "runs/mine")
+    assert write_page("runs/mine").path.name == "mine.html"
+    for twice in ("lenet5", cnnzoo.training.load_run("lenet5")):
+        with pytest.raises(ValueError, match="`beside` must be another network or run than the first"):
+            write_page("lenet5", beside=twice)
 
 
 def test_every_sentence_of_the_page_has_a_translation():
     scripts = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     korean = dict(re.findall(r'"([^"]+)": "([^"]+)"', (TEMPLATES / "words.js").read_text(encoding="utf-8")))
     page = (TEMPLATES / "page.html").read_text(encoding="utf-8")
-    said = {*re.findall(r"say\(\s*(?:\w+ \? )?\"([^\"]+)\"", scripts), *re.findall(r'data-label="([^"]+)"', page)}
+    said = {*re.findall(r"say\(\s*(?:[\w()]+ \? )?\"([^\"]+)\"", scripts), *re.findall(r'data-label="([^"]+)"', page)}
     said |= {" ".join(text.split()) for text in re.findall(r"data-say>([^<]+)<", page)}
     assert len(said) > 80
     assert said - set(korean) == set()

@@ -49,12 +49,20 @@ const arithmetic = (() => {
     if (first.kernel && first.op !== "distances") {
       const { found, bias } = products(network, values, chain[0], index), sum = found.reduce((total, each) => total + each.value * each.weight, 0);
       const inside = say("sum of {count} products {sum} + bias {bias} = {total}", { count: found.length, sum: number(sum), bias: number(bias), total: number(sum + bias) });
-      lines.push(element("p", `= ${functionsOf(network, chain)}(${inside})`), tableOf(found), ...patches(first, found));
+      lines.push(element("p", `${chain.length > 1 ? "" : "= "}${inside}`));
+      for (const each of chain.slice(1)) lines.push(element("p", `= ${afterwards(network, values, each)}`));
+      lines.push(tableOf(found), ...patches(first, found));
     } else lines.push(element("p", `= ${chain.length > 1 ? say("{type} of the layers before", { type: first.type }) : explained(network, values, first, index)}`));
     return { lines, field };
   }
 
-  const functionsOf = (network, chain) => chain.slice(1).map((each) => network.steps[each - 1].kind || network.steps[each - 1].op).join(", then ") || "";
+  /** What a step does to the value before it in the same layer. */
+  function afterwards(network, values, end) {
+    const step = network.steps[end - 1];
+    if (step.kind !== "softmax") return say("{kind} of that", { kind: step.kind || step.op });
+    const total = values[step.inputs[0]].reduce((sum, value) => sum + Math.exp(value), 0);
+    return say("exp of that / {total}, the sum over all classes", { total: number(total) });
+  }
 
   function explained(network, values, step, index) {
     const x = values[step.inputs[0]], shape = network.shapes[step.inputs[0]];

@@ -222,9 +222,9 @@ class Board {
 
   // Links
 
-  /** What is drawn as text for a link: the strokes, each a width, a colour, and whole numbers for its points. */
+  /** What is drawn as text for a link: the strokes, each a width, a colour, and three numbers for each point. */
   written() {
-    const strokes = this.strokes.map(({ points, width, colour }) => [width, colour, ...points.flatMap(([x, y, factor]) => [Math.round(x), Math.round(y), Math.round(factor * 10)])]);
+    const strokes = this.strokes.map(({ points, width, colour }) => [width, colour, ...points.flat().map((each) => Number(each.toFixed(2)))]);
     return btoa(JSON.stringify(strokes));
   }
 
@@ -233,7 +233,7 @@ class Board {
     const inside = (each, most) => Number.isFinite(each) && Math.abs(each) <= most;
     const strokes = JSON.parse(atob(text)).map(([width, colour, ...numbers]) => {
       if (!(inside(width, 100) && width > 0) || !/^#[0-9a-f]{3,6}$/i.test(colour) || !numbers.length || numbers.length % 3) throw new Error("no stroke");
-      const points = Array.from({ length: numbers.length / 3 }, (_, i) => [numbers[3 * i], numbers[3 * i + 1], numbers[3 * i + 2] / 10]);
+      const points = Array.from({ length: numbers.length / 3 }, (_, i) => numbers.slice(3 * i, 3 * i + 3));
       if (!points.flat().every((each) => inside(each, 10 * this.canvas.width))) throw new Error("no point");
       return { width, colour, points };
     });

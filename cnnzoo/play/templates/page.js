@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const MOST_MAPS = 64, MAP_SIDE = 64, KERNEL_SIDE = 40, MOST_CLASSES = 10, MOST_MATTERING = 8, PAUSE = 150, SLICE = 12; // ms
+  const MOST_MAPS = 64, MAP_SIDE = 64, KERNEL_SIDE = 40, MOST_CLASSES = 10, MOST_MATTERING = 8, PAUSE = 150, SLICE = 12, LONGEST = 6000; // ms
   const MOST_LINKED = 4096, ROW_LENGTH = 1100;
   const { say, percent } = words, { element, paintImage, paintMap, paintHeat, largestOf, frame } = painting;
   const $ = (id) => document.getElementById(id);
@@ -11,9 +11,11 @@
   let chosen = subjects[0]; // of which the layers are shown
 
   const isColour = subjects.some(({ shape }) => shape[2] === 3);
-  const brush = () => ({ width: Number($("thickness").value), colour: $("eraser").getAttribute("aria-pressed") === "true" ? "#000" : isColour ? $("colour").value : "#fff" });
+  const isErasing = () => $("eraser").getAttribute("aria-pressed") === "true";
+  const erase = (isOn) => $("eraser").setAttribute("aria-pressed", String(isOn));
+  const brush = () => ({ width: Number($("thickness").value), colour: isErasing() ? "#000" : isColour ? $("colour").value : "#fff" });
   const tell = (text) => { $("message").textContent = text; };
-  const board = new Board($("board"), brush, update, tell);
+  const board = new Board($("board"), brush, () => { unlook(); update(); }, tell);
 
   let isWaiting = false;
   function update() {
@@ -25,7 +27,7 @@
   function compute() {
     const source = board.isEmpty() ? null : board.source();
     for (const each of subjects) each.see(source && (board.exact?.(each) ?? pixels.prepared(...source, each.content)));
-    tell(source && subjects.some(({ image }) => !image) ? say("This shows no digit: it has a single colour. Use a dark or a light stroke.") : board.note);
+    tell(source && subjects.some(({ image }) => !image) ? say(isErasing() ? "The eraser is on." : "This shows no digit: it has a single colour. Use a dark or a light stroke.") : board.note);
     subjects.forEach(showAnswer);
     showAgreement();
     showChosen();
@@ -68,12 +70,16 @@
     $("off").textContent = off === 0 ? "" : off === 1 ? say("1 map is switched off.") : say("{count} maps are switched off.", { count: off });
     if (subjects.length === 1) return;
     const [one, other] = subjects.map((each) => (each.image ? each.classes[each.ranking()[0]] : null));
-    $("agreement").textContent = one === null || other === null ? "" : one === other ? say("Both answer {name}.", { name: one }) : say("The answers differ.");
+    if (subjects[0].classes.join() !== subjects[1].classes.join()) $("agreement").textContent = say("The two networks know different classes.");
+    else $("agreement").textContent = one === null || other === null ? "" : one === other ? say("Both answer {name}.", { name: one }) : say("The answers differ.");
   }
 
   // What supports the answer
 
-  let running = 0; // the number of the last occlusion that was begun
+  let running = 0; // the number of the last image that was computed: what is in progress for another one stops
+
+  /** The class that is asked about: the answer, or another that is chosen. */
+  const asked = () => ($("class").value === "" ? chosen.ranking()[0] : Number($("class").value));
 
   function showHeat() {
     running++;
@@ -83,30 +89,27 @@
     if (!image) {
       paintImage(canvas, imageOf(chosen), shape);
       note.textContent = "";
-    } else if (isByGradient) paintHeatOf(chosen.gradcam(Number($("heat-layer").value), chosen.ranking()[0]));
+    } else if (isByGradient) paintHeatOf(chosen.gradcam(Number($("heat-layer").value), asked()));
     else paintImage(canvas, image, shape);
   }
 
   function paintHeatOf(heat) {
     paintHeat($("heat"), chosen.image, chosen.shape, heat);
-    $("heat-note").textContent = heat.some((each) => each > 0) ? say("Orange marks what supports the answer.") : say("Nothing supports the answer here.");
+    $("heat-note").textContent = heat.some((each) => each > 0) ? say("Orange marks what supports {name}.", { name: chosen.classes[asked()] }) : say("Nothing supports {name} here.", { name: chosen.classes[asked()] });
   }
 
-  /** Cover the image part by part, a few milliseconds at a time, unless it changes meanwhile. */
-  function occlude() {
-    const own = ++running, steps = chosen.occlusion(chosen.ranking()[0]);
-    const proceed = () => {
+  /** Take steps, a few milliseconds at a time, unless the image changes meanwhile; stop after `longest` milliseconds. */
+  function proceed(steps, show, longest = Infinity) {
+    const own = running, limit = performance.now() + longest;
+    const some = () => {
       if (own !== running) return;
       const end = performance.now() + SLICE;
       let step = steps.next();
       while (!step.done && performance.now() < end) step = steps.next();
-      if (step.done) paintHeatOf(step.value);
-      else {
-        $("heat-note").textContent = say("Covering the image: {part}", { part: percent(step.value) });
-        setTimeout(proceed);
-      }
+      show(step);
+      if (!step.done && performance.now() < limit) setTimeout(some);
     };
-    proceed();
+    some();
   }
 
   let timer = null;
@@ -114,20 +117,33 @@
   /** Do what takes longer than a frame once the drawing pauses. */
   function later() {
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      showMattering();
-      if (chosen.image && $("method").value === "occlusion") occlude();
-    }, PAUSE);
+    if (!chosen.image) showMattering({ done: true, value: [] });
+    else timer = setTimeout(explain, PAUSE);
   }
 
-  function showMattering() {
-    const found = chosen.image ? chosen.mattering(chosen.ranking()[0], MOST_MATTERING) : [];
-    $("mattering").replaceChildren(...found.map(({ layer, number, map, isMap, change }) => {
+  function explain() {
+    if ($("method").value === "occlusion") {
+      proceed(chosen.occlusion(asked()), ({ done, value }) => {
+        if (done) paintHeatOf(value);
+        else $("heat-note").textContent = say("Covering the image: {part}", { part: percent(value) });
+      });
+    }
+    proceed(chosen.mattering(asked()), showMattering, LONGEST);
+  }
+
+  /** List the maps that matter most of those that were tried so far. */
+  function showMattering({ done, value }) {
+    const tried = done ? value : value.tried, sorted = [...tried].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
+    $("mattering-note").textContent = done ? "" : say("Tried so far: {part}", { part: percent(value.part) });
+    $("mattering").replaceChildren(...sorted.slice(0, MOST_MATTERING).map(({ number, layer, shape, map, isMap, change }) => {
       const item = element("li"), name = say(isMap ? "{layer}, map {map}" : "{layer}, value {map}", { layer, map });
-      const points = `${change < 0 ? "\u2212" : "+"}${(100 * Math.abs(change)).toFixed(1)}`; // points
+      const points = `${change < 0 ? "\u2212" : "+"}${(100 * Math.abs(change)).toFixed(1)}`;
       const button = element("button", say("{map}: {change} points", { map: name, change: points }));
       button.type = "button";
-      button.addEventListener("click", () => toggle(number, map));
+      button.addEventListener("click", () => {
+        look(number, isMap ? [shape[0] >> 1, shape[1] >> 1, map] : alone(shape, map));
+        toggle(number, map);
+      });
       item.append(button);
       return item;
     }));
@@ -144,6 +160,8 @@
     const maps = chosen.layers.filter(({ isMap }) => isMap);
     $("heat-layer").replaceChildren(...maps.map(({ layer, number }) => Object.assign(element("option", layer), { value: number })));
     $("heat-layer").value = chosen.heatLayer();
+    const names = chosen.classes.map((name, label) => Object.assign(element("option", name), { value: label }));
+    $("class").replaceChildren(Object.assign(element("option", say("the answer")), { value: "" }), ...names);
     if (!maps.length) $("method").value = "occlusion";
     $("method").disabled = !maps.length;
   }
@@ -165,6 +183,7 @@
       buttons.push(button);
     }
     maps.addEventListener("keydown", (event) => walk(event, buttons));
+    maps.classList.toggle("row", !isMap);
     section.append(title);
     const kernels = kernelElements(layer);
     if (kernels) section.append(kernels.row);
@@ -284,6 +303,11 @@
 
   let looked = null; // the number of a value, and the index in it
 
+  function unlook() {
+    looked = null;
+    $("look").textContent = say("Point at a value of a map below.");
+  }
+
   /** Say how a value is computed, and mark what it depends on in the image. */
   function look(number, index) {
     looked = [number, index];
@@ -295,8 +319,7 @@
 
   function choose(subject) {
     chosen = subject;
-    looked = null;
-    $("look").textContent = say("Point at a value of a map below.");
+    unlook();
     buildLayers();
     computeAgain();
   }
@@ -334,12 +357,12 @@
   let quiz = null; // the examples that are left, the number of guesses, and how many were right
 
   function ask() {
-    if (quiz === null || quiz.left.length === 0) quiz = { left: [...examples].sort(() => Math.random() - 0.5), count: quiz?.count ?? 0, right: quiz?.right ?? 0 };
+    quiz ??= { left: [...examples].sort(() => Math.random() - 0.5), count: 0, right: 0 };
     quiz.asked = quiz.left.pop();
     document.body.classList.add("asking"); // which hides the answer
     showExactly(quiz.asked.own);
     paintImage($("quiz-image"), quiz.asked.own, first.shape);
-    $("quiz-text").textContent = say("What will it say?");
+    $("quiz-text").textContent = say("What will {name} say?", { name: first.name });
     $("quiz-start").hidden = $("quiz-next").hidden = true;
     $("quiz-end").hidden = $("quiz-image").hidden = false;
     $("quiz-guesses").replaceChildren(...first.classes.map((name, label) => {
@@ -360,8 +383,8 @@
     $("quiz-text").textContent = answer === label ? verdict : `${verdict} ${say("It is labelled {name}.", { name: named(label) })}`;
     $("quiz-guesses").replaceChildren();
     document.body.classList.remove("asking");
-    $("quiz-next").hidden = false;
-    $("quiz-next").focus({ preventScroll: true });
+    $("quiz-next").hidden = quiz.left.length === 0;
+    $(quiz.left.length ? "quiz-next" : "quiz-end").focus({ preventScroll: true });
   }
 
   function endQuiz() {
@@ -453,14 +476,14 @@
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => { event.preventDefault(); const [file] = event.dataTransfer.files; if (file) board.open(file); });
   on("undo", "click", () => board.undo());
-  on("clear", "click", () => board.clear());
+  on("clear", "click", () => { erase(false); board.clear(); });
   on("save", "click", () => board.save());
   on("link", "click", link);
-  on("eraser", "click", ({ currentTarget }) => currentTarget.setAttribute("aria-pressed", String(currentTarget.getAttribute("aria-pressed") !== "true")));
+  on("eraser", "click", () => erase(!isErasing()));
   on("camera", "click", async () => { showCamera(true); if (!(await board.film($("video")))) showCamera(false); });
   on("take", "click", () => { board.show(Board.flattened($("video"))); board.stop($("video")); showCamera(false); });
   on("stop", "click", () => { board.stop($("video")); showCamera(false); });
-  on("method", "change", () => { showHeat(); later(); });
+  for (const id of ["method", "class"]) on(id, "change", () => { showHeat(); later(); });
   on("heat-layer", "change", showHeat);
   on("all-on", "click", () => {
     chosen.network.off.clear();

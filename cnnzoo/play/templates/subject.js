@@ -119,23 +119,26 @@ class Subject {
   }
 
   /**
-   * The maps and values of layers with weights that matter most for the probability of a class. Which, the product of
-   * gradient and value estimates; by how much, is computed with each switched off.
+   * By how much the probability of a class changes where one map, or value, of a layer with weights is switched off.
+   * Gives the part that is done after each, and in the end all that were tried, the largest change first. They are tried in the order
+   * of the product of gradient and value, so that the most important are among the first.
    */
-  mattering(label, most) {
+  *mattering(label) {
     const layers = this.layers.filter(({ layer, number }) => number < this.values.length - 1 && this.network.steps.some((step) => step.layer === layer && step.kernel));
     if (!layers.length) return [];
-    const slopes = this.gradients(label, layers[0].number), found = [];
+    const slopes = this.gradients(label, layers[0].number), found = [], tried = [];
     for (const part of layers) {
       const sums = new Float64Array(part.length);
       slopes[part.number]?.forEach((each, i) => { sums[i % part.length] += each * this.values[part.number][i]; });
       sums.forEach((sum, map) => found.push({ ...part, map, estimate: Math.abs(sum) }));
     }
-    const whole = this.chances()[label], chosen = found.filter(({ estimate }) => estimate > 0).sort((a, b) => b.estimate - a.estimate).slice(0, most);
-    return chosen.map((each) => {
+    const whole = this.chances()[label], active = found.filter(({ number, map }) => this.values[number].some((value, i) => value !== 0 && i % this.network.shapes[number].at(-1) === map));
+    for (const each of active.sort((a, b) => b.estimate - a.estimate)) {
       const { number, map } = each, value = this.network.without(number, this.values[number], new Set([map]));
       const change = this.chances(this.network.continued([...this.values.slice(0, number), value]))[label] - whole;
-      return { ...each, change };
-    }).sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
+      tried.push({ ...each, change });
+      yield { part: tried.length / active.length, tried };
+    }
+    return tried;
   }
 }
