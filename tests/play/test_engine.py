@@ -149,6 +149,14 @@ def heat_of(page, script):
     return np.array(page.evaluate(f"() => {{ const [subject] = window.cnnzoo.subjects; {script} }}"))
 
 
+OCCLUSION = """
+  const steps = subject.occlusion(%d);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return Array.from(step.value);
+"""
+
+
 def prepare(page, image):
     """Let the first network see ``image``, and return the class that it answers."""
     return page.evaluate(
@@ -183,14 +191,30 @@ def test_gradcam_and_occlusion_are_those_of_python(watched, tmp_path, name):  # 
     assert wanted.max() == 1 or not wanted.any()
     assert np.abs(heat.reshape(wanted.shape) - wanted).max() < 1e-3
     if name in SHIPPED:
-        script = f"""
-          const steps = subject.occlusion({label});
-          let step = steps.next();
-          while (!step.done) step = steps.next();
-          return Array.from(step.value);
-        """
         wanted = cnnzoo.inspect.occlusion(model, image[None], label, scale="unit")[0]
-        assert np.abs(heat_of(page, script).reshape(wanted.shape) - wanted).max() < 1e-3
+        assert np.abs(heat_of(page, OCCLUSION % label).reshape(wanted.shape) - wanted).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("units", "activation"), [(1, "sigmoid"), (1, None), (3, None), (3, "log_softmax"), (3, "softmax")]
+)
+@pytest.mark.parametrize("scale", ["unit", "byte"])
+def test_heat_maps_of_any_ending_are_those_of_python(watched, tmp_path, units, activation, scale):  # noqa: F811
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((12, 12, 3))
+    values = layers.Rescaling(1 / 255)(inputs) if scale == "byte" else inputs
+    maps = layers.Conv2D(5, 3, activation="relu")(values)
+    model = keras.Model(inputs, layers.Dense(units, activation=activation)(layers.Flatten()(maps)))
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    image = np.random.default_rng(0).random((12, 12, 3), np.float32)
+    prepare(page, image)
+    images = image[None] * (255 if scale == "byte" else 1)
+    for label in range(max(units, 2)):
+        heat = heat_of(page, f"return Array.from(subject.gradcam(subject.heatLayer(), {label}));")
+        wanted = cnnzoo.inspect.gradcam(model, images, label, scale=scale)[0]
+        assert np.abs(heat.reshape(12, 12) - wanted).max() < 1e-3
+        wanted = cnnzoo.inspect.occlusion(model, images, label, scale=scale)[0]
+        assert np.abs(heat_of(page, OCCLUSION % label).reshape(12, 12) - wanted).max() < 1e-2
 
 
 FUNCTIONS = ("relu", "relu6", "sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "exponential")

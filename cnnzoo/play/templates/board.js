@@ -157,19 +157,22 @@ class Board {
   // Files and the camera
 
   async open(file) {
-    let found;
+    const own = this.opening = (this.opening ?? 0) + 1;
+    let found, isAnimated = false;
     try {
       found = file.size > Board.LARGEST_FILE * 1e6 ? null : await createImageBitmap(file);
+      isAnimated = found !== null && Board.isAnimated(new Uint8Array(await file.arrayBuffer()));
     } catch {
+      if (own !== this.opening) return;
       this.tell(words.say("The browser cannot read this file as an image."));
       return;
     }
+    if (own !== this.opening) return; // another was opened meanwhile
     if (!found || found.width * found.height > Board.LARGEST_IMAGE * 1e6) {
       this.tell(words.say("This image is too large: at most {pixels} megapixels and {size} MB.", { pixels: Board.LARGEST_IMAGE, size: Board.LARGEST_FILE }));
     } else if (Math.max(found.width, found.height) > Board.LONGEST * Math.min(found.width, found.height)) {
       this.tell(words.say("This image is too long: at most {times} times its shorter side.", { times: Board.LONGEST }));
     } else {
-      const isAnimated = Board.isAnimated(new Uint8Array(await file.arrayBuffer()));
       this.show(Board.flattened(found), { note: isAnimated ? words.say("This image is animated; this is its first frame.") : "" });
     }
   }

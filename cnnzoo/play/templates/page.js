@@ -3,7 +3,7 @@
 
 (() => {
   const MOST_MAPS = 64, MAP_SIDE = 64, KERNEL_SIDE = 40, MOST_CLASSES = 10, MOST_MATTERING = 8, PAUSE = 150, SLICE = 12, LONGEST = 6000; // ms
-  const MOST_LINKED = 4096, ROW_LENGTH = 1100;
+  const MOST_LINKED = 4096, MOST_GUESSES = 20, ROW_LENGTH = 1100;
   const { say, percent } = words, { element, paintImage, paintMap, paintHeat, largestOf, frame } = painting;
   const $ = (id) => document.getElementById(id);
   const content = JSON.parse($("content").textContent);
@@ -356,6 +356,12 @@
 
   let quiz = null; // the examples that are left, the number of guesses, and how many were right
 
+  /** The classes to guess among: all, or of many the example's, the answer and some others. */
+  function offered({ label, answer }) {
+    const all = [...first.classes.keys()], others = [...all].sort(() => Math.random() - 0.5);
+    return all.length <= MOST_GUESSES ? all : [...new Set([label, answer, ...others])].slice(0, MOST_GUESSES).sort((a, b) => a - b);
+  }
+
   function ask() {
     quiz ??= { left: [...examples].sort(() => Math.random() - 0.5), count: 0, right: 0 };
     quiz.asked = quiz.left.pop();
@@ -365,8 +371,8 @@
     $("quiz-text").textContent = say("What will {name} say?", { name: first.name });
     $("quiz-start").hidden = $("quiz-next").hidden = true;
     $("quiz-end").hidden = $("quiz-image").hidden = false;
-    $("quiz-guesses").replaceChildren(...first.classes.map((name, label) => {
-      const button = element("button", name);
+    $("quiz-guesses").replaceChildren(...offered(quiz.asked).map((label) => {
+      const button = element("button", named(label));
       button.type = "button";
       button.addEventListener("click", () => reveal(label));
       return button;

@@ -128,16 +128,19 @@ class Subject {
     if (!layers.length) return [];
     const slopes = this.gradients(label, layers[0].number), found = [], tried = [];
     for (const part of layers) {
-      const sums = new Float64Array(part.length);
-      slopes[part.number]?.forEach((each, i) => { sums[i % part.length] += each * this.values[part.number][i]; });
-      sums.forEach((sum, map) => found.push({ ...part, map, estimate: Math.abs(sum) }));
+      const sums = new Float64Array(part.length), isActive = new Uint8Array(part.length), slope = slopes[part.number];
+      this.values[part.number].forEach((value, i) => {
+        if (value !== 0) isActive[i % part.length] = 1;
+        if (slope) sums[i % part.length] += slope[i] * value;
+      });
+      sums.forEach((sum, map) => { if (isActive[map]) found.push({ ...part, map, estimate: Math.abs(sum) }); });
     }
-    const whole = this.chances()[label], active = found.filter(({ number, map }) => this.values[number].some((value, i) => value !== 0 && i % this.network.shapes[number].at(-1) === map));
-    for (const each of active.sort((a, b) => b.estimate - a.estimate)) {
+    const whole = this.chances()[label];
+    for (const each of found.sort((a, b) => b.estimate - a.estimate)) {
       const { number, map } = each, value = this.network.without(number, this.values[number], new Set([map]));
       const change = this.chances(this.network.continued([...this.values.slice(0, number), value]))[label] - whole;
       tried.push({ ...each, change });
-      yield { part: tried.length / active.length, tried };
+      yield { part: tried.length / found.length, tried };
     }
     return tried;
   }
