@@ -22,6 +22,7 @@ from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.play._program import Program, write_program
 from cnnzoo.runs.run import Run, is_shipped
+from cnnzoo.runs.snapshots import Snapshot
 
 LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
 IN_FULL = 300_000  # weights up to which a page has them in full precision
@@ -29,6 +30,7 @@ LARGEST_HISTORY = 4_000_000  # bytes of the weights of all moments of a training
 LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
 DIGITS = tuple(map(str, range(10)))
 MISTAKES = 6
+LEAST_MOMENTS = 2
 EVALUATED = 1000  # images, to choose examples from
 
 
@@ -41,8 +43,12 @@ def check_size(name: str, size: int) -> None:
         )
 
 
-def content_of(name: str, classifier: Classifier, run: Run | None, float32: bool | None) -> dict[str, Any]:
+def content_of(
+    name: str, classifier: Classifier, run: Run | None, float32: bool | None, *, is_first: bool = True
+) -> dict[str, Any]:
     """Return all that the page's script needs of a network called ``name``, and of the run that it is from.
+
+    Examples and moments of the training are those of the first network of a page.
 
     Raises:
         ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
@@ -59,7 +65,7 @@ def content_of(name: str, classifier: Classifier, run: Run | None, float32: bool
     if program.shape[2] not in (1, 3):
         raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
     in_full = program.size <= IN_FULL if float32 is None else float32
-    origin, examples = _examples(classifier, run, program.shape)
+    origin, examples = _examples(classifier, run, program.shape) if is_first else ("", [])
     return {
         "name": name,
         "params": count_parameters(model).params,
@@ -73,7 +79,7 @@ def content_of(name: str, classifier: Classifier, run: Run | None, float32: bool
         "weights": _text(program.buffer(np.float32 if in_full else np.float16)),
         "examplesFrom": origin,
         "examples": examples,
-        "snapshots": _snapshots(run, program) if run else None,
+        "snapshots": _snapshots(run, program) if run and is_first else None,
     }
 
 
@@ -93,7 +99,8 @@ def _examples(classifier: Classifier, run: Run | None, shape: tuple[int, ...]) -
         images = _digits(shape)
     if images is None:
         return "", []
-    images = take(images, np.arange(min(len(images.labels), EVALUATED)))
+    count = min(len(images.labels), EVALUATED)  # from all over: folders are in the order of their classes
+    images = take(images, np.linspace(0, len(images.labels) - 1, count).round().astype(int))
     height, width, channels = shape
     options: dict[str, Any] = {"class_names": classifier.class_names, "image_size": (height, width)}
     evaluation = evaluate(classifier.model, images, **options, scale=classifier.scale, engine="keras")
@@ -139,11 +146,11 @@ def _digits(shape: tuple[int, ...]) -> Split | None:
 def _snapshots(run: Run, program: Program) -> dict[str, Any] | None:
     """Return the weights of moments of the training as float16: all that were kept, or evenly fewer, if too large."""
     copy = keras.models.clone_model(run.model)
-    kept = [each for each in run.snapshots if not _is_end(each.read(copy), run.model)]
-    most = max(LARGEST_HISTORY // (2 * program.size), 2)
-    if len(kept) > most:
+    kept = [each for each in run.snapshots if _is_moment(each, copy, run.model)]
+    most = LARGEST_HISTORY // (2 * program.size)
+    if len(kept) > most >= LEAST_MOMENTS:
         kept = [kept[round(place)] for place in np.linspace(0, len(kept) - 1, most)]
-    if not kept:
+    if not kept or most < LEAST_MOMENTS:
         return None
     parts = []
     for snapshot in kept:
@@ -158,7 +165,11 @@ def _snapshots(run: Run, program: Program) -> dict[str, Any] | None:
     }
 
 
-def _is_end(weights: list[np.ndarray], model: keras.Model) -> bool:
-    """Tell whether weights are, as float16, those that the network has: the page shows them as trained."""
+def _is_moment(snapshot: Snapshot, copy: keras.Model, model: keras.Model) -> bool:
+    """Tell whether a snapshot can be read and is, as float16, another than the network as trained."""
+    try:
+        weights = snapshot.read(copy)
+    except (ValueError, OSError):
+        return False
     own = model.get_weights()
-    return all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in zip(weights, own, strict=True))
+    return not all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in zip(weights, own, strict=True))

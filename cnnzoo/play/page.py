@@ -81,10 +81,12 @@ def write_page(
     """
     if path is not None:
         check_target(Path(path), force=force)  # before a network is loaded
-    opened = [_opened(each) for each in (network, beside) if each is not None]
+    opened = [_opened(each) for each in ((network,) if beside is None else (network, beside))]
     names = _names(opened)
     path = check_target(Path("_".join(names).replace("/", "_") + ".html" if path is None else path), force=force)
-    contents = [content_of(name, *each, float32) for name, each in zip(names, opened, strict=True)]
+    contents = [
+        content_of(name, *each, float32, is_first=each is opened[0]) for name, each in zip(names, opened, strict=True)
+    ]
     text = _rendered(contents)
     write_page_text(path, text)
     return Page(path, len(text.encode()), len((contents[0]["snapshots"] or {}).get("steps", ())))

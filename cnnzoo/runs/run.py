@@ -50,7 +50,7 @@ from cnnzoo.runs.record import Record
 from cnnzoo.runs.snapshots import Snapshot, find_snapshots, has_snapshots
 
 SHOWN_DPI = 72  # of the curves in a notebook
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, repr=False)
@@ -248,7 +248,7 @@ def find_run(path: str | os.PathLike[str] | Run) -> Path:
     """
     if isinstance(path, Run):
         if path.path is None:
-            raise ValueError("This run was not written to a folder. Train with `path`, and give that run.")
+            raise ValueError("This run was not written to a folder. Train with `out`, and give that run.")
         return path.path
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"A run must be a run folder, a network's name, or a `Run`. Received: {path!r}")

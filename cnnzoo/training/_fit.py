@@ -125,7 +125,7 @@ def fit(
         dataset = replace(dataset, train=images)
     tight = check_memory(model, recipe, len(dataset.train.labels))
     folder = _folder(out, resume)
-    if check_flag("snapshots", snapshots) and out is None:
+    if check_flag("snapshots", snapshots) and out is None and team.leads:
         raise ValueError("`snapshots` needs `out`: they lie in the run folder.")
     callbacks = _prepared(callbacks, folder)
     record = describe(

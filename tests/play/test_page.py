@@ -321,6 +321,34 @@ def test_examples_are_of_the_runs_own_test_images(watched, tmp_path):  # noqa: F
     assert np.abs(seen - wanted[0]).max() < 0.003
 
 
+def test_opening_can_be_undone_and_arrows_without_the_pen_change_nothing(lenet):
+    page = lenet()
+    draw(page, SEVEN)
+    drawn = page.evaluate("window.cnnzoo.see()")
+    page.get_by_role("button", name="Example 4: 3", exact=True).click()
+    page.wait_for_timeout(200)
+    example = page.evaluate("window.cnnzoo.see()")
+    page.locator("#board").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.cnnzoo.see()") == example
+    page.locator("#undo").click()
+    page.locator("#undo").click()
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.cnnzoo.see()") == drawn
+
+
+def test_the_quiz_judges_what_it_asked(lenet):
+    page = lenet()
+    page.locator("#quiz-start").click()
+    page.wait_for_timeout(200)
+    answer = page.evaluate("window.cnnzoo.subjects[0].ranking()[0]")
+    page.locator("#clear").click()
+    page.wait_for_timeout(200)
+    page.locator("#quiz-guesses button").nth(answer).click()
+    assert page.locator("#quiz-text").inner_text().startswith(f"It says {answer}. You guessed right: 1 of 1.")
+
+
 def test_one_draws_by_keyboard(lenet):
     page = lenet()
     page.locator("#board").focus()

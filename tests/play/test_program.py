@@ -10,6 +10,7 @@ import pytest
 from keras import layers
 
 import cnnzoo
+from cnnzoo.data.catalog import find_source
 from cnnzoo.play import write_page
 from cnnzoo.play._content import content_of
 from cnnzoo.play._program import write_program
@@ -138,6 +139,19 @@ def test_a_network_that_takes_bytes_has_the_mistakes_of_its_own():
     both = classifier, replace(classifier, model=of_bytes, scale="byte")
     found = [content_of("lenet5", each, None, False)["examples"] for each in both]
     assert found[0] == found[1]
+
+
+def test_examples_are_from_all_over_the_test_images(monkeypatch):
+    labels = np.repeat(np.arange(10), 300)
+    rng = np.random.default_rng(0)
+    test = cnnzoo.data.Split(rng.integers(0, 256, (3000, 32, 32, 1), np.uint8), labels)
+    dataset = cnnzoo.data.Dataset(test, test, tuple(map(str, range(10))))
+    shipped = cnnzoo.training.load_run("lenet5")
+    record = replace(shipped.record, data=replace(shipped.record.data, source=find_source("digits")))
+    monkeypatch.setattr(type(shipped), "load_data", lambda *_: dataset)
+    content = content_of("own", shipped.classifier, replace(shipped, path=None, record=record), False)
+    assert content["examplesFrom"] == "test"
+    assert [each["label"] for each in content["examples"][:10]] == [*range(10)]
 
 
 def test_two_networks_have_names_of_their_own(tmp_path, monkeypatch, run):

@@ -19,7 +19,7 @@ class Board {
     Object.assign(this, { canvas, brush, changed, tell });
     this.pen = canvas.getContext("2d", { willReadFrequently: true });
     this.strokes = [];
-    this.picture = this.cleared = this.current = null;
+    this.picture = this.cleared = this.current = this.pointer = null;
     this.note = ""; // about what is shown
     this.exact = null; // a function from a subject to the image that it sees as it is, not found and placed once more
     this.listen();
@@ -75,12 +75,14 @@ class Board {
 
   /** Show a picture in place of what is drawn, with a note; `exact`, if given, is what subjects see of it. */
   show(picture, { exact = null, note = "" } = {}) {
-    [this.picture, this.strokes] = [picture, []];
+    if (!this.isEmpty()) this.cleared = [this.strokes, this.picture];
+    [this.picture, this.strokes, this.current] = [picture, [], null];
     this.redraw();
     [this.exact, this.note] = [exact, note];
   }
 
   undo() {
+    this.current = null;
     if (this.strokes.length) this.strokes.pop();
     else if (this.picture) this.picture = null;
     else if (this.cleared) [this.strokes, this.picture, this.cleared] = [...this.cleared, null];
@@ -88,6 +90,7 @@ class Board {
   }
 
   clear() {
+    this.current = null;
     if (!this.isEmpty()) this.cleared = [this.strokes, this.picture];
     [this.strokes, this.picture] = [[], null];
     this.redraw();
@@ -118,17 +121,20 @@ class Board {
   listen() {
     const { canvas } = this;
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !event.isPrimary) return;
+      if (event.button !== 0 || !event.isPrimary || this.pointer !== null) return; // one finger or pen at a time
       canvas.setPointerCapture(event.pointerId);
+      this.pointer = event.pointerId;
       this.begin(this.point(event));
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!this.current || !event.isPrimary || event.buttons === 0) return;
+      if (!this.current || event.pointerId !== this.pointer || event.buttons === 0) return;
       const all = event.getCoalescedEvents?.() ?? [];
       for (const each of all.length ? all : [event]) this.current.points.push(this.point(each));
       this.redraw();
     });
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { this.current = null; });
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => {
+      if (event.pointerId === this.pointer) this.pointer = this.current = null;
+    });
     let place = [canvas.width / 2, canvas.height / 2];
     canvas.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -137,8 +143,10 @@ class Board {
         else this.begin([...place, 1]);
       } else if (way) {
         place = place.map((each, axis) => Math.min(Math.max(each + way[axis] * Board.STEP * (event.shiftKey ? 4 : 1), 0), canvas.width));
-        if (this.current) this.current.points.push([...place, 1]);
-        this.redraw();
+        if (this.current) {
+          this.current.points.push([...place, 1]);
+          this.redraw();
+        }
       } else return;
       this.mark(place);
       event.preventDefault();
@@ -173,7 +181,9 @@ class Board {
     } else if (Math.max(found.width, found.height) > Board.LONGEST * Math.min(found.width, found.height)) {
       this.tell(words.say("This image is too long: at most {times} times its shorter side.", { times: Board.LONGEST }));
     } else {
-      this.show(Board.flattened(found), { note: isAnimated ? words.say("This image is animated; this is its first frame.") : "" });
+      const picture = Board.flattened(found);
+      found.close();
+      this.show(picture, { note: isAnimated ? words.say("This image is animated; this is its first frame.") : "" });
     }
   }
 

@@ -90,7 +90,10 @@
       paintImage(canvas, imageOf(chosen), shape);
       note.textContent = "";
     } else if (isByGradient) paintHeatOf(chosen.gradcam(Number($("heat-layer").value), asked()));
-    else paintImage(canvas, image, shape);
+    else {
+      paintImage(canvas, image, shape);
+      note.textContent = "";
+    }
   }
 
   function paintHeatOf(heat) {
@@ -159,7 +162,7 @@
     $("layers").replaceChildren(...parts.map(({ section }) => section));
     const maps = chosen.layers.filter(({ isMap }) => isMap);
     $("heat-layer").replaceChildren(...maps.map(({ layer, number }) => Object.assign(element("option", layer), { value: number })));
-    $("heat-layer").value = chosen.heatLayer();
+    $("heat-layer").value = chosen.heatLayer() ?? maps[maps.length - 1]?.number;
     const names = chosen.classes.map((name, label) => Object.assign(element("option", name), { value: label }));
     $("class").replaceChildren(Object.assign(element("option", say("the answer")), { value: "" }), ...names);
     if (!maps.length) $("method").value = "occlusion";
@@ -367,6 +370,8 @@
     quiz.asked = quiz.left.pop();
     document.body.classList.add("asking"); // which hides the answer
     showExactly(quiz.asked.own);
+    const output = first.chances(first.network.run(first.scaled(quiz.asked.own))); // whatever is shown when the guess is made
+    quiz.answer = output.indexOf(Math.max(...output));
     paintImage($("quiz-image"), quiz.asked.own, first.shape);
     $("quiz-text").textContent = say("What will {name} say?", { name: first.name });
     $("quiz-start").hidden = $("quiz-next").hidden = true;
@@ -381,7 +386,7 @@
   }
 
   function reveal(guess) {
-    const answer = first.ranking()[0], { label } = quiz.asked;
+    const { answer } = quiz, { label } = quiz.asked;
     quiz.count++;
     if (guess === answer) quiz.right++;
     const told = { answer: named(answer), guess: named(guess), right: quiz.right, count: quiz.count };
@@ -486,7 +491,7 @@
   on("save", "click", () => board.save());
   on("link", "click", link);
   on("eraser", "click", () => erase(!isErasing()));
-  on("camera", "click", async () => { showCamera(true); if (!(await board.film($("video")))) showCamera(false); });
+  on("camera", "click", async () => showCamera(await board.film($("video"))));
   on("take", "click", () => { board.show(Board.flattened($("video"))); board.stop($("video")); showCamera(false); });
   on("stop", "click", () => { board.stop($("video")); showCamera(false); });
   for (const id of ["method", "class"]) on(id, "change", () => { showHeat(); later(); });
