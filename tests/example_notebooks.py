@@ -4,8 +4,8 @@ python -m tests.example_notebooks lecture_1_lenet5 DATA_PATH=mnist.npz
 
 runs `examples/lecture_1_lenet5.ipynb` in an empty folder with `DATA_PATH = "mnist.npz"`, and stores the outputs in the
 file. The parameters in the file do not change. Cells that download something, and cells that show photographs of a
-data set that is not ours to pass on, keep no outputs. What TensorFlow
-writes as it starts is left out, and pictures have 256 colours, which makes the files smaller.
+data set that is not ours to pass on, keep no outputs. What TensorFlow writes as it starts is left out, and pictures
+have 256 colours, which makes the files smaller.
 """
 
 import argparse

@@ -22,6 +22,7 @@ from cnnzoo._keras.kinds import channels_of, is_named, per_axis
 from cnnzoo._keras.reading import (
     IDLE,
     LUMA,
+    CannotWriteError,
     is_last,
     joined_shape,
     shape_after,
@@ -134,7 +135,7 @@ class _Graph:
             activation = getattr(operation, "activation", None)
             if activation is not None and not is_named(operation, {"Activation"}):
                 return self.activated(value, activation)
-        except NotImplementedError as error:
+        except CannotWriteError as error:
             raise UnsupportedError(f"The ONNX export does not support layer '{name}': {error}.") from error
         return value
 
@@ -144,7 +145,7 @@ class _Graph:
             return self.call(activation.name, activation, False, value)
         kind = getattr(activation, "__name__", "")
         if kind not in FUNCTIONS or keras.activations.get(kind) is not activation:
-            raise NotImplementedError(f"its activation is {kind or activation}")
+            raise CannotWriteError(f"its activation is {kind or activation}")
         if kind == "linear":
             return value
         if kind == "gelu":
@@ -217,7 +218,7 @@ def _convolved(
     dilations = per_axis(getattr(layer, "dilation_rate", 1), 2)
     window = _window(layer, size)
     if max(dilations) > 1 and layer.padding == "same":
-        raise NotImplementedError("it is dilated and padded")
+        raise CannotWriteError("it is dilated and padded")
     return Value(graph.add("Conv", *inputs, group=groups, dilations=dilations, **window), shape)
 
 
@@ -291,7 +292,7 @@ def _scales(graph: _Graph, layer: Any, value: Value) -> tuple[str, str]:
 
 def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
     if not is_last(layer.axis, value.shape):
-        raise NotImplementedError("it normalises another axis than the last")
+        raise CannotWriteError("it normalises another axis than the last")
     kept = [graph.weight(each) for each in (layer.moving_mean, layer.moving_variance)]
     node = graph.add("BatchNormalization", value.name, *_scales(graph, layer, value), *kept, epsilon=layer.epsilon)
     return Value(node, value.shape)
@@ -301,7 +302,7 @@ def _layer_normalized(graph: _Graph, layer: Any, value: Value) -> Value:
     if [is_last(axis, value.shape) for axis in np.atleast_1d(layer.axis)] != [True] or getattr(
         layer, "rms_scaling", False
     ):
-        raise NotImplementedError("it normalises other axes than the last")
+        raise CannotWriteError("it normalises other axes than the last")
     last, scales = graph.to_keras(value), _scales(graph, layer, value)
     node = graph.add("LayerNormalization", last.name, *scales, axis=-1, epsilon=layer.epsilon)
     return graph.from_keras(Value(node, value.shape))
@@ -317,7 +318,7 @@ def _pooled(graph: _Graph, layer: Any, value: Value) -> Value:
 def _ceil_pooled(graph: _Graph, layer: Any, value: Value) -> Value:
     given = [side for side in value.shape[:2] if side is not None]
     if len(given) < 2:
-        raise NotImplementedError("its images may have any size")
+        raise CannotWriteError("its images may have any size")
     sides = sides_rounded_up(layer, given)
     beyond = [(count - 1) * layer.strides + layer.pool_size - side for count, side in zip(sides, given, strict=True)]
     node = graph.add(
@@ -337,7 +338,7 @@ def _adaptively_pooled(graph: _Graph, layer: Any, value: Value) -> Value:
         if length == layer.size:
             continue
         if length is None:
-            raise NotImplementedError("its images may have any size")
+            raise CannotWriteError("its images may have any size")
         weights = np.zeros((layer.size, length), np.float32)
         for window in range(layer.size):
             begin, end = window * length // layer.size, -(-(window + 1) * length // layer.size)
@@ -387,7 +388,7 @@ def _zero_channels(graph: _Graph, layer: Any, value: Value) -> Value:
 def _shuffled(graph: _Graph, layer: Any, value: Value) -> Value:
     height, width, channels = value.shape
     if height is None or width is None:
-        raise NotImplementedError("its images may have any size")
+        raise CannotWriteError("its images may have any size")
     apart = graph.constant([0, layer.groups, (channels or 0) // layer.groups, height * width], np.int64)
     turned = graph.add("Transpose", graph.add("Reshape", value.name, apart), perm=(0, 2, 1, 3))
     together = graph.constant([0, channels or 0, height, width], np.int64)
@@ -404,7 +405,7 @@ def _reshaped(graph: _Graph, layer: Any, value: Value) -> Value:
     """Write what only changes the shape, of vectors and of maps in Keras' order."""
     shape, last = shape_after(layer, value.shape), graph.to_keras(value)
     if shape.count(None) > 1:
-        raise NotImplementedError("its images may have any size")
+        raise CannotWriteError("its images may have any size")
     target = graph.constant([0, *(-1 if side is None else side for side in shape)], np.int64)
     return graph.from_keras(Value(graph.add("Reshape", last.name, target), shape))
 
@@ -418,7 +419,7 @@ def _concatenated(graph: _Graph, layer: Any, values: Sequence[Value]) -> Value:
     shape = joined_shape(layer, [value.shape for value in values])
     axis = layer.axis % (len(shape) + 1)
     if axis == 0:
-        raise NotImplementedError("it joins images")
+        raise CannotWriteError("it joins images")
     axis = {1: 2, 2: 3, 3: 1}[axis] if len(shape) == 3 else axis
     return Value(graph.add("Concat", *(value.name for value in values), axis=axis), shape)
 
@@ -438,7 +439,7 @@ def _combined(graph: _Graph, kind: str, first: Any, second: Any) -> Value:
     if not isinstance(second, Value):
         return Value(graph.add(kind, first.name, graph.per_channel(second, first)), first.shape)
     if len(first.shape) != len(second.shape):
-        raise NotImplementedError("it combines maps with vectors")
+        raise CannotWriteError("it combines maps with vectors")
     shape = tuple(b if a == 1 else a for a, b in zip(first.shape, second.shape, strict=True))
     return Value(graph.add(kind, first.name, second.name), shape)
 
@@ -461,10 +462,10 @@ def _standardized(graph: _Graph, layer: Any, value: Value) -> Value:
 
 def _rectified(graph: _Graph, layer: Any, value: Value) -> Value:
     if layer.threshold:
-        raise NotImplementedError("it has a threshold")
+        raise CannotWriteError("it has a threshold")
     if layer.negative_slope:
         if layer.max_value is not None:
-            raise NotImplementedError("it has a slope and a limit")
+            raise CannotWriteError("it has a slope and a limit")
         return Value(graph.add("LeakyRelu", value.name, alpha=float(layer.negative_slope)), value.shape)
     if layer.max_value is not None:
         return graph.clipped(value, 0, layer.max_value)
@@ -489,7 +490,7 @@ def _leaky(graph: _Graph, layer: Any, value: Value) -> Value:
 
 def _softmax(graph: _Graph, layer: Any, value: Value) -> Value:
     if not is_last(layer.axis, value.shape):
-        raise NotImplementedError("its softmax is along another axis than the last")
+        raise CannotWriteError("its softmax is along another axis than the last")
     return graph.activated(value, keras.activations.softmax)
 
 
@@ -505,32 +506,32 @@ def _exponential(graph: _Graph, layer: Any, value: Value) -> Value:
 def _mixed(graph: _Graph, value: Value, matrix: np.ndarray) -> Value:
     """Write maps of which each is a sum of those before, by factors of shape (maps before, maps)."""
     if not value.is_map:
-        raise NotImplementedError("it takes other values than maps")
+        raise CannotWriteError("it takes other values than maps")
     kernel = graph.constant(matrix.T[:, :, None, None])
     return Value(graph.add("Conv", value.name, kernel), (*value.shape[:-1], matrix.shape[1]))
 
 
 def _flipped(graph: _Graph, operation: Any, value: Value) -> Value:
     if not is_last(operation.axis, value.shape):
-        raise NotImplementedError("it reverses another axis than the channels")
+        raise CannotWriteError("it reverses another axis than the channels")
     return _mixed(graph, value, np.eye(value.shape[-1] or 0)[::-1])
 
 
 def _repeated(graph: _Graph, operation: Any, value: Value) -> Value:
     if not is_last(operation.axis, value.shape) or not isinstance(operation.repeats, int):
-        raise NotImplementedError("it repeats along another axis than the channels")
+        raise CannotWriteError("it repeats along another axis than the channels")
     return _mixed(graph, value, np.repeat(np.eye(value.shape[-1] or 0), operation.repeats, axis=1))
 
 
 def _greyed(graph: _Graph, operation: Any, value: Value) -> Value:
     if operation.data_format != "channels_last":
-        raise NotImplementedError("its channels are first")
+        raise CannotWriteError("its channels are first")
     return _mixed(graph, value, np.array(LUMA)[:, None])
 
 
 def _cast(_: _Graph, operation: Any, value: Value) -> Value:
     if "float" not in str(operation.dtype):
-        raise NotImplementedError(f"it casts to {operation.dtype}")
+        raise CannotWriteError(f"it casts to {operation.dtype}")
     return value
 
 

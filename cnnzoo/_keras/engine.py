@@ -66,25 +66,26 @@ def predict_on_batch(model: keras.Model, images: np.ndarray, predictor: Predicto
     """Return the outputs of ``model`` for a batch of floats in inference mode, by ``predictor`` or else by Keras."""
     if predictor is not None:
         return predictor(images)
-    with unsuspected():
+    with without_retracing_warnings():
         return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(images)))
 
 
 @contextlib.contextmanager
-def unsuspected() -> Iterator[None]:
-    """Let Keras predict without TensorFlow's warning of a function that is traced again and again.
+def without_retracing_warnings() -> Iterator[None]:
+    """Silence TensorFlow's warning that a function is traced again and again.
 
-    It takes the functions by which several networks predict, each of which is traced once or twice, for a single one.
+    TensorFlow counts traces by the function's name. Each network has its own function, which is traced once or twice,
+    but all share the name, so a few networks in one process are enough for the warning.
     """
     logger = logging.getLogger("tensorflow")
-    logger.addFilter(_is_no_suspicion)
+    logger.addFilter(_is_another_warning)
     try:
         yield
     finally:
-        logger.removeFilter(_is_no_suspicion)
+        logger.removeFilter(_is_another_warning)
 
 
-def _is_no_suspicion(record: logging.LogRecord) -> bool:
+def _is_another_warning(record: logging.LogRecord) -> bool:
     return "triggered tf.function retracing" not in record.getMessage()
 
 

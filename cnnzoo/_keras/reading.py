@@ -18,6 +18,10 @@ IDLE = frozenset(  # in inference
 )
 
 
+class CannotWriteError(Exception):
+    """Why a layer cannot be written down: "it is dilated and padded"; the writer's own error names the layer."""
+
+
 def is_last(axis: Any, shape: Sequence[Any]) -> bool:
     """Tell whether an axis, which counts the batch, is the last of ``shape``, which does not."""
     return axis in (-1, len(shape))
@@ -50,9 +54,9 @@ def standardization(layer: Any, channels: int | None) -> tuple[np.ndarray, np.nd
     """Return the mean and the deviation of a ``Normalization``, each one number or one for each channel.
 
     Raises:
-        NotImplementedError: It normalises otherwise.
+        CannotWriteError: It normalises otherwise.
     """
     mean, variance = (np.asarray(keras.ops.convert_to_numpy(each)) for each in (layer.mean, layer.variance))
     if layer.invert or mean.size not in (1, channels):
-        raise NotImplementedError("it normalises other axes than the last, or back")
+        raise CannotWriteError("it normalises other axes than the last, or back")
     return mean, np.maximum(np.sqrt(variance), keras.config.epsilon())

@@ -48,5 +48,5 @@ def play(
         page = write_page(network, out, beside=beside, float32=float32, force=force)
     print(page.path)
     print(f"{memory(page.size)}; open it in a browser. It loads nothing from the internet.")
-    if not page.moments and Path(network).is_dir():
-        print("Of a run trained with `cnnzoo train --snapshots`, the page also shows how kernels and maps formed.")
+    if not page.snapshots and Path(network).is_dir():
+        print("For a run of `cnnzoo train --snapshots`, the page also shows how kernels and maps formed.")

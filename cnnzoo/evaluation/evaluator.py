@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo._keras.ending import check_classifier, class_probabilities, count_classes, find_ending
 from cnnzoo._keras.engine import ENGINES as ENGINES
-from cnnzoo._keras.engine import Predictor, compiled_predictor, predict_on_batch, unsuspected
+from cnnzoo._keras.engine import Predictor, compiled_predictor, predict_on_batch, without_retracing_warnings
 from cnnzoo._keras.layout import check_channels_last
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo._support.arguments import check_strings, shape_fits
@@ -103,7 +103,7 @@ def _predicted(
         if predictor is None:
             unlabelled = Split(images, np.zeros(len(images), np.int64))
             batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
-            with unsuspected():
+            with without_retracing_warnings():
                 outputs: np.ndarray = model.predict(batches, verbose=0)
         else:
             of_each = plain_batches(images, batch_size=batch_size, image_size=image_size, scale=scale)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import Kind, class_scores, find_ending
-from cnnzoo._keras.engine import predict_on_batch, unsuspected
+from cnnzoo._keras.engine import predict_on_batch, without_retracing_warnings
 from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.arguments import check_integer
@@ -61,7 +61,7 @@ def occlusion(
     patch_size = check_integer("patch_size", patch_size, least=1, most=shorter)
     strides = check_integer("strides", max(patch_size // 2, 1) if strides is None else strides, least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
-    with unsuspected():
+    with without_retracing_warnings():
         outputs = model.predict(images, batch_size=batch_size, verbose=0)
     kind = find_ending(model, lambda: outputs).kind
     scores = _scores(outputs, kind)

@@ -1,4 +1,4 @@
-"""What a page holds of a network: its program and weights, examples, and moments of its training."""
+"""What a page holds of a network: its program and weights, examples, and snapshots of its training."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from cnnzoo.data.split import Split, take
 from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
-from cnnzoo.play._program import Program, write_program
+from cnnzoo.play._program import write_program
 from cnnzoo.runs.run import Run, is_shipped
 from cnnzoo.runs.snapshots import Snapshot
 
 LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
 IN_FULL = 300_000  # weights up to which a page has them in full precision
-LARGEST_HISTORY = 4_000_000  # bytes of the weights of all moments of a training
+LARGEST_SNAPSHOTS = 4_000_000  # bytes of the weights of all snapshots
 LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
 DIGITS = tuple(map(str, range(10)))
 MISTAKES = 6
-LEAST_MOMENTS = 2
+FEWEST_SNAPSHOTS = 2
 EVALUATED = 1000  # images, to choose examples from
 
 
@@ -43,12 +43,8 @@ def check_size(name: str, size: int) -> None:
         )
 
 
-def content_of(
-    name: str, classifier: Classifier, run: Run | None, float32: bool | None, *, is_first: bool = True
-) -> dict[str, Any]:
-    """Return all that the page's script needs of a network called ``name``, and of the run that it is from.
-
-    Examples and moments of the training are those of the first network of a page.
+def content_of(name: str, classifier: Classifier, float32: bool | None) -> dict[str, Any]:
+    """Return what the page's script needs of a network, which the page calls ``name``.
 
     Raises:
         ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
@@ -65,7 +61,6 @@ def content_of(
     if program.shape[2] not in (1, 3):
         raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
     in_full = program.size <= IN_FULL if float32 is None else float32
-    origin, examples = _examples(classifier, run, program.shape) if is_first else ("", [])
     return {
         "name": name,
         "params": count_parameters(model).params,
@@ -77,9 +72,6 @@ def content_of(
         "program": {"shape": program.shape, "steps": program.steps},
         "isHalf": not in_full,
         "weights": _text(program.buffer(np.float32 if in_full else np.float16)),
-        "examplesFrom": origin,
-        "examples": examples,
-        "snapshots": _snapshots(run, program) if run and is_first else None,
     }
 
 
@@ -87,12 +79,13 @@ def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def _examples(classifier: Classifier, run: Run | None, shape: tuple[int, ...]) -> tuple[str, list[dict[str, Any]]]:
+def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict[str, Any]]]:
     """Return images of each class, and the most confident mistakes, and where they are from.
 
     They are from the run's own test set ("test") where that is at hand, otherwise, for networks of digits, those that
     ship with the package: on which the networks that ship were not trained ("held out"), but others may be ("digits").
     """
+    shape = classifier.model.input_shape[1:]
     images = _own_images(run)
     origin = "test" if images else "held out" if run and run.path and is_shipped(run.path) else "digits"
     if images is None and classifier.class_names == DIGITS and classifier.preparation == "digit":
@@ -143,33 +136,40 @@ def _digits(shape: tuple[int, ...]) -> Split | None:
     return None
 
 
-def _snapshots(run: Run, program: Program) -> dict[str, Any] | None:
-    """Return the weights of moments of the training as float16: all that were kept, or evenly fewer, if too large."""
-    copy = keras.models.clone_model(run.model)
-    kept = [each for each in run.snapshots if _is_moment(each, copy, run.model)]
-    most = LARGEST_HISTORY // (2 * program.size)
-    if len(kept) > most >= LEAST_MOMENTS:
-        kept = [kept[round(place)] for place in np.linspace(0, len(kept) - 1, most)]
-    if not kept or most < LEAST_MOMENTS:
+def snapshots_of(run: Run | None) -> dict[str, Any] | None:
+    """Return the weights of a run's snapshots as float16: of all that differ from the end, or of evenly fewer.
+
+    None where there are none, or so few fit that there is nothing to slide through.
+    """
+    kept = () if run is None else run.snapshots
+    if run is None or not kept:
         return None
-    parts = []
+    copy = keras.models.clone_model(run.model)
+    most = LARGEST_SNAPSHOTS // (2 * sum(count_parameters(copy)))
+    if most < FEWEST_SNAPSHOTS:
+        return None
+    if len(kept) > most:
+        kept = tuple(kept[round(place)] for place in np.linspace(0, len(kept) - 1, most))
+    shown, parts = [], []
     for snapshot in kept:
-        copy.set_weights(snapshot.read(copy))
-        moment = write_program(copy)
-        parts.append(moment.buffer(np.float16))
+        if _can_show(snapshot, copy, run.model):
+            shown.append(snapshot)
+            parts.append(write_program(copy).buffer(np.float16))
+    if not shown:
+        return None
     return {
-        "size": program.size,
-        "steps": [snapshot.step for snapshot in kept],
-        "epochs": [snapshot.epoch for snapshot in kept],
+        "size": len(parts[0]) // 2,
+        "steps": [snapshot.step for snapshot in shown],
+        "epochs": [snapshot.epoch for snapshot in shown],
         "weights": _text(b"".join(parts)),
     }
 
 
-def _is_moment(snapshot: Snapshot, copy: keras.Model, model: keras.Model) -> bool:
-    """Tell whether a snapshot can be read and is, as float16, another than the network as trained."""
+def _can_show(snapshot: Snapshot, copy: keras.Model, model: keras.Model) -> bool:
+    """Give ``copy`` the weights of a snapshot; tell whether it has them, and they differ from those of ``model``."""
     try:
-        weights = snapshot.read(copy)
+        copy.set_weights(snapshot.read(copy))
     except (ValueError, OSError):
         return False
-    own = model.get_weights()
-    return not all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in zip(weights, own, strict=True))
+    both = zip(copy.get_weights(), model.get_weights(), strict=True)
+    return not all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in both)  # as far as float16 tells

@@ -14,6 +14,7 @@ from cnnzoo._keras.kinds import channels_of, is_named, per_axis
 from cnnzoo._keras.reading import (
     IDLE,
     LUMA,
+    CannotWriteError,
     is_last,
     joined_shape,
     shape_after,
@@ -132,7 +133,7 @@ class _Writer:
             activation = getattr(operation, "activation", None)
             if activation is not None and not is_named(operation, {"Activation"}):
                 return self.activated(value, activation)
-        except NotImplementedError as error:
+        except CannotWriteError as error:
             raise ValueError(f"A page cannot show layer '{name}' ({self._type}): {error}.") from error
         return value
 
@@ -144,7 +145,7 @@ class _Writer:
         if kind == "linear":
             return value
         if kind not in FUNCTIONS or keras.activations.get(kind) is not activation:
-            raise NotImplementedError(f"its activation is {kind or activation}")
+            raise CannotWriteError(f"its activation is {kind or activation}")
         return self.function(value, kind)
 
     def function(self, value: Value, kind: str, **options: Any) -> Value:
@@ -156,7 +157,7 @@ class _Writer:
         channels = value.shape[-1]
         for given in (np.asarray(factors), np.asarray(offsets)):
             if given.size > 1 and (given.shape or (0,))[-1] != given.size:
-                raise NotImplementedError("it takes a constant that differs from place to place")
+                raise CannotWriteError("it takes a constant that differs from place to place")
         both = [np.broadcast_to(np.asarray(each, np.float32).reshape(-1), channels) for each in (factors, offsets)]
         return self.add("affine", [value], value.shape, factors=self.weight(both[0]), offsets=self.weight(both[1]))
 
@@ -223,7 +224,7 @@ def _dense(writer: _Writer, layer: Any, value: Value) -> Value:
         bias = {} if layer.bias is None else {"bias": writer.weight(layer.bias)}
         return writer.add("dense", [value], (layer.units,), kernel=writer.weight(kernel), **bias)
     if len(value.shape) != 3:
-        raise NotImplementedError(f"it takes values of shape {value.shape}")
+        raise CannotWriteError(f"it takes values of shape {value.shape}")
     return _conv(writer, value, _array(kernel)[None, None], 1, layer.bias, (*value.shape[:2], layer.units), ONE_BY_ONE)
 
 
@@ -233,7 +234,7 @@ def _distances(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _normalized(writer: _Writer, layer: Any, value: Value) -> Value:
     if not is_last(layer.axis, value.shape):
-        raise NotImplementedError("it normalises another axis than the last")
+        raise CannotWriteError("it normalises another axis than the last")
     mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
     factors = (_array(layer.gamma) if layer.scale else 1) / np.sqrt(variance + layer.epsilon)
     offsets = (_array(layer.beta) if layer.center else 0) - mean * factors
@@ -287,7 +288,7 @@ def _zero_channels(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _as_maps(writer: _Writer, value: Value, write: Callable[[Value], Value]) -> Value:
     if len(value.shape) != 3:
-        raise NotImplementedError(f"it takes values of shape {value.shape}")
+        raise CannotWriteError(f"it takes values of shape {value.shape}")
     return write(value)
 
 
@@ -302,7 +303,7 @@ def _normalized_responses(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _check_layer(operation: Any) -> None:
     if not isinstance(operation, keras.Layer):
-        raise NotImplementedError("it is an operation, not a layer")
+        raise CannotWriteError("it is an operation, not a layer")
 
 
 def _reshaped(writer: _Writer, layer: Any, value: Value) -> Value:
@@ -314,7 +315,7 @@ def _concatenated(writer: _Writer, layer: Any, values: Sequence[Value]) -> Value
     _check_layer(layer)
     shape = joined_shape(layer, [value.shape for value in values])
     if not is_last(layer.axis, values[0].shape):
-        raise NotImplementedError("it joins along another axis than the channels")
+        raise CannotWriteError("it joins along another axis than the channels")
     return writer.add("concatenate", list(values), shape)
 
 
@@ -333,7 +334,7 @@ def _combined(writer: _Writer, kind: str, first: Any, second: Any) -> Value:
     if isinstance(first, Value) and isinstance(second, Value):
         sides = [len(each.shape) for each in (first, second)]
         if sides[0] != sides[1]:
-            raise NotImplementedError("it combines maps with vectors")
+            raise CannotWriteError("it combines maps with vectors")
         shape = tuple(b if a == 1 else a for a, b in zip(first.shape, second.shape, strict=True))
         return writer.add("combine", [first, second], shape, kind=kind)
     value, constant = (first, second) if isinstance(first, Value) else (second, first)
@@ -346,7 +347,7 @@ def _combined(writer: _Writer, kind: str, first: Any, second: Any) -> Value:
         return writer.affine(value, 1, -number) if isinstance(first, Value) else writer.affine(value, -1, number)
     if kind == "divide" and isinstance(first, Value):
         return writer.affine(value, 1 / number, 0)
-    raise NotImplementedError(f"it takes a constant to {kind}")
+    raise CannotWriteError(f"it takes a constant to {kind}")
 
 
 def _averaged(writer: _Writer, layer: Any, values: Sequence[Value]) -> Value:
@@ -365,7 +366,7 @@ def _standardized(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _rectified(writer: _Writer, layer: Any, value: Value) -> Value:
     if layer.threshold or (layer.negative_slope and layer.max_value is not None):
-        raise NotImplementedError("it has a threshold, or a slope and a limit")
+        raise CannotWriteError("it has a threshold, or a slope and a limit")
     if layer.negative_slope:
         return writer.function(value, "leaky_relu", slope=float(layer.negative_slope))
     if layer.max_value is not None:
@@ -379,7 +380,7 @@ def _leaky(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _softmax(writer: _Writer, layer: Any, value: Value) -> Value:
     if not is_last(layer.axis, value.shape):
-        raise NotImplementedError("its softmax is not along the last axis")
+        raise CannotWriteError("its softmax is not along the last axis")
     return writer.function(value, "softmax")
 
 
@@ -400,13 +401,13 @@ def _mixed(writer: _Writer, value: Value, matrix: np.ndarray) -> Value:
 
 def _flipped(writer: _Writer, operation: Any, value: Value) -> Value:
     if not is_last(operation.axis, value.shape):
-        raise NotImplementedError("it reverses another axis than the channels")
+        raise CannotWriteError("it reverses another axis than the channels")
     return _mixed(writer, value, np.eye(value.shape[-1])[::-1])
 
 
 def _repeated(writer: _Writer, operation: Any, value: Value) -> Value:
     if not is_last(operation.axis, value.shape) or not isinstance(operation.repeats, int):
-        raise NotImplementedError("it repeats along another axis than the channels")
+        raise CannotWriteError("it repeats along another axis than the channels")
     return _mixed(writer, value, np.repeat(np.eye(value.shape[-1]), operation.repeats, axis=1))
 
 

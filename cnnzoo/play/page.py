@@ -18,7 +18,7 @@ from cnnzoo._support.files import check_target
 from cnnzoo._support.pages import script_digest, write_page_text
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights
-from cnnzoo.play._content import check_size, content_of
+from cnnzoo.play._content import check_size, content_of, examples_of, snapshots_of
 from cnnzoo.pretrained.classifying import has_imagenet, open_classifier
 from cnnzoo.pretrained.networks import network_name
 from cnnzoo.runs.run import Run, is_shipped, load_run
@@ -28,7 +28,7 @@ Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (  # each uses those before it
     *("words.js", "engine.js", "gradients.js", "pixels.js", "painting.js", "arithmetic.js"),
-    *("subject.js", "board.js", "page.js"),
+    *("subject.js", "board.js", "layers.js", "quiz.js", "page.js"),
 )
 
 
@@ -39,12 +39,12 @@ class Page:
     Attributes:
         path: The file.
         size: Its size in bytes.
-        moments: How many moments of the training one can slide through.
+        snapshots: How many snapshots of the training one can slide through.
     """
 
     path: Path
     size: int
-    moments: int
+    snapshots: int
 
 
 def write_page(
@@ -62,11 +62,11 @@ def write_page(
     Args:
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
             model, whose classes have their numbers as names.
-        beside: Another network, which sees the same drawing.
         path: The file to write; None: the name of the network, or of the run's folder, with ".html", in the working
             directory.
+        beside: Another network, which sees the same drawing.
         float32: Whether to store the weights in full precision, or as float16, in half the space. None: in full up to
-            300,000 weights, which makes a page of 1.7 MB.
+            300,000 weights.
         force: Whether to overwrite an existing file.
 
     Returns:
@@ -75,7 +75,7 @@ def write_page(
     Raises:
         ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
             images do not have; the message says which.
-        FileNotFoundError: ``network`` names nothing.
+        FileNotFoundError: ``network`` or ``beside`` names nothing.
         FileExistsError: ``path`` exists and ``force`` is false.
         OSError: The file cannot be written.
     """
@@ -84,12 +84,12 @@ def write_page(
     opened = [_opened(each) for each in ((network,) if beside is None else (network, beside))]
     names = _names(opened)
     path = check_target(Path("_".join(names).replace("/", "_") + ".html" if path is None else path), force=force)
-    contents = [
-        content_of(name, *each, float32, is_first=each is opened[0]) for name, each in zip(names, opened, strict=True)
-    ]
-    text = _rendered(contents)
+    networks = [content_of(name, classifier, float32) for name, (classifier, _) in zip(names, opened, strict=True)]
+    examples_from, examples = examples_of(*opened[0])
+    snapshots = snapshots_of(opened[0][1])
+    text = _rendered({"networks": networks, "examples": examples, "snapshots": snapshots}, examples_from)
     write_page_text(path, text)
-    return Page(path, len(text.encode()), len((contents[0]["snapshots"] or {}).get("steps", ())))
+    return Page(path, len(text.encode()), len(snapshots["steps"]) if snapshots else 0)
 
 
 def _opened(network: Playable) -> tuple[Classifier, Run | None]:
@@ -126,16 +126,17 @@ def _name(classifier: Classifier, run: Run | None, depth: int) -> str:
     return "/".join(run.path.resolve().parts[-depth:])
 
 
-def _rendered(contents: list[dict[str, Any]]) -> str:
+def _rendered(content: dict[str, Any], examples_from: str) -> str:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return templates.get_template("page.html").render(
         version=cnnzoo.__version__,
-        networks=contents,
-        is_colour=any(each["program"]["shape"][2] == 3 for each in contents),
+        networks=content["networks"],
+        examples_from=examples_from,
+        is_colour=any(each["program"]["shape"][2] == 3 for each in content["networks"]),
         script=script,
         digest=script_digest(script),
-        content=json.dumps({"networks": contents}, separators=(",", ":")).replace("<", "\\u003c"),
+        content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
     )

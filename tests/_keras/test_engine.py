@@ -15,7 +15,7 @@ import tensorflow
 import cnnzoo
 from cnnzoo._keras import engine
 from cnnzoo._keras._monitor import WeightMonitor
-from cnnzoo._keras.engine import check_engine, compiled_predictor, predict_on_batch, unsuspected
+from cnnzoo._keras.engine import check_engine, compiled_predictor, predict_on_batch, without_retracing_warnings
 from cnnzoo.evaluation import ENGINES, evaluate
 from cnnzoo.pretrained import embed, open_classifier
 from cnnzoo.training import load_run
@@ -306,7 +306,7 @@ def test_vectors_are_the_same():
 def test_several_networks_are_not_taken_for_one_that_is_traced_again(caplog):
     suspicion = "5 out of the last 5 calls to predict triggered tf.function retracing. Tracing is expensive"
     logger = logging.getLogger("tensorflow")
-    with unsuspected():
+    with without_retracing_warnings():
         logger.warning(suspicion)
         logger.warning("something else")
     logger.warning(suspicion)

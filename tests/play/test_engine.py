@@ -16,7 +16,7 @@ from tests.browser import browser, watched  # noqa: F401  # fixtures
 
 pytestmark = pytest.mark.slow
 
-# The smallest network of each family, at images that are small for it
+# Networks that a page can hold, of as many families as there are, at images that are small for them
 FAMILIES = {
     **{name: None for name in ("lenet1", "lenet5_1998", "lenet5", "resnet20", "squeezenet1_1", "nin_cifar10")},
     **{name: 32 for name in ("wrn_16_4", "densenet_40_12", "shufflenet_v2_x0_5", "mnasnet0_5", "mobilenet_v1")},
@@ -108,13 +108,13 @@ def test_a_moment_of_the_training_has_its_weights(watched, tmp_path):  # noqa: F
     run = cnnzoo.training.train("lenet5", out=tmp_path / "run", **options)
     written = write_page(run, tmp_path / "page.html")
     page = watched(written.path)
-    assert written.moments == len(run.snapshots) - 1 > 5  # the last is the end
+    assert written.snapshots == len(run.snapshots) - 1 > 5  # the last is the end
     model = keras.models.clone_model(run.model)
     image = np.random.default_rng(1).random((32, 32, 1), np.float32)
-    assert page.locator("#moment-text").inner_text() == "as trained"
-    for number in (0, written.moments // 2, written.moments):
-        page.locator("#moment").fill(str(number))
-        is_end = number == written.moments
+    assert page.locator("#snapshot-text").inner_text() == "as trained"
+    for number in (0, written.snapshots // 2, written.snapshots):
+        page.locator("#snapshot").fill(str(number))
+        is_end = number == written.snapshots
         model.set_weights(run.model.get_weights() if is_end else run.snapshots[number].read(model))
         difference, where = largest_difference(page, model, image)
         assert difference < (1e-5 if is_end else 1e-3), where

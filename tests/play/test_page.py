@@ -115,7 +115,7 @@ def test_images_that_are_too_long_are_refused(lenet, tmp_path):
     assert page.locator("#message").inner_text() == "This image is too long: at most 100 times its shorter side."
 
 
-def test_pools_and_the_softmax_can_be_checked_by_hand(lenet):
+def test_pools_can_be_checked_by_hand(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7").press("Enter")
     page.wait_for_timeout(100)
@@ -125,6 +125,21 @@ def test_pools_and_the_softmax_can_be_checked_by_hand(lenet):
     page.get_by_role("button", name="s2, map 2", exact=True).focus()
     window = ", ".join(f"{value:.4f}" for value in before[14:16, 14:16, 2].ravel())
     assert f"= the mean of {window}" in page.locator("#look").inner_text()
+
+
+def test_the_softmax_can_be_checked_by_hand(lenet):
+    page = lenet()
+    page.get_by_role("button", name="Example 8: 7", exact=True).press("Enter")
+    page.wait_for_timeout(100)
+    model = cnnzoo.training.load_run("lenet5").model
+    image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
+    before = np.asarray(keras.Model(model.inputs, model.get_layer("f6").output)([image]))[0]
+    kernel, bias = model.get_layer("output").get_weights()
+    logits = before @ kernel + bias
+    page.get_by_role("button", name="output: 10 values").focus()  # by the keyboard: the largest value
+    text = page.locator("#look").inner_text()
+    assert f"bias {bias[7]:.4f} = {logits[7]:.4f}" in text
+    assert f"= exp of that / {np.exp(logits).sum():.4f}, the sum over all classes" in text
 
 
 def test_a_zero_channel_says_so(watched, tmp_path):  # noqa: F811
@@ -426,6 +441,23 @@ def test_of_an_animated_image_the_first_frame_is_shown(lenet, tmp_path, kind):
     page.locator("#file").set_input_files(tmp_path / f"still.{kind.lower()}")
     page.wait_for_timeout(400)
     assert page.locator("#message").inner_text() == ""
+
+
+def test_the_language_changes_nothing_else(watched, tmp_path):  # noqa: F811
+    options = {"epochs": 1, "snapshots": True, "progress": False}
+    run = cnnzoo.training.train("lenet5", out=tmp_path / "run", **options)
+    page = watched(write_page(run, tmp_path / "page.html").path)
+    page.get_by_role("button", name="Example 8: 7", exact=True).click()
+    for place, value in (("#class", "9"), ("#heat-layer", "2")):
+        page.locator(place).select_option(value)
+    page.locator("#snapshot").fill("1")
+    page.wait_for_timeout(200)
+    answer = page.locator("#answer-0").inner_text()
+    page.locator("#language").click()
+    page.wait_for_timeout(200)
+    assert [page.locator(each).input_value() for each in ("#class", "#heat-layer", "#snapshot")] == ["9", "2", "1"]
+    assert "스텝" in page.locator("#snapshot-text").inner_text()
+    assert page.locator("#answer-0").inner_text() == answer
 
 
 def test_the_page_speaks_korean(lenet):

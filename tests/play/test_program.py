@@ -12,7 +12,7 @@ from keras import layers
 import cnnzoo
 from cnnzoo.data.catalog import find_source
 from cnnzoo.play import write_page
-from cnnzoo.play._content import content_of
+from cnnzoo.play._content import examples_of
 from cnnzoo.play._program import write_program
 from cnnzoo.play.page import SCRIPTS, TEMPLATES
 
@@ -137,7 +137,7 @@ def test_a_network_that_takes_bytes_has_the_mistakes_of_its_own():
     inputs = keras.Input((32, 32, 1))
     of_bytes = keras.Model(inputs, classifier.model(layers.Rescaling(1 / 255)(inputs)))
     both = classifier, replace(classifier, model=of_bytes, scale="byte")
-    found = [content_of("lenet5", each, None, False)["examples"] for each in both]
+    found = [examples_of(each, None) for each in both]
     assert found[0] == found[1]
 
 
@@ -149,9 +149,9 @@ def test_examples_are_from_all_over_the_test_images(monkeypatch):
     shipped = cnnzoo.training.load_run("lenet5")
     record = replace(shipped.record, data=replace(shipped.record.data, source=find_source("digits")))
     monkeypatch.setattr(type(shipped), "load_data", lambda *_: dataset)
-    content = content_of("own", shipped.classifier, replace(shipped, path=None, record=record), False)
-    assert content["examplesFrom"] == "test"
-    assert [each["label"] for each in content["examples"][:10]] == [*range(10)]
+    origin, examples = examples_of(shipped.classifier, replace(shipped, path=None, record=record))
+    assert origin == "test"
+    assert [each["label"] for each in examples[:10]] == [*range(10)]
 
 
 def test_two_networks_have_names_of_their_own(tmp_path, monkeypatch, run):
@@ -171,7 +171,9 @@ def test_every_sentence_of_the_page_has_a_translation():
     scripts = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     korean = dict(re.findall(r'"([^"]+)": "([^"]+)"', (TEMPLATES / "words.js").read_text(encoding="utf-8")))
     page = (TEMPLATES / "page.html").read_text(encoding="utf-8")
-    said = {*re.findall(r"say\(\s*(?:[\w()]+ \? )?\"([^\"]+)\"", scripts), *re.findall(r'data-label="([^"]+)"', page)}
+    chosen = re.findall(r'say\(\s*(?:[\w().]+ \? "([^"]+)" : )?"([^"]+)"', scripts)  # of one sentence, or of two
+    said = {each for pair in chosen for each in pair if each} | {*re.findall(r'data-label="([^"]+)"', page)}
+    said |= {"values", "kernel", "products", "mean", "largest"}  # which scripts have in variables
     said |= {" ".join(text.split()) for text in re.findall(r"data-say>([^<]+)<", page)}
     assert len(said) > 80
     assert said - set(korean) == set()

@@ -26,11 +26,10 @@ class Subject {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   }
 
-  /** Take the weights of a moment of the training; -1: as trained. */
-  at(moment) {
-    const { size, steps } = this.content.snapshots;
-    this.moments ??= Subject.numbers(this.content.snapshots.weights, true);
-    this.network.weights = moment < 0 || moment >= steps.length ? this.whole : this.moments.subarray(moment * size, (moment + 1) * size);
+  /** Take the weights of one of the training's snapshots, or, beyond the last, those as trained. */
+  at(number, { size, steps, weights }) {
+    this.past ??= Subject.numbers(weights, true);
+    this.network.weights = number < steps.length ? this.past.subarray(number * size, (number + 1) * size) : this.whole;
   }
 
   /** Compute all values for an image in [0, 1]; null: for a black one, which no answer is told of. */
@@ -55,8 +54,8 @@ class Subject {
   }
 
   /** The classes' numbers, the most probable first. */
-  ranking() {
-    const chances = this.chances();
+  ranking(values = this.values) {
+    const chances = this.chances(values);
     return [...this.classes.keys()].sort((a, b) => chances[b] - chances[a]);
   }
 
