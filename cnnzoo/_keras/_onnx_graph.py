@@ -6,11 +6,13 @@ in Keras. Needs the package ``onnx``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import keras
 import numpy as np
@@ -31,9 +33,15 @@ from cnnzoo._keras.reading import (
     whole_kernel,
 )
 
+Layout: TypeAlias = Literal["nhwc", "nchw"]
+
 OPSET = 18
+OPSETS = range(17, 23)
 IMAGES, OUTPUT = "images", "output"
 IR_VERSION = 10
+LARGEST_FILE = 2**31  # bytes, which protocol buffers end at
+LARGEST_HALF = float(np.finfo(np.float16).max)
+MISH_SINCE = 18
 
 
 class UnsupportedError(ValueError):
@@ -58,40 +66,138 @@ class Value:
         return len(self.shape) == 3
 
 
-def write_onnx(model: keras.Model) -> onnx.ModelProto:
+@dataclass(frozen=True)
+class Form:
+    """In which form a network is written.
+
+    Attributes:
+        layout: The order of the axes of the images that it takes: "nhwc", as in Keras, or "nchw".
+        float16: Whether kernels are stored as float16. They are computed with in float32.
+        opset: The version of ONNX' operators, one of ``OPSETS``.
+    """
+
+    layout: Layout = "nhwc"
+    float16: bool = False
+    opset: int = OPSET
+
+
+def write_onnx(model: keras.Model, form: Form | None = None) -> onnx.ModelProto:
     """Return ``model`` as ONNX: one input, one output, any number of images.
 
     Args:
         model: A functional or sequential model of images with their channels last.
+        form: In which form; None: as in Keras, in float32.
 
     Raises:
         UnsupportedError: The model has several inputs or outputs, or a layer that is not supported; the message says
             which.
         ValueError: The model is subclassed or not built.
     """
+    graph = _written(model, form or Form())
+    for tensor in graph.tensors:
+        written = graph.model.graph.initializer.add()  # in place: no copy
+        written.CopyFrom(tensor.header())
+        written.raw_data = tensor.values().tobytes()
+    return graph.model
+
+
+def save_onnx(model: keras.Model, path: Path, form: Form | None = None) -> None:
+    """Write ``model`` as ONNX into a file, weight by weight: in the memory of the largest of them.
+
+    Arguments and errors are those of ``write_onnx``.
+    """
+    graph = _written(model, form or Form())
+    if sum(tensor.size for tensor in graph.tensors) >= LARGEST_FILE:
+        raise UnsupportedError(f"An ONNX file can hold 2 GB, and the weights of {model.name} are more.")
+    with path.open("wb") as file:
+        file.write(graph.model.SerializeToString())
+        for tensor in graph.tensors:
+            tensor.append_to(file)
+
+
+def add_metadata(path: Path, metadata: dict[str, str]) -> None:
+    """Add metadata to an ONNX file, by appending them: messages that follow each other are read as one."""
+    added = onnx.ModelProto()
+    helper.set_model_props(added, metadata)
+    with path.open("ab") as file:
+        file.write(added.SerializeToString())
+
+
+def _written(model: keras.Model, form: Form) -> _Graph:
     inputs = graph_inputs(model)
     if (len(inputs), len(model.outputs)) != (1, 1):
         raise UnsupportedError(
             "The ONNX export supports one input and one output. "
             f"Received a model with {len(inputs)} and {len(model.outputs)}."
         )
-    graph = _Graph(model.name)
-    sides = inputs[0].shape
-    (end,) = run(model, [graph.from_keras(Value(IMAGES, sides))], graph.call)
+    graph = _Graph(model.name, form)
+    shape = inputs[0].shape
+    images = Value(IMAGES, shape)
+    (end,) = run(model, [graph.from_keras(images) if form.layout == "nhwc" else images], graph.call)
+    graph.layer = ""
     end = graph.to_keras(end)
     graph.add("Identity", end.name, name=OUTPUT)
-    graph.declare([side or f"side_{axis}" for axis, side in enumerate(sides)], end.shape)
-    return graph.model
+    sides = [side or f"side_{axis}" for axis, side in enumerate(shape)]
+    graph.declare([sides[-1], *sides[:-1]] if form.layout == "nchw" else sides, end.shape)
+    return graph
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A constant of the graph, whose values are fetched when they are written.
+
+    Attributes:
+        name: Its name.
+        shape: Its shape.
+        dtype: Its dtype.
+        values: What returns it, as an array in the order of C.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    values: Callable[[], np.ndarray]
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def header(self) -> onnx.TensorProto:
+        """Return it without its values."""
+        kind = helper.np_dtype_to_tensor_dtype(self.dtype)
+        return onnx.TensorProto(name=self.name, dims=self.shape, data_type=kind)
+
+    def append_to(self, file: BinaryIO) -> None:
+        """Write it as a model of this tensor alone, without a copy of the values that protocol buffers would make."""
+        header = self.header().SerializeToString() + _field(onnx.TensorProto.RAW_DATA_FIELD_NUMBER, self.size)
+        tensor = _field(onnx.GraphProto.INITIALIZER_FIELD_NUMBER, len(header) + self.size) + header
+        file.write(_field(onnx.ModelProto.GRAPH_FIELD_NUMBER, len(tensor) + self.size) + tensor)
+        file.write(self.values().reshape(-1).view(np.uint8).data)
+
+
+def _field(number: int, size: int) -> bytes:
+    """Return what precedes ``size`` bytes of a field in protocol buffers."""
+    return _varint(number << 3 | 2) + _varint(size)
+
+
+def _varint(value: int) -> bytes:
+    """Return a whole number as protocol buffers write it: seven bits a byte, the last ones first."""
+    bits = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
+    return bytes([*(each | 0x80 for each in bits[:-1]), bits[-1]])
 
 
 class _Graph:
-    """The graph so far."""
+    """The graph so far; ``layer`` is the path of the layer that is being written, by which nodes are called."""
 
-    def __init__(self, name: str) -> None:
-        self.model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=[helper.make_opsetid("", OPSET)])
+    def __init__(self, name: str, form: Form) -> None:
+        self.model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=[helper.make_opsetid("", form.opset)])
         self.model.graph.name = name
-        self._count = 0
-        self._written: dict[tuple[int, str], tuple[Any, str]] = {}
+        self.tensors: list[_Tensor] = []
+        self.layer = ""
+        self._form = form
+        self._names: set[str] = {IMAGES, OUTPUT}
+        self._weights: dict[tuple[int, str], tuple[Any, str]] = {}
 
     def declare(self, sides: Sequence[int | str], shape: Sequence[int | None]) -> None:
         """Say what the input and the output are."""
@@ -108,22 +214,36 @@ class _Graph:
     def constant(self, values: Any, dtype: type = np.float32) -> str:
         """Add a constant; return its name."""
         array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
-        tensor = self.model.graph.initializer.add(name=self._name("constant"), dims=array.shape)  # in place: no copy
-        tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
-        tensor.raw_data = array.tobytes()
-        name: str = tensor.name
-        return name
+        return self._tensor("constant", array.shape, array.dtype, lambda: array)
 
     def weight(self, variable: Any, layout: str = "") -> str:
         """Add a weight in one of ``LAYOUTS``, once for each variable and layout."""
-        if (id(variable), layout) not in self._written:
-            values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
-            written = self.constant(LAYOUTS[layout](values) if layout else values)
-            self._written[id(variable), layout] = variable, written  # held, so that no other gets its identity
-        return self._written[id(variable), layout][1]
+        if (id(variable), layout) not in self._weights:
+            written = self._kernel(variable, layout)
+            self._weights[id(variable), layout] = variable, written  # held, so that no other gets its identity
+        return self._weights[id(variable), layout][1]
+
+    def _kernel(self, variable: Any, layout: str) -> str:
+        arrange, own = LAYOUTS[layout] if layout else (lambda values: values), tuple(variable.shape)
+        shape = arrange(np.broadcast_to(np.float32(0), own)).shape  # in no memory
+        dtype = np.dtype(np.float16 if self._form.float16 and len(own) > 1 else np.float32)
+
+        def values() -> np.ndarray:
+            array = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
+            if dtype == np.float16 and max(array.max(), -array.min()) > LARGEST_HALF:
+                raise UnsupportedError(f"A weight of {variable.path} is beyond what float16 can hold.")
+            return np.ascontiguousarray(arrange(array), dtype)
+
+        name = self._tensor(variable.name, shape, dtype, values)
+        return name if dtype == np.float32 else self.add("Cast", name, to=onnx.TensorProto.FLOAT)
+
+    def _tensor(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], values: Callable[[], np.ndarray]) -> str:
+        self.tensors.append(_Tensor(self._name(name), shape, dtype, values))
+        return self.tensors[-1].name
 
     def call(self, name: str, operation: Any, _: bool, *arguments: Any, **options: Any) -> Value:
         """Write a call of a layer: what ``run`` calls."""
+        self.layer = name
         rule = next((rule for kinds, rule in RULES.items() if is_named(operation, kinds)), None)
         if rule is None:
             raise UnsupportedError(f"The ONNX export does not support layer '{name}' ({type(operation).__name__}).")
@@ -156,6 +276,8 @@ class _Graph:
         if kind == "relu6":
             return self.clipped(value, 0, 6)
         node, attributes = ACTIVATIONS[kind]
+        if kind == "mish" and self._form.opset < MISH_SINCE:
+            raise CannotWriteError(f"its activation is mish, which ONNX has from opset {MISH_SINCE} on")
         if kind in ("softmax", "log_softmax"):
             attributes = {"axis": 1 if value.is_map else -1}
         return Value(self.add(node, value.name, **attributes), value.shape)
@@ -179,8 +301,15 @@ class _Graph:
         return self.constant(array.reshape(-1, 1, 1) if value.is_map and array.size > 1 else array)
 
     def _name(self, kind: str) -> str:
-        self._count += 1
-        return f"{kind.lower()}_{self._count}"
+        """Return a name that no other has: of the layer, and of the kind of node or weight."""
+        name = f"{self.layer}/{kind}" if self.layer else kind
+        count = next(count for count in itertools.count(1) if _numbered(name, count) not in self._names)
+        self._names.add(_numbered(name, count))
+        return _numbered(name, count)
+
+
+def _numbered(name: str, count: int) -> str:
+    return name if count == 1 else f"{name}_{count}"
 
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {

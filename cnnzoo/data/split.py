@@ -166,6 +166,12 @@ def take(split: Split, positions: np.ndarray) -> Split:
     )
 
 
+def spread(split: Split, count: int) -> Split:
+    """Return up to ``count`` images from all over ``split``, as folders are in the order of their classes."""
+    count = min(len(split.labels), count)
+    return take(split, np.linspace(0, len(split.labels) - 1, count).round().astype(int))
+
+
 def as_float(images: np.ndarray) -> np.ndarray:
     """Return float32 images in [0, 1]; uint8 images are divided by 255."""
     return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images

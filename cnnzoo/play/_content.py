@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,24 +10,20 @@ import numpy as np
 
 from cnnzoo._keras.ending import ending_by_graph
 from cnnzoo._keras.parameters import count_parameters
-from cnnzoo.data.catalog import DATA_CARDS, local_copies
-from cnnzoo.data.digits import load_digits
-from cnnzoo.data.mnist import PADDING
 from cnnzoo.data.preparing import shorter_side_of
-from cnnzoo.data.source import DataSource
-from cnnzoo.data.split import Split, take
+from cnnzoo.data.split import spread, take
 from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.play._program import write_program
-from cnnzoo.runs.run import Run, is_shipped
+from cnnzoo.pretrained.subject import images_at_hand
+from cnnzoo.runs.run import Run
 from cnnzoo.runs.snapshots import Snapshot
 
 LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
 IN_FULL = 300_000  # weights up to which a page has them in full precision
 LARGEST_SNAPSHOTS = 4_000_000  # bytes of the weights of all snapshots
 LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
-DIGITS = tuple(map(str, range(10)))
 MISTAKES = 6
 FEWEST_SNAPSHOTS = 2
 EVALUATED = 1000  # images, to choose examples from
@@ -82,19 +77,13 @@ def _text(content: bytes) -> str:
 def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict[str, Any]]]:
     """Return images of each class, and the most confident mistakes, and where they are from.
 
-    They are from the run's own test set ("test") where that is at hand, otherwise, for networks of digits, those that
-    ship with the package: on which the networks that ship were not trained ("held out"), but others may be ("digits").
+    Where from: see ``images_at_hand``.
     """
-    shape = classifier.model.input_shape[1:]
-    images = _own_images(run)
-    origin = "test" if images else "held out" if run and run.path and is_shipped(run.path) else "digits"
-    if images is None and classifier.class_names == DIGITS and classifier.preparation == "digit":
-        images = _digits(shape)
-    if images is None:
+    origin, at_hand = images_at_hand(classifier, run)
+    if at_hand is None:
         return "", []
-    count = min(len(images.labels), EVALUATED)  # from all over: folders are in the order of their classes
-    images = take(images, np.linspace(0, len(images.labels) - 1, count).round().astype(int))
-    height, width, channels = shape
+    images = spread(at_hand[1], EVALUATED)
+    height, width, channels = classifier.model.input_shape[1:]
     options: dict[str, Any] = {"class_names": classifier.class_names, "image_size": (height, width)}
     evaluation = evaluate(classifier.model, images, **options, scale=classifier.scale, engine="keras")
     chosen = evaluation.showcase(MISTAKES)[: LARGEST_EXAMPLES // (height * width * channels)]
@@ -105,35 +94,6 @@ def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict
         {"label": int(label), "answer": int(answer), "pixels": _text(image.tobytes())}
         for image, label, answer in zip(levels, shown.labels, evaluation.predictions[chosen], strict=True)
     ]
-
-
-def _own_images(run: Run | None) -> Split | None:
-    """Return the test images of a run, if they need no download and can be read."""
-    if run is None or not _is_at_hand(run.record.data.source):
-        return None
-    try:
-        return run.load_data().test
-    except (ValueError, OSError):  # they have changed since; a page does without
-        return None
-
-
-def _is_at_hand(source: DataSource | None) -> bool:
-    if source is None:
-        return False
-    if source.path is not None:
-        return Path(source.path).exists()
-    card = DATA_CARDS.get(source.name)
-    return card is not None and (not card.files or any(copy.state == "verified" for copy in local_copies(source.name)))
-
-
-def _digits(shape: tuple[int, ...]) -> Split | None:
-    """Return digits that ship with the package, at the size of MNIST or padded; None where a network takes another."""
-    _, (images, labels) = load_digits()
-    pixels = np.round(images * 255).astype(np.uint8)
-    for each in (pixels, pixels[:, PADDING:-PADDING, PADDING:-PADDING]):
-        if each.shape[1:] == shape:
-            return Split(each, labels)
-    return None
 
 
 def snapshots_of(run: Run | None) -> dict[str, Any] | None:

@@ -6,24 +6,19 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import jinja2
-import keras
 
 import cnnzoo
-from cnnzoo._keras.ending import check_classifier, count_classes
-from cnnzoo._keras.scale import scale_of
 from cnnzoo._support.files import check_target
 from cnnzoo._support.pages import script_digest, write_page_text
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights
 from cnnzoo.play._content import check_size, content_of, examples_of, snapshots_of
-from cnnzoo.pretrained.classifying import has_imagenet, open_classifier
 from cnnzoo.pretrained.networks import network_name
-from cnnzoo.runs.run import Run, is_shipped, load_run
-
-Playable: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
+from cnnzoo.pretrained.subject import Trained, name_of, open_trained
+from cnnzoo.runs.run import Run
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (  # each uses those before it
@@ -48,10 +43,10 @@ class Page:
 
 
 def write_page(
-    network: Playable,
+    network: Trained,
     path: str | os.PathLike[str] | None = None,
     *,
-    beside: Playable | None = None,
+    beside: Trained | None = None,
     float32: bool | None = None,
     force: bool = False,
 ) -> Page:
@@ -81,7 +76,10 @@ def write_page(
     """
     if path is not None:
         check_target(Path(path), force=force)  # before a network is loaded
-    opened = [_opened(each) for each in ((network,) if beside is None else (network, beside))]
+    opened = []
+    for each in (network,) if beside is None else (network, beside):
+        _check_size_by_name(each)
+        opened.append(open_trained(each))
     names = _names(opened)
     path = check_target(Path("_".join(names).replace("/", "_") + ".html" if path is None else path), force=force)
     networks = [content_of(name, classifier, float32) for name, (classifier, _) in zip(names, opened, strict=True)]
@@ -92,38 +90,20 @@ def write_page(
     return Page(path, len(text.encode()), len(snapshots["steps"]) if snapshots else 0)
 
 
-def _opened(network: Playable) -> tuple[Classifier, Run | None]:
-    """Return what predicts, and the run that it is from, if it is from one."""
-    if isinstance(network, Classifier):
-        return network, None
-    if isinstance(network, Run):
-        return network.classifier, network
-    if isinstance(network, keras.Model):
-        check_classifier(network)
-        names = tuple(map(str, range(count_classes(network))))
-        return Classifier(network, names, network.input_shape[1:3], scale=scale_of(network) or "unit"), None
-    name = network_name(network)
-    if name in MODEL_CARDS and not list_weights(name):  # with weights for ImageNet, which need not be fetched for this
+def _check_size_by_name(network: Trained) -> None:
+    """Raise ``ValueError`` where a name is of a network too large for a page: its weights need not be fetched."""
+    name = network_name(network) if isinstance(network, str | os.PathLike) else None
+    if name in MODEL_CARDS and not list_weights(name):
         check_size(name, MODEL_CARDS[name].params)
-    if has_imagenet(network):
-        return open_classifier(network), None
-    run = load_run(network)
-    return run.classifier, run
 
 
 def _names(opened: list[tuple[Classifier, Run | None]]) -> list[str]:
     """Return what networks are called on the page: a run by its folder, as far up as is necessary to tell two apart."""
     for depth in (1, 2):
-        names = [_name(classifier, run, depth) for classifier, run in opened]
+        names = [name_of(classifier, run, depth) for classifier, run in opened]
         if len(set(names)) == len(names):
             return names
     raise ValueError(f"`beside` must be another network or run than the first. Received: {names[0]}, twice")
-
-
-def _name(classifier: Classifier, run: Run | None, depth: int) -> str:
-    if run is None or run.path is None or is_shipped(run.path):
-        return str(classifier.model.name)
-    return "/".join(run.path.resolve().parts[-depth:])
 
 
 def _rendered(content: dict[str, Any], examples_from: str) -> str:
