@@ -1,6 +1,6 @@
 from . import data as data
 from . import evaluation as evaluation
-from . import export as export
+from . import exporting as exporting
 from . import inspect as inspect
 from . import models as models
 from . import play as play
@@ -8,6 +8,7 @@ from . import plots as plots
 from . import pretrained as pretrained
 from . import report as report
 from . import training as training
+from .exporting import export as export
 from .models.catalog import create_model as create_model
 from .models.catalog import list_models as list_models
 from .models.catalog import model_card as model_card

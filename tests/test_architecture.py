@@ -20,7 +20,7 @@ FLOORS = (
     {"recipes", "runs"},
     {"pretrained"},
     {"training"},
-    {"report", "play", "export"},
+    {"report", "play", "exporting"},
     {"cli"},
     {"__main__", "__init__"},
 )

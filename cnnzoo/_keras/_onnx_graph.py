@@ -25,6 +25,7 @@ from cnnzoo._keras.reading import (
     IDLE,
     LUMA,
     CannotWriteError,
+    UnsupportedError,
     is_last,
     joined_shape,
     shape_after,
@@ -42,10 +43,6 @@ IR_VERSION = 10
 LARGEST_FILE = 2**31  # bytes, which protocol buffers end at
 LARGEST_HALF = float(np.finfo(np.float16).max)
 MISH_SINCE = 18
-
-
-class UnsupportedError(ValueError):
-    """The ONNX export does not support a model, or a layer of it."""
 
 
 @dataclass(frozen=True)
@@ -580,6 +577,8 @@ def _averaged(graph: _Graph, layer: Any, values: Sequence[Value]) -> Value:
 
 def _rescaled(graph: _Graph, layer: Any, value: Value) -> Value:
     scaled = graph.add("Mul", value.name, graph.per_channel(layer.scale, value))
+    if not np.any(layer.offset):
+        return Value(scaled, value.shape)
     return Value(graph.add("Add", scaled, graph.per_channel(layer.offset, value)), value.shape)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from cnnzoo._keras._monitor import WeightMonitor
 from cnnzoo._keras.hardware import cpu_precision, list_gpus
 from cnnzoo._keras.parameters import flat_layers
+from cnnzoo._keras.reading import UnsupportedError
 from cnnzoo._keras.scale import LARGEST, scale_of
 from cnnzoo._support.callers import level_of_the_user
 from cnnzoo._support.lookup import look_up
@@ -170,7 +171,7 @@ def _is_installed() -> bool:
 
 def _converted(model: keras.Model, precision: str) -> _Conversion:
     """Convert ``model``, and compare its outputs with those of Keras."""
-    from cnnzoo._keras._onnx_graph import UnsupportedError, write_onnx  # needs a package of the extra
+    from cnnzoo._keras._onnx_graph import write_onnx  # needs a package of the extra
 
     monitor = WeightMonitor(model)
     if not monitor.is_reliable:
@@ -190,7 +191,7 @@ def _converted(model: keras.Model, precision: str) -> _Conversion:
 
 
 def _compiled(content: bytes, precision: str) -> Predictor:
-    core = _core()
+    core = open_core()
     hints = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY", **UNPINNED}
     network = core.compile_model(core.read_model(content), "CPU", hints)
     of_thread = threading.local()
@@ -205,7 +206,7 @@ def _compiled(content: bytes, precision: str) -> Predictor:
 
 
 @functools.cache
-def _core() -> Any:
+def open_core() -> Any:
     """Return OpenVINO's core, imported without its telemetry, which reports the import over the network.
 
     There is one for the whole process: each sets the stack on which signals are handled, and restores the one before

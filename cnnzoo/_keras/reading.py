@@ -22,6 +22,10 @@ class CannotWriteError(Exception):
     """Why a layer cannot be written down: "it is dilated and padded"; the writer's own error names the layer."""
 
 
+class UnsupportedError(ValueError):
+    """A model, or a layer of it, cannot be written in a format; the message says which layer and why."""
+
+
 def is_last(axis: Any, shape: Sequence[Any]) -> bool:
     """Tell whether an axis, which counts the batch, is the last of ``shape``, which does not."""
     return axis in (-1, len(shape))

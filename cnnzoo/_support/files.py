@@ -52,6 +52,25 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def put_in_place(folder: Path, last: Path) -> None:
+    """Move what a folder contains to beside ``last``, one by one, and ``last`` at the end; replace what is there.
+
+    Args:
+        folder: A folder on the same disk, whose files are complete. It is left with what was replaced.
+        last: The path at which all is there once it exists.
+    """
+    names = sorted((each.name for each in folder.iterdir()), key=lambda name: (name == last.name, name))
+    for name in names:
+        made, target = folder / name, last.with_name(name)
+        for file in made.rglob("*") if made.is_dir() else [made]:
+            if file.is_file():
+                _to_disk(file)
+        if target.is_dir():
+            target.replace(folder / f"replaced-{name}")
+        made.replace(target)
+    _to_disk(last.parent)
+
+
 def _to_disk(path: Path) -> None:
     """Flush a file, or the entries of a folder, to disk, so that it survives a power failure."""
     if path.is_dir() and os.name == "nt":  # Windows cannot open folders

@@ -7,34 +7,57 @@ from typing import Annotated
 
 import typer
 
-from cnnzoo._support.lookup import look_up
+from cnnzoo._support.wording import memory
 from cnnzoo.cli.shared import Force, app, quiet_start, tell_of_folder
-
-TARGETS = {"torch": "the same network in torchvision"}
+from cnnzoo.exporting.formats import FORMATS
 
 
 @app.command()
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.", callback=tell_of_folder)],
-    to: Annotated[
-        str, typer.Option(help="torch: weights for the same network in torchvision, .safetensors.")
-    ] = "torch",
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, or a network that ships trained or has ImageNet's weights.",
+            callback=tell_of_folder,
+        ),
+    ],
+    to: Annotated[str, typer.Option(help=f"The format: {', '.join(FORMATS)}.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="The file to write.  [default: model.safetensors in the run folder]")
+        Path | None, typer.Option(help="The file to write.  [default: RUN with the format's suffix, in this folder]")
+    ] = None,
+    float16: Annotated[bool, typer.Option("--float16", help="Store weights as float16, in half the space.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantise weights and maps to 8 bits.")] = False,
+    layout: Annotated[
+        str | None,
+        typer.Option(help="Order of images' axes: nhwc or nchw.  [default: nchw for torch, else nhwc]"),
+    ] = None,
+    opset: Annotated[int | None, typer.Option(help="For ONNX: the version of its operators.  [default: 18]")] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Images to compare and calibrate on.  [default: the run's own]"),
     ] = None,
     force: Force = False,
 ) -> None:
-    """Write a trained network for another framework."""
-    look_up(TARGETS, to, "target")
+    """Write a trained network for another framework, run it there, and compare it with Keras."""
     with quiet_start():
-        from cnnzoo.export import export_torch
+        import cnnzoo
 
-    exported = export_torch(run, out, force=force)
-    print(exported.path)
-    print("In PyTorch, with `import safetensors.torch, torchvision`:")
-    print(f"  network = {exported.network}")
-    print(f"  network.load_state_dict(safetensors.torch.load_file('{exported.path}'), strict=True)")
-    mean, std = (", ".join(f"{each:g}" for each in values) for values in (exported.mean, exported.std))
-    print(
-        f"It gives logits of RGB images in [0, 1], normalised by the mean ({mean}) and the standard deviation ({std})."
-    )
+        exported = cnnzoo.export(
+            network,
+            out,
+            to=to,
+            float16=float16,
+            int8=int8,
+            layout=layout,
+            opset=opset,
+            images=images,
+            force=force,
+        )
+    print(f"{exported.path}  {memory(exported.size)}")
+    if exported.verification is None:
+        print("Not run in PyTorch, as torchvision cannot be imported here.")
+    else:
+        print(exported.verification)
+    if exported.script is not None:
+        print(f"To run it on a picture, without cnnzoo: python {exported.script} PICTURE")

@@ -91,14 +91,7 @@ class Classifier:
         Raises:
             ValueError: Something is not an image at all, or the network was trained on floats of another range.
         """
-        if self.scale == "raw":
-            raise ValueError(
-                "This network was trained on floats that are not pixels in [0, 1], and how to convert a picture to "
-                "that range is unknown. Prepare it yourself, and call `run.model.predict`."
-            )
-        if self.image_size is None:
-            raise ValueError("The run does not record an image size, so images cannot be resized.")
-        shape = (*self.image_size, self.model.input_shape[3])
+        shape = self._shape()
         given = each_given(images)
         while batch := list(islice(given, batch_size_for(shape))):
             prepared = [self._prepared(name, content, shape) for name, content in batch]
@@ -106,6 +99,46 @@ class Classifier:
             rows = iter(self._predicted(readable) if readable else ())
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
+
+    def prepare(self, images: Images, *, most: int | None = None) -> np.ndarray:
+        """Return a user's images as the network takes them, without predicting.
+
+        Args:
+            images: As ``predict`` takes them.
+            most: How many of them to read; None: all.
+
+        Returns:
+            Float32 in the network's range, of shape (n, height, width, channels).
+
+        Raises:
+            FileNotFoundError: A file does not exist.
+            ValueError: There is no image, or one is not readable; or the network was trained on floats of another range
+                than pictures have.
+        """
+        shape, pixels = self._shape(), []
+        for name, content in islice(each_given(images), most):
+            image = self._prepared(name, content, shape)
+            if isinstance(image, Unreadable):
+                raise image.error
+            pixels.append(image)
+        if not pixels:
+            raise ValueError("There must be at least one image. Received none.")
+        return to_scale(np.stack(pixels), self.scale)
+
+    def _shape(self) -> tuple[int, int, int]:
+        """Return height, width and channels of the images that the network sees.
+
+        Raises:
+            ValueError: They are unknown, or it was trained on floats of another range than pictures have.
+        """
+        if self.scale == "raw":
+            raise ValueError(
+                "This network was trained on floats that are not pixels in [0, 1], and how to convert a picture to "
+                "that range is unknown. Prepare it yourself, and call `run.model.predict`."
+            )
+        if self.image_size is None:
+            raise ValueError("The run does not record an image size, so images cannot be resized.")
+        return (*self.image_size, self.model.input_shape[3])
 
     def _predicted(self, images: list[np.ndarray]) -> np.ndarray:
         """Return the probabilities for images in [0, 1]."""

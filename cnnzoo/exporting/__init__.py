@@ -1,4 +1,4 @@
-"""Trained networks for other frameworks."""
+"""Trained networks as files for other frameworks, checked by running them."""
 
 import lazy_loader
 

@@ -1,2 +1,0 @@
-from .torch import Exported as Exported
-from .torch import export_torch as export_torch

@@ -1,0 +1,253 @@
+"""Writing a trained network in a format of another framework, and checking what was written."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import cnnzoo
+from cnnzoo._keras.ending import find_ending
+from cnnzoo._keras.engine import predict_on_batch
+from cnnzoo._keras.parameters import count_parameters, flat_layers
+from cnnzoo._keras.reading import UnsupportedError
+from cnnzoo._support.files import check_target, put_in_place
+from cnnzoo.data.given import Images as Given
+from cnnzoo.evaluation.classifier import Classifier
+from cnnzoo.evaluation.evaluator import batch_size_for
+from cnnzoo.exporting._images import Images, find_images, sides_of
+from cnnzoo.exporting._script import script_name, script_of
+from cnnzoo.exporting._subject import Subject, Writer
+from cnnzoo.exporting._verification import Verification, outputs_of, verify
+from cnnzoo.exporting.formats import Format, Options, check_options
+from cnnzoo.models.cards import ModelCard
+from cnnzoo.models.catalog import MODEL_CARDS
+from cnnzoo.pretrained.networks import network_name
+from cnnzoo.pretrained.subject import Trained, name_of, open_trained
+from cnnzoo.runs.run import Run
+
+WRITERS = {  # the module of each format, and what writes it there
+    "onnx": ("_onnx", "WRITER"),
+    "litert": ("_tensorflow", "LITERT"),
+    "openvino": ("_openvino", "WRITER"),
+    "savedmodel": ("_tensorflow", "SAVED_MODEL"),
+    "torch": ("_torch", "WRITER"),
+    "keras": ("_keras_file", "WRITER"),
+}
+SAVED_MODEL_FILE = "saved_model.pb"
+RANGES = {"unit": "pixels in [0, 1]", "byte": "pixels in [0, 255]", "raw": "as in training"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported.
+
+    Attributes:
+        path: The file; for SavedModel, the folder.
+        size: Its size in bytes, with that of a file of weights beside it.
+        script: A script that runs it on a picture without cnnzoo; None where pictures cannot be prepared for the
+            network, as their size or range is unknown.
+        verification: How its outputs compare with those of Keras; None for weights of torchvision's networks where
+            torchvision cannot be imported.
+        metadata: What is written into it: the classes, what the images have to be, the paper, how it was verified.
+    """
+
+    path: Path
+    size: int
+    script: Path | None
+    verification: Verification | None
+    metadata: dict[str, str]
+
+
+def export(
+    network: Trained,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    to: str = "onnx",
+    float16: bool = False,
+    int8: bool = False,
+    layout: str | None = None,
+    opset: int | None = None,
+    images: Given | None = None,
+    force: bool = False,
+) -> Exported:
+    """Write a trained network for another framework, with a script beside it that runs it on a picture.
+
+    Before the file gets its name, it is run on up to 1,000 images and compared with Keras: on the run's test images
+    where they are at hand, on the digits that ship for networks of digits, otherwise on random images. Nothing is left
+    where they differ.
+
+    The file takes any number of images, as the network does in Keras: float32, usually pixels in [0, 1], with the
+    network's preprocessing within. Weights of torchvision's own networks are the exception: these take images that are
+    normalised first, and give logits.
+
+    Args:
+        network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
+            model, whose classes have their numbers as names.
+        path: The file to write, with the suffix of the format, or for SavedModel the folder; None: the name of the
+            network, or of the run's folder, in the working directory.
+        to: One of ``cnnzoo.exporting.FORMATS``: "onnx", "litert", "openvino", "savedmodel", "torch", "keras".
+        float16: Whether to store weights as float16, in half the space. Most frameworks compute in float32 with them.
+        int8: Whether to quantise weights and maps to 8 bits, calibrated on 200 training images, or on ``images``.
+        layout: The order of the axes of images, "nhwc" or "nchw". None: "nchw" for PyTorch, otherwise "nhwc".
+        opset: For ONNX, the version of its operators, 17 to 22; None: 18.
+        images: Images to compare and to calibrate on, as ``Run.predict`` takes them, in place of the run's.
+        force: Whether to overwrite existing files.
+
+    Returns:
+        The file, its size, and how it compares with Keras.
+
+    Raises:
+        ValueError: An option is unknown, a package is missing, the format does not have a layer, or the file does not
+            give what Keras gives; the message says which.
+        FileNotFoundError: ``network`` names nothing, or the folder to write to does not exist.
+        FileExistsError: The file, or one beside it, exists and ``force`` is false.
+        OSError: The file cannot be written.
+    """
+    form, options = check_options(to, float16=float16, int8=int8, layout=layout, opset=opset)
+    _check_backend(form)
+    if path is not None:
+        _check_targets(Path(path), form, force)  # before a network is loaded
+    classifier, run = open_trained(network)
+    name = name_of(classifier, run)
+    target = Path(path) if path is not None else Path(name + (form.suffix or f"_{form.name}"))
+    _check_targets(target, form, force)
+    found = find_images(classifier, run, images)
+    if int8 and found.calibrating is None:
+        raise ValueError(
+            f"int8 is calibrated on images like those that {name} was trained on, and none are at hand. Give some: "
+            "`images` (--images FOLDER)."
+        )
+    wanted = outputs_of(lambda batch: predict_on_batch(classifier.model, batch), found.images, _batch(classifier))
+    kind = find_ending(classifier.model, lambda: wanted).kind
+    subject = Subject(name, classifier, run, _card_of(network, run), kind)
+    with _workshop(target) as folder:
+        draft = folder / target.name
+        writer = _writer(form)
+        verification, own = _written(subject, draft, writer, form, options, found, wanted)
+        metadata = _metadata(subject, options, verification) | own
+        writer.describe(draft, metadata)
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        script, text = folder / script_name(target, form), script_of(subject, form, options, target, metadata)
+        if text is not None:
+            script.write_text(text, encoding="utf-8")
+        put_in_place(folder, target)
+    return Exported(target, size, None if text is None else target.with_name(script.name), verification, metadata)
+
+
+def _check_backend(form: Format) -> None:
+    backend = keras.backend.backend()
+    if form.of_tensorflow and backend != "tensorflow":
+        raise ValueError(
+            f"{form.title} is written by TensorFlow, and Keras runs on {backend}. Start again with the environment "
+            "variable KERAS_BACKEND=tensorflow; a run or a file opens there, too."
+        )
+
+
+def _check_targets(path: Path, form: Format, force: bool) -> None:
+    """Raise an error if one of the files cannot be written there."""
+    if path.suffix != form.suffix and form.suffix:
+        raise ValueError(f"The file must end in {form.suffix}. Received: '{path}'")
+    beside = [path.with_suffix(".bin")] if form.name == "openvino" else []
+    for each in (path.with_name(script_name(path, form)), *beside):
+        check_target(each, force=force)
+    is_replaced = force and not form.suffix and (path / SAVED_MODEL_FILE).is_file()  # no other folder is
+    if not is_replaced:
+        check_target(path, force=force)
+
+
+def _card_of(network: Trained, run: Run | None) -> ModelCard | None:
+    """Return what the network is in this zoo, if it is certain that it is of it."""
+    if run is None:
+        name = network_name(network) if isinstance(network, str | os.PathLike) else None
+    else:
+        finetuned = run.record.finetuned
+        name = run.record.model.name if finetuned is None else finetuned.network or finetuned.backbone
+    return MODEL_CARDS.get(str(name))
+
+
+def _writer(form: Format) -> Writer:
+    module, name = WRITERS[form.name]
+    writer: Writer = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+    return writer
+
+
+def _batch(classifier: Classifier) -> int:
+    return batch_size_for(sides_of(classifier.model))
+
+
+@contextlib.contextmanager
+def _workshop(target: Path) -> Iterator[Path]:
+    """Make a folder beside ``target`` in which all is written first; whatever is left of it is removed."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise OSError(f"'{target}' cannot be written ({error.strerror or error}). Choose another path.") from error
+
+
+def _written(
+    subject: Subject, path: Path, writer: Writer, form: Format, options: Options, found: Images, wanted: np.ndarray
+) -> tuple[Verification | None, dict[str, str]]:
+    """Write the file and run it; return how it compares with Keras, and what belongs into its metadata."""
+    mixed = any(getattr(layer, "compute_dtype", "float32") != "float32" for layer in flat_layers(subject.model))
+    with _explained(f"{subject.name} cannot be written as {form.title}"):
+        own = writer.write(subject, path, options, found.calibrating if options.int8 else None)
+    with _explained(f"The file of {form.title} was written, but does not run"):
+        predictor = writer.open(path, options)
+        if predictor is None:
+            return None, own
+        outputs = outputs_of(predictor, found.images, _batch(subject.classifier))
+    precision = "mixed" if mixed and not options.int8 else options.precision
+    return verify(outputs, wanted, found, subject.kind, precision), own
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn the exceptions of other packages into a sentence."""
+    try:
+        yield
+    except (UnsupportedError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{what}: {lines[0]}") from error
+
+
+def _metadata(subject: Subject, options: Options, verification: Verification | None) -> dict[str, str]:
+    """Return what is told about the network, in words and as JSON."""
+    classifier, card = subject.classifier, subject.card
+    shape = [*sides_of(subject.model)]
+    axes = [*subject.model.input_shape[1:]] if options.layout == "nhwc" else [shape[2], *subject.model.input_shape[1:3]]
+    known = {
+        "network": subject.name,
+        "params": str(count_parameters(subject.model).params),
+        "class_names": json.dumps(classifier.class_names, ensure_ascii=False),
+        "input": f"images: float32 of shape ({', '.join(map(str, ['n', *(side or 'any' for side in axes)]))}), "
+        f"{RANGES[classifier.scale]}",
+        "layout": options.layout,
+        "preparation": classifier.preparation,
+        "outputs": subject.kind,
+        "precision": options.precision,
+        "exported_by": f"cnnzoo {cnnzoo.__version__}",
+    }
+    if card is not None:
+        known["paper"] = f"{', '.join(card.authors)}: {card.paper} ({card.year})"
+        known["reference"] = card.reference
+    if verification is not None:
+        known["verification"] = str(verification)
+        known["difference"] = f"{verification.difference:.3g}"
+        known["agreement"] = f"{verification.agreement:.6g}"
+    return known

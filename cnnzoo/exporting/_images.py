@@ -1,0 +1,99 @@
+"""The images on which an exported file is compared with Keras, and by which it is calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from cnnzoo._keras.parameters import count_parameters
+from cnnzoo.data.given import Images as Given
+from cnnzoo.data.pixels import to_scale
+from cnnzoo.data.split import Split, spread
+from cnnzoo.data.streaming import plain_batches
+from cnnzoo.evaluation.classifier import Classifier
+from cnnzoo.inspect.layers import layer_table
+from cnnzoo.pretrained.subject import images_at_hand
+from cnnzoo.runs.run import Run
+
+ORIGINS = {
+    "test": "the run's test images",
+    "held out": "digits that ship with cnnzoo",
+    "digits": "digits that ship with cnnzoo",
+}
+LEAST, MOST = 16, 1000  # images
+LARGEST_WORK = 1e12  # multiply-accumulates of all images: a minute on two cores
+LARGEST_MEMORY = 200_000_000  # bytes of all images
+CALIBRATING = 200
+OPEN_SIDE = 224  # pixels, for networks of images of any size
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images for a network.
+
+    Attributes:
+        images: Float32 in the network's range, of shape (n, height, width, channels).
+        labels: Their class numbers, of shape (n,); None where they are not known.
+        origin: Where they are from.
+        calibrating: Further images like them, by which int8 is calibrated; None where there are only random ones.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    origin: str
+    calibrating: np.ndarray | None
+
+
+def find_images(classifier: Classifier, run: Run | None, given: Given | None) -> Images:
+    """Return the images that the user gives, those of the run, or random ones.
+
+    Raises:
+        FileNotFoundError: A given file does not exist.
+        ValueError: There are no given images, or one is not readable.
+    """
+    shape = sides_of(classifier.model)
+    count = _count(classifier.model, shape)
+    if given is not None:
+        pixels = classifier.prepare(given, most=count + CALIBRATING)
+        return Images(pixels[:count], None, "the given images", pixels[-CALIBRATING:])
+    origin, found = images_at_hand(classifier, run)
+    if found is None:
+        return Images(_random(classifier, shape), None, "random images", None)
+    train, test = found
+    shown = spread(test, count)
+    pixels = _pixels(shown, classifier, shape)
+    return Images(pixels, shown.labels, ORIGINS[origin], _pixels(spread(train, CALIBRATING), classifier, shape))
+
+
+def sides_of(model: keras.Model) -> tuple[int, int, int]:
+    """Return height, width and channels of the images that ``model`` is compared on."""
+    height, width, channels = model.inputs[0].shape[1:]
+    return height or OPEN_SIDE, width or OPEN_SIDE, channels
+
+
+def _count(model: keras.Model, shape: tuple[int, int, int]) -> int:
+    """Return how many images can be compared in short time and little memory."""
+    try:
+        work = layer_table(model).macs
+    except ValueError:  # of layers whose work is unknown
+        work = sum(count_parameters(model)) * shape[0]
+    fitting = min(LARGEST_WORK // max(work, 1), LARGEST_MEMORY // (4 * int(np.prod(shape))))
+    return int(np.clip(fitting, LEAST, MOST))
+
+
+def _pixels(split: Split, classifier: Classifier, shape: tuple[int, int, int]) -> np.ndarray:
+    batches = plain_batches(split.images, batch_size=len(split.labels), image_size=shape[:2], scale=classifier.scale)
+    return np.concatenate(list(batches))
+
+
+def _random(classifier: Classifier, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return images of patches of several sizes and colours, in the range that the network takes."""
+    random = np.random.default_rng(0)
+    images = np.zeros((LEAST, *shape), np.float32)
+    for number in range(LEAST):
+        patch = 2 ** (number % 5)
+        few = random.random((-(-shape[0] // patch), -(-shape[1] // patch), shape[2]), np.float32)
+        images[number] = few.repeat(patch, axis=0).repeat(patch, axis=1)[: shape[0], : shape[1]]
+    return 2 * images - 1 if classifier.scale == "raw" else to_scale(images, classifier.scale)
