@@ -11,8 +11,8 @@ import argparse
 import numpy as np
 
 import cnnzoo
-from cnnzoo._keras._onnx_graph import write_onnx
 from cnnzoo._keras.engine import HINTS, _compiled  # in either precision, on any CPU
+from cnnzoo._keras.onnx_graph import write_onnx
 
 SHIPPED = {"lenet1": "mnist", "lenet5_1998": "mnist", "lenet5": "mnist", "resnet20": "cifar10"}
 

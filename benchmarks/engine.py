@@ -61,10 +61,10 @@ def by_keras(name: str) -> Ask:
 
 def by_openvino(name: str) -> Ask:
     """The shortest way that OpenVINO's documentation has, with its defaults but for the latency hint."""
-    from cnnzoo._keras._onnx_graph import write_onnx
-    from cnnzoo._keras.engine import _core
+    from cnnzoo._keras.engine import open_core
+    from cnnzoo._keras.onnx_graph import write_onnx
 
-    core = _core()
+    core = open_core()
     compiled = core.compile_model(core.read_model(write_onnx(network(name)).SerializeToString()), "CPU")
     return lambda images: compiled(images)[0]
 
@@ -72,7 +72,7 @@ def by_openvino(name: str) -> Ask:
 def by_onnxruntime(name: str) -> Ask:
     import onnxruntime
 
-    from cnnzoo._keras._onnx_graph import write_onnx
+    from cnnzoo._keras.onnx_graph import write_onnx
 
     content = write_onnx(network(name)).SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -8,7 +8,7 @@ from . import plots as plots
 from . import pretrained as pretrained
 from . import report as report
 from . import training as training
-from .exporting import export as export
+from .exporting.writing import export as export
 from .models.catalog import create_model as create_model
 from .models.catalog import list_models as list_models
 from .models.catalog import model_card as model_card

@@ -458,8 +458,8 @@ def test_folders_whose_names_are_not_utf8_are_used_and_told(command, monkeypatch
         (["predict", "RUN", "text.png", "--top", "0"], "error: `top` must be an integer of at least 1"),
         (["predict", "RUN", "text.png", "--crop"], "error: `crop` is for photographs, and "),
         (["evaluate", "resnet18"], "error: Give a folder with one subfolder per class of ImageNet: `--data`."),
-        (["export", "RUN"], "error: Torchvision does not have lenet5, the network of "),
-        (["export", "RUN", "--to", "onnx"], "error: Unknown target 'onnx'."),
+        (["export", "RUN", "--to", "onxx"], "error: Unknown format 'onxx'. Did you mean 'onnx'?"),
+        (["export", "RUN", "--out", "net.xml"], "error: The file must end in .onnx. Received: 'net.xml'"),
         (["predict", "RUN", "text.png"], "error: 'text.png' is not a readable image."),
     ],
 )

@@ -171,7 +171,7 @@ def _is_installed() -> bool:
 
 def _converted(model: keras.Model, precision: str) -> _Conversion:
     """Convert ``model``, and compare its outputs with those of Keras."""
-    from cnnzoo._keras._onnx_graph import write_onnx  # needs a package of the extra
+    from cnnzoo._keras.onnx_graph import write_onnx  # needs a package of the extra
 
     monitor = WeightMonitor(model)
     if not monitor.is_reliable:

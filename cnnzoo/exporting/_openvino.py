@@ -17,12 +17,13 @@ IN_FULL = {"INFERENCE_PRECISION_HINT": "f32"}  # else it computes in bfloat16 wh
 
 def write(subject: Subject, path: Path, options: Options, calibrating: np.ndarray | None) -> dict[str, str]:
     """Write the network into ``path``, an ``.xml`` file, and the ``.bin`` file of that name, by way of ONNX."""
+    core = open_core()  # which imports the package without its telemetry
     import openvino
 
     interchange = path.with_suffix(".onnx")
     in_full = Options(options.layout, int8=options.int8)  # OpenVINO stores float16 in its own way
     _onnx.write(subject, interchange, in_full, calibrating)
-    network = open_core().read_model(interchange)
+    network = core.read_model(interchange)
     openvino.save_model(network, path, compress_to_fp16=options.float16)
     del network  # which holds the file
     interchange.unlink()
@@ -31,9 +32,10 @@ def write(subject: Subject, path: Path, options: Options, calibrating: np.ndarra
 
 def describe(path: Path, metadata: dict[str, str]) -> None:
     """Add metadata, which OpenVINO gives as ``model.get_rt_info(["cnnzoo", key])``."""
+    core = open_core()
     import openvino
 
-    network = open_core().read_model(path)
+    network = core.read_model(path)
     for key, value in metadata.items():
         network.set_rt_info(value, [SECTION, key])
     described = path.with_name(f"described-{path.name}")

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from cnnzoo._keras._onnx_graph import OUTPUT, Form, write_onnx
+from cnnzoo._keras.onnx_graph import OUTPUT, Form, write_onnx
 from cnnzoo._keras.reading import UnsupportedError
 
 SMALL = 1024  # bytes: of constants that the graph computes shapes with

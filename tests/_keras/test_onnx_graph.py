@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo._keras._onnx_graph import UnsupportedError, write_onnx
 from cnnzoo._keras.engine import _compiled
+from cnnzoo._keras.onnx_graph import UnsupportedError, write_onnx
 from cnnzoo._keras.preprocessing import preprocessed, with_channels
 from cnnzoo.models import layers
 

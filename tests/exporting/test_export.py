@@ -17,7 +17,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.exporting import FORMATS
-from cnnzoo.exporting import _export as module
+from cnnzoo.exporting import writing as module
 
 SEVEN = Path(__file__).parents[2] / "examples" / "seven.png"
 
