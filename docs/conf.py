@@ -1,7 +1,11 @@
 """Sphinx: the pages beside this file, the example notebooks, and pages that are generated from the package itself."""
 
+import base64
 import csv
+import itertools
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from matplotlib.figure import Figure
+from PIL import Image
+from sphinx.util import logging
 
 import cnnzoo
 from cnnzoo.models.catalog import in_keras_applications
@@ -49,27 +57,59 @@ html_theme = "furo"
 html_title = "cnnzoo"
 html_extra_path = ["_generated/extra"]
 html_static_path = ["_static"]
-html_css_files = ["notebooks.css"]
+html_css_files = ["notebooks.css", "site.css"]
+html_js_files = ["site.js", "networks.js"]
+myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the notebooks hold the outputs of a run
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 add_module_names = False
 
+logger = logging.getLogger(__name__)
+
+# Parts of pictures that the landing page shows: left, top, right, bottom
+PARTS = {
+    "curves": (GENERATED / "lecture_1_lenet5-curves.png", (0, 0, 550, 432)),
+    "photographs": (GENERATED / "transfer-samples.png", (0, 0, 792, 365)),
+    "report": (HERE / "images" / "report.png", (22, 86, 662, 486)),
+    "play": (HERE / "images" / "play.png", (0, 0, 640, 345)),
+}
+KOREAN = "ko/"  # the folder of the pages in Korean
+# What a browser loads as it opens a page, from another host
+FOREIGN = re.compile(
+    r"""<(?:script|link|img|iframe|source|video|audio|embed|object)\b(?![^>]*\bcanonical\b)[^>]*?
+    \b(?:src|srcset|href|data)\s*=\s*["']?\s*((?:https?:)?//[^"'\s>]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 IN_TIMM = ("vgg", "resnet", "resnext", "wide_resnet", "densenet", "inception_v3")  # families with torchvision's weights
 MOST_LAYERS = 60  # of a network whose layers a page lists
 
 
-def _models_page() -> str:
-    headings = ("name", "network", "year", "input", "smallest image", "parameters", "buffers", "MACs")
-    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---|---:|---:|---:|---:|"]
-    for name in cnnzoo.list_models(sort="family"):
-        card = cnnzoo.model_card(name)
-        size = " x ".join(map(str, card.input_shape))
-        figures = f"{card.smallest_size} x {card.smallest_size} | {card.params:,} | {card.buffers:,} | {card.macs:,}"
-        rows.append(f"| `{name}` | {card.title} | {card.year} | {size} | {figures} |")
-    return "\n".join(rows) + "\n"
+def _networks_page() -> str:
+    """Return the table of all networks, which `_static/networks.js` lets readers filter and sort."""
+    headings = (
+        "name",
+        "network",
+        "family",
+        "year",
+        "parameters",
+        "buffers",
+        "MACs",
+        "weights",
+        "top-1 %",
+        "image",
+        "least",
+    )
+    rows = [f"| {' | '.join(headings)} |", "|---|---|---|---:|---:|---:|---:|---|---:|---:|---:|"]
+    for card in map(cnnzoo.model_card, cnnzoo.list_models(sort="family")):
+        weights = ", ".join(sorted({name.partition("-")[0] for name in card.weights}))
+        top1 = f"{card.top1():.3f}" if card.top1() else ""
+        size = f"{card.input_shape[0]} | {card.smallest_size}"
+        figures = f"{card.params:,} | {card.buffers:,} | {card.macs:,} | {weights} | {top1} | {size}"
+        rows.append(f"| `{card.name}` | {card.title} | {card.family} | {card.year} | {figures} |")
+    return "\n".join(["````{container} networks", *rows, "````"]) + "\n"
 
 
 def _zoo_page() -> str:
@@ -197,7 +237,7 @@ def _block(words: tuple[str, ...]) -> str:
 def _generate(app: object, config: object) -> None:
     GENERATED.mkdir(exist_ok=True)
     pages = {
-        "models.md": _models_page(),
+        "networks.md": _networks_page(),
         "zoo.md": _zoo_page(),
         "weights.md": _weights_page(),
         "recipes.md": _recipes_page(),
@@ -221,6 +261,39 @@ def _draw() -> None:
     maps = cnnzoo.inspect.features(model, ["c1", "s2", "c3", "s4"])(images[7:8])
     cnnzoo.plots.feature_maps(maps, images[7]).savefig(GENERATED / "maps.png")
     cnnzoo.plots.overlay(images[:6], cnnzoo.inspect.gradcam(model, images[:6])).savefig(GENERATED / "heat.png")
+    _draw_accuracies().savefig(GENERATED / "accuracies.png")
+    _write_pictures_of_notebooks()
+    for name, (source, part) in PARTS.items():
+        with Image.open(source) as picture:
+            picture.crop(part).save(GENERATED / f"{name}.png")
+
+
+def _draw_accuracies() -> Figure:
+    """Draw what torchvision's weights reach on ImageNet, over the multiply-accumulates."""
+    figures = _by_network("published.csv")
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xscale="log", xlabel="multiply-accumulates", ylabel="top-1 accuracy on ImageNet, %")
+    families = dict.fromkeys(cnnzoo.model_card(name).family for name in cnnzoo.list_models(weights="imagenet"))
+    for family, marker in zip(families, itertools.cycle("os^Dv")):
+        cards = map(cnnzoo.model_card, cnnzoo.list_models(family=family, weights="imagenet"))
+        points = [(int(figures[card.name]["macs"]), card.top1()) for card in cards]
+        axes.plot(*zip(*points, strict=True), marker, label=family)
+    axes.grid(alpha=0.3)
+    axes.legend(ncols=2, fontsize="small", loc="lower right")
+    return figure
+
+
+def _write_pictures_of_notebooks() -> None:
+    """Write what the cells of the example notebooks show as `NOTEBOOK-CELL.png` or `.svg`."""
+    for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            for shown in (output.get("data", {}) for output in cell.get("outputs", ())):
+                path = GENERATED / f"{notebook.stem}-{cell['id']}"
+                if picture := shown.get("image/png"):
+                    path.with_suffix(".png").write_bytes(base64.b64decode(picture))
+                elif drawing := shown.get("image/svg+xml"):
+                    path.with_suffix(".svg").write_text("".join(drawing), encoding="utf-8")
 
 
 def _copy_notebooks() -> None:
@@ -230,5 +303,22 @@ def _copy_notebooks() -> None:
         shutil.copy(notebook, NOTEBOOKS)
 
 
-def setup(app: object) -> None:
+def _make_accessible(app: object, page: str, template: str, context: dict[str, Any], tree: object) -> None:
+    """Say to browsers and screen readers which pages are in Korean, and how high the headings in the sidebar are."""
+    if page.startswith(KOREAN):
+        context["language"] = "ko"
+    sidebar = context["furo_navigation_tree"]
+    context["furo_navigation_tree"] = sidebar.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+def _check_offline(app: Any, exception: Exception | None) -> None:
+    """Warn of each page that loads something from another host: the site must work without a network."""
+    for page in [] if exception else Path(app.outdir).rglob("*.html"):
+        for address in FOREIGN.findall(page.read_text(encoding="utf-8")):
+            logger.warning("%s loads %s from another host", page.relative_to(app.outdir), address)
+
+
+def setup(app: Any) -> None:
     app.connect("config-inited", _generate)  # before Sphinx looks for the files of `html_extra_path`
+    app.connect("html-page-context", _make_accessible, priority=900)  # after furo has made the sidebar
+    app.connect("build-finished", _check_offline)
