@@ -22,11 +22,20 @@ const engine = (() => {
     return position >= 0 && position < side ? position : -1;
   };
 
+  /** Add four values, each times its line of the kernel: in one pass over the sums, which takes half the time of four. */
+  function addFour(sums, first, given, kernel, values, lines) {
+    const a = values[0], b = values[1], c = values[2], d = values[3];
+    for (let map = 0, i = lines[0], j = lines[1], k = lines[2], l = lines[3]; map < given; map++, i++, j++, k++, l++) {
+      sums[first + map] += a * kernel[i] + b * kernel[j] + c * kernel[k] + d * kernel[l];
+    }
+    return 0;
+  }
+
   const operations = {
     convolution(step, [x], [[height, width, channels]], weight) {
       const [rows, columns, maps] = step.shape, kernel = weight(step.kernel), bias = step.bias && weight(step.bias);
       const taken = channels / step.groups, given = maps / step.groups, y = new Float32Array(rows * columns * maps);
-      const sums = new Float64Array(maps);
+      const sums = new Float64Array(maps), values = new Float64Array(4), lines = new Int32Array(4);
       for (let row = 0, at = 0; row < rows; row++) {
         for (let column = 0; column < columns; column++, at += maps) {
           if (bias) sums.set(bias); else sums.fill(0);
@@ -36,13 +45,18 @@ const engine = (() => {
             for (let j = 0; j < step.size[1]; j++) {
               const right = place(step, 1, column, j, width);
               if (right < 0) continue;
-              const start = (from * width + right) * channels, weights = (i * step.size[1] + j) * taken * maps;
-              for (let channel = 0; channel < channels; channel++) {
-                const value = x[start + channel];
-                if (value === 0) continue;
-                const group = Math.floor(channel / taken), first = group * given;
-                const line = weights + (channel - group * taken) * maps + first;
-                for (let map = 0; map < given; map++) sums[first + map] += value * kernel[line + map];
+              let channel = (from * width + right) * channels;
+              for (let first = 0; first < maps; first += given) {
+                let line = (i * step.size[1] + j) * taken * maps + first, waiting = 0;
+                for (const end = channel + taken; channel < end; channel++, line += maps) {
+                  if (x[channel] === 0) continue;
+                  values[waiting] = x[channel];
+                  lines[waiting++] = line;
+                  if (waiting === 4) waiting = addFour(sums, first, given, kernel, values, lines);
+                }
+                for (let each = 0; each < waiting; each++) {
+                  for (let map = 0; map < given; map++) sums[first + map] += values[each] * kernel[lines[each] + map];
+                }
               }
             }
           }
@@ -71,8 +85,11 @@ const engine = (() => {
     },
 
     affine(step, [x], shapes, weight) {
-      const factors = weight(step.factors), offsets = weight(step.offsets), channels = factors.length;
-      return x.map((value, i) => value * factors[i % channels] + offsets[i % channels]);
+      const factors = weight(step.factors), offsets = weight(step.offsets), y = new Float32Array(x.length);
+      for (let start = 0; start < x.length; start += factors.length) {
+        for (let map = 0; map < factors.length; map++) y[start + map] = x[start + map] * factors[map] + offsets[map];
+      }
+      return y;
     },
 
     pool(step, [x], [[height, width, channels]]) {
