@@ -6,6 +6,10 @@ runs `examples/lecture_1_lenet5.ipynb` in an empty folder with `DATA_PATH = "mni
 file. The parameters in the file do not change. Cells that download something, and cells that show photographs of a
 data set that is not ours to pass on, keep no outputs. What TensorFlow writes as it starts is left out, and pictures
 have 256 colours, which makes the files smaller.
+
+python -m tests.example_notebooks --addresses
+
+writes the repository's address, which `pyproject.toml` has, into the links of all notebooks.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import ast
 import base64
 import copy
 import io
+import re
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -28,6 +33,9 @@ NAMES = ("lecture_1_lenet5", "lecture_2_alexnet", "lecture_3_vgg19", "transfer",
 INSTALL, PARAMETERS, DOWNLOAD, PHOTOGRAPHS = "install", "parameters", "download", "photographs"  # tags of cells
 OF_TENSORFLOW = "All log messages before absl::InitializeLog()"  # how it begins what it writes as it starts
 TIMEOUT = 3600  # seconds for one cell
+GITHUB = "https://github.com/"
+REPOSITORY = re.compile(rf'^repository = "({GITHUB}[\w-]+/[\w.-]+)"', re.MULTILINE)  # in pyproject.toml
+IN_A_LINK = re.compile(r"(?<=github\.com/)[\w-]+/[\w.-]+|(?<=google\.com/github/)[\w-]+/[\w.-]+")  # owner and name
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -94,12 +102,32 @@ def _small(output: Any) -> Any:
     return output
 
 
+def repository() -> str:
+    """Return the repository's address."""
+    found = REPOSITORY.search((EXAMPLES.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(f"pyproject.toml must give the repository as {GITHUB}OWNER/NAME.")
+    return found[1]
+
+
+def with_addresses(text: str, repository: str) -> str:
+    """Return the text of a notebook whose links lead to that repository."""
+    return IN_A_LINK.sub(repository.removeprefix(GITHUB), text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("name", choices=NAMES, nargs="?")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
     parser.add_argument("--folder", help="where to run it, for example where its photographs are")
+    parser.add_argument("--addresses", action="store_true", help="write the repository's address into all notebooks")
     given = parser.parse_args()
+    if given.addresses:
+        for path in map(path_of, NAMES):
+            path.write_text(with_addresses(path.read_text(encoding="utf-8"), repository()), encoding="utf-8")
+        return
+    if given.name is None:
+        parser.error("name a notebook, or pass --addresses")
     parameters = {key: _value(text) for key, _, text in (each.partition("=") for each in given.parameters)}
     record(given.name, parameters, given.folder)
 

@@ -19,11 +19,6 @@ def name(request):
     return request.param
 
 
-def repository():
-    metadata = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    return re.search(r'^Repository = "(https://github\.com/[\w-]+/[\w.-]+)"', metadata, re.MULTILINE)[1]
-
-
 def test_every_notebook_is_known():
     assert {path.stem for path in notebooks.EXAMPLES.glob("*.ipynb")} == set(notebooks.NAMES)
     page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
@@ -35,7 +30,7 @@ def test_every_notebook_is_known():
 def test_it_begins_with_a_title_and_a_link_to_colab(name):
     title, link = notebooks.read(name).cells[0].source.split("\n\n")
     assert title.startswith("# ")
-    place = repository().removeprefix("https://")
+    place = notebooks.repository().removeprefix("https://")
     colab = f"https://colab.research.google.com/{place.replace('.com', '', 1)}/blob/main/examples/{name}.ipynb"
     assert link == f"[Open in Colab]({colab})"
 
@@ -44,7 +39,7 @@ def test_its_links_lead_into_the_repository(name):
     text = "\n".join(cell.source for cell in notebooks.read(name).cells if cell.cell_type == "markdown")
     for link in re.findall(r"https://github\.com/[^)]*", text):
         place, _, heading = link.partition("#")
-        target = ROOT / place.removeprefix(f"{repository()}/blob/main/")
+        target = ROOT / place.removeprefix(f"{notebooks.repository()}/blob/main/")
         assert target.is_file()
         headings = re.findall(r"^#+ (.*)", target.read_text(encoding="utf-8"), re.MULTILINE)
         assert not heading or heading in [each.lower().replace(" ", "-") for each in headings]
@@ -52,11 +47,19 @@ def test_its_links_lead_into_the_repository(name):
         assert other in notebooks.NAMES
 
 
+def test_its_links_follow_the_repository(name):
+    text = notebooks.path_of(name).read_text(encoding="utf-8")
+    moved = notebooks.with_addresses(text, "https://github.com/some-lab/classics")
+    assert moved.count("some-lab/classics") >= 2  # Colab and the cell that installs
+    assert notebooks.repository().removeprefix("https://github.com/") not in moved
+    assert notebooks.with_addresses(moved, notebooks.repository()) == text
+
+
 def test_it_installs_the_package_and_has_parameters(name):
     notebook = notebooks.read(name)
     (install,) = notebooks.tagged(notebook, notebooks.INSTALL)
     assert install is notebook.cells[1]
-    assert install.source == f"%pip install -q git+{repository()}"
+    assert install.source == f"%pip install -q git+{notebooks.repository()}"
     assert notebooks.parameters_of(notebook)
 
 

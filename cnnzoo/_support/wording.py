@@ -14,12 +14,12 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that installs an extra from a checkout; cnnzoo is not on a package index yet.
+    """Return the command that installs an extra. pip adds it to the cnnzoo that is installed, from wherever that is.
 
     >>> how_to_install("jax")
-    '`pip install ".[jax]"` in a checkout of cnnzoo'
+    '`pip install "cnnzoo[jax]"`'
     """
-    return f'`pip install ".[{extra}]"` in a checkout of cnnzoo'
+    return f'`pip install "cnnzoo[{extra}]"`'
 
 
 def memory(size: int) -> str:

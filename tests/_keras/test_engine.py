@@ -268,7 +268,7 @@ def test_without_the_extra_keras_is_asked(monkeypatch):
     monkeypatch.setattr(engine, "NEEDED", ("no_such_package",))
     engine._is_installed.cache_clear()
     assert compiled_predictor(small()) is None
-    with pytest.raises(ValueError, match=r"'openvino' is not installed: `pip install \"\.\[fast\]\"`"):
+    with pytest.raises(ValueError, match=r"'openvino' is not installed: `pip install \"cnnzoo\[fast\]\"`"):
         check_engine("openvino")
     monkeypatch.undo()
     engine._is_installed.cache_clear()

@@ -9,7 +9,7 @@ DEPENDENCIES = [
     *("filelock", "h5py", "jinja2", "keras", "lazy-loader", "matplotlib", "numpy", "pillow", "pooch", "psutil"),
     *("requests", "rich", "safetensors", "scipy", "tensorflow", "typer", "urllib3"),
 ]
-EXTRAS = ["docs", "fast", "heic", "jax", "lint", "tensorboard", "test"]
+EXTRAS = ["all", "docs", "export", "fast", "heic", "jax", "lint", "notebook", "tensorboard", "test", "torch"]
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,22 @@ def test_dependencies_and_extras(package):
     needed = {requirement.name for requirement in requirements if requirement.marker is None}
     assert sorted(needed) == DEPENDENCIES, "of the installed package: install it again if the checkout is newer"
     assert sorted(package.metadata.get_all("Provides-Extra")) == EXTRAS
+
+
+def names_of(package, extra):
+    requirements = [each for each in map(Requirement, package.requires) if each.marker is not None]
+    return {each.name for each in requirements if each.marker.evaluate({"extra": extra})}
+
+
+def test_all_is_every_extra_for_users(package):
+    for_users = set(EXTRAS) - {"all", "docs", "lint", "test"}
+    assert names_of(package, "all") == set.union(*(names_of(package, extra) for extra in for_users))
+
+
+def test_links_of_the_project(package):
+    links = dict(each.split(", ") for each in package.metadata.get_all("Project-URL"))
+    assert set(links) == {"Repository", "Documentation", "Changelog", "Issues"}
+    assert all(link.startswith(links["Repository"]) for link in links.values())
 
 
 def test_the_command(package):
