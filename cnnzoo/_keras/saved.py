@@ -16,6 +16,12 @@ import keras
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras file
 LARGEST = 1e12  # factor or offset of pixels
 MOST_WORDS = 40  # quoted from a Keras error
+CODE = (
+    "__lambda__",
+    "TorchModuleWrapper",
+    "TFSMLayer",
+)  # classes that hold Python's code, a pickle, a TensorFlow graph
+OF_FUNCTIONS = ("activations", "constraints", "initializers", "losses", "metrics", "ops", "regularizers")  # in Keras
 OLD_FUNCTION = r"identifier: \{[^}]*'class_name': 'function', 'config':"  # before the name, in Keras 3.8
 
 
@@ -69,6 +75,10 @@ def read_model(path: Path) -> keras.Model:
             f"'{path}' cannot be read as a Keras model: it contains Python code ({', '.join(layers)}), which cnnzoo "
             "never runs. If you trust the file, read it in Python with "
             "`keras.saving.load_model(path, safe_mode=False)`, and pass the model to `cnnzoo.inspect.layer_table`."
+        )
+    if foreign := next(_foreign_names(description.config), None):  # Keras before 3.9 would import and call anything
+        raise ValueError(
+            f"'{path}' cannot be read as a Keras model: {_not_registered(foreign)}{_versions(description.version)}"
         )
     try:
         return keras.saving.load_model(path, compile=False)
@@ -185,7 +195,7 @@ def _layers_of_code(value: Any, name: str = "") -> Iterator[str]:
     """Yield the names of layers with code in their configuration; Keras' safe mode does not check every format."""
     if isinstance(value, dict):
         name = value["name"] if isinstance(value.get("name"), str) else name
-        if value.get("class_name") == "__lambda__" or value.get("function_type") in ("lambda", "raw"):
+        if value.get("class_name") in CODE or value.get("function_type") in ("lambda", "raw"):
             yield name
         for each in value.values():
             yield from _layers_of_code(each, name)
@@ -194,16 +204,48 @@ def _layers_of_code(value: Any, name: str = "") -> Iterator[str]:
             yield from _layers_of_code(each, name)
 
 
+def _foreign_names(value: Any) -> Iterator[str]:
+    """Yield the names of classes and functions that are neither part of Keras nor registered."""
+    if isinstance(value, dict):
+        name, module = value.get("class_name"), value.get("module")
+        if isinstance(name, str) and isinstance(module, str):
+            is_function = name == "function"
+            name = str(value.get("config")) if is_function else name
+            registered = keras.saving.get_registered_object(name if is_function else value.get("registered_name"))
+            if registered is None and not (_is_keras_function(module, name) if is_function else _is_of_keras(module)):
+                yield name
+        for each in value.values():
+            yield from _foreign_names(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _foreign_names(each)
+
+
+def _is_of_keras(module: str) -> bool:
+    return module.partition(".")[0] == "keras"
+
+
+def _is_keras_function(module: str, name: str) -> bool:
+    """Tell whether a function computes on tensors. ``keras.utils`` has others, which download and unpack files."""
+    if module == "builtins":  # how Keras writes the functions that it finds by their name
+        return any(hasattr(getattr(keras, each), name) for each in OF_FUNCTIONS)
+    return _is_of_keras(module) and module.removeprefix("keras.").removeprefix("src.").startswith(OF_FUNCTIONS)
+
+
+def _not_registered(name: str) -> str:
+    return (
+        f"it uses '{name}', which is neither part of Keras nor registered. Decorate its definition "
+        "with `@keras.saving.register_keras_serializable()`, import it in Python, read the file there with "
+        "`keras.saving.load_model`, and pass the model to `cnnzoo.inspect.layer_table`."
+    )
+
+
 def _cause(error: Exception) -> str:
     """Explain why Keras could not read a file: the end of its error message, which names the cause."""
     text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
     unknown = re.search(rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", text)
     if unknown:
-        return (
-            f"it uses '{unknown[1]}', which is neither part of Keras nor registered. Decorate its definition "
-            "with `@keras.saving.register_keras_serializable()`, import it in Python, read the file there with "
-            "`keras.saving.load_model`, and pass the model to `cnnzoo.inspect.layer_table`."
-        )
+        return _not_registered(unknown[1])
     words = text.split()
     said = " ".join(words[:MOST_WORDS]).rstrip(".")
     return f"Keras says: {said}{' ...' if len(words) > MOST_WORDS else '.'}"

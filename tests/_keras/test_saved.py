@@ -59,6 +59,63 @@ def test_code_in_a_file_is_named_and_not_run(tmp_path, suffix, monkeypatch):
         read_model(tmp_path / f"model{suffix}")
 
 
+def calling(module, name, argument):
+    """Let a layer be that function, called with the name of a file that a test looks for."""
+
+    def change(config):
+        last = config["config"]["layers"][-1]
+        function = {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
+        last.update(function, inbound_nodes=[{"args": [argument], "kwargs": {}}])
+        return config
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "call"),
+    [
+        ("subprocess", "call", lambda path: ["touch", path]),
+        ("os", "mkdir", lambda path: path),
+        ("builtins", "exec", lambda path: f"open({path!r}, 'w')"),
+        ("keras.utils", "get_file", lambda path: path),
+        ("keras.src.utils.file_utils", "get_file", lambda path: path),
+    ],
+)
+def test_a_function_that_is_no_layer_is_named_and_not_called(tmp_path, monkeypatch, module, name, call):
+    """What Keras before 3.9 imports and calls (CVE-2025-1550)."""
+    network().save(tmp_path / "model.keras")
+    called = tmp_path / "called"
+    rewrite(tmp_path / "model.keras", config=calling(module, name, call(str(called))))
+    monkeypatch.setattr(keras.saving, "load_model", lambda *args, **options: pytest.fail("was read"))
+    with pytest.raises(ValueError, match=f"it uses '{name}', which is neither part of Keras nor registered"):
+        read_model(tmp_path / "model.keras")
+    assert not called.exists()
+
+
+@pytest.mark.parametrize("kind", ["TorchModuleWrapper", "TFSMLayer"])
+def test_layers_that_hold_a_pickle_or_a_graph_are_code(tmp_path, monkeypatch, kind):
+    def change(config):
+        config["config"]["layers"][-1].update(class_name=kind, name="held")
+        return config
+
+    network().save(tmp_path / "model.keras")
+    rewrite(tmp_path / "model.keras", config=change)
+    monkeypatch.setattr(keras.saving, "load_model", lambda *args, **options: pytest.fail("was read"))
+    with pytest.raises(ValueError, match=r"it contains Python code \(held\)"):
+        read_model(tmp_path / "model.keras")
+
+
+@keras.saving.register_keras_serializable("tests")
+def halved(values):
+    return values / 2
+
+
+@pytest.mark.parametrize("function", [halved, keras.activations.gelu, keras.ops.tanh])
+def test_functions_of_keras_and_registered_ones_are_read(tmp_path, function):
+    network(layers.Activation(function), layers.Lambda(function)).save(tmp_path / "model.keras")
+    assert read_model(tmp_path / "model.keras").layers[2].function.__name__ == function.__name__
+
+
 def test_a_layer_that_calls_what_keras_has_is_read(tmp_path):
     network(layers.Lambda(keras.ops.relu)).save(tmp_path / "model.keras")
     assert read_model(tmp_path / "model.keras").layers[1].function.__name__ == "relu"
