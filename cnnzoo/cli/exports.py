@@ -54,7 +54,9 @@ def export(
             images=images,
             force=force,
         )
-    print(f"{exported.path}  {memory(exported.size)}")
+    params = int(exported.metadata["params"])
+    in_full = f" (weights in float32: {memory(4 * params)})" if float16 or int8 else ""
+    print(f"{exported.path}  {memory(exported.size)}{in_full}")
     if exported.verification is None:
         print("Not run in PyTorch, as torchvision cannot be imported here.")
     else:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -369,6 +370,6 @@ def test_the_command(here, capsys, monkeypatch):
         main()
     assert not ended.value.code
     first, second, third = capsys.readouterr().out.splitlines()
-    assert first.startswith("small.onnx  ")
+    assert re.fullmatch(r"small\.onnx  \d+\.\d kB \(weights in float32: 10\.3 kB\)", first)
     assert second.startswith("On 1,000 images (digits that ship with cnnzoo), outputs differ by at most ")
     assert third == "To run it on a picture, without cnnzoo: python small_onnx.py PICTURE"
