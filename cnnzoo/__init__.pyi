@@ -7,6 +7,7 @@ from . import play as play
 from . import plots as plots
 from . import pretrained as pretrained
 from . import report as report
+from . import testing as testing
 from . import training as training
 from .exporting.writing import export as export
 from .models.catalog import create_model as create_model

@@ -20,7 +20,7 @@ FLOORS = (
     {"recipes", "runs"},
     {"pretrained"},
     {"training"},
-    {"report", "play", "exporting"},
+    {"report", "play", "exporting", "testing"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from cnnzoo._keras.kinds import channels_of, is_kind, reordered
+from cnnzoo._support.arguments import shape_fits
 
 Shape = tuple[Any, ...]  # integers; None for an open side
 
@@ -85,6 +86,25 @@ def graph_inputs(model: keras.Model) -> list[Tensor]:
     inputs = [Tensor(tuple(each.shape[1:]), each.dtype) for each in model.inputs]
     orders = _orders_of_inputs(model, inputs)
     return [Tensor(each.shape, each.dtype, channels) for each, channels in zip(inputs, orders, strict=True)]
+
+
+def sized_inputs(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Tensor]:
+    """Return ``inputs`` with known sizes, from ``input_shape`` if that is given.
+
+    Raises:
+        ValueError: A size is open, or ``input_shape`` does not fit.
+    """
+    if input_shape is not None:
+        (own, *more) = (each.shape for each in inputs)
+        if more or not shape_fits(own, input_shape):
+            raise ValueError(f"`input_shape` must fit the model's, {own}. Received: input_shape={input_shape}")
+        inputs[0].shape = tuple(input_shape)
+    for each in inputs:
+        if None in each.shape:
+            raise ValueError(
+                f"`model` must have a fixed input size; otherwise pass `input_shape`. Received: {each.shape}"
+            )
+    return inputs
 
 
 def graph_outputs(model: keras.Model) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Kinds of layers, by their computation and their effect on the receptive field."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -62,6 +63,17 @@ def is_kind(layer: Any, *kinds: str) -> bool:
 def is_named(layer: Any, names: Collection[str]) -> bool:
     """Tell whether ``layer`` is of Keras, or of this package, with one of these class names."""
     return type(layer).__module__.startswith(OWN) and type(layer).__name__ in names
+
+
+def kind_in_names(layer: Any) -> str:
+    """Return what Keras calls layers of this class where nobody names them: "conv2d"."""
+    kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()
+
+
+def is_named_by_keras(layer: Any) -> bool:
+    """Tell whether Keras may have named ``layer`` itself, with a number that depends on what was built before."""
+    return re.fullmatch(rf"{kind_in_names(layer)}(_\d+)?", layer.name) is not None
 
 
 def window(layer: Any, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

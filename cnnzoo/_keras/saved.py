@@ -240,13 +240,24 @@ def _not_registered(name: str) -> str:
     )
 
 
+def unregistered(error: Exception) -> str | None:
+    """Return the name of the class or function that Keras does not know, if that is why it could not read a file."""
+    unknown = re.search(
+        rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", end_of_message(error)
+    )
+    return unknown[1] if unknown else None
+
+
+def end_of_message(error: Exception) -> str:
+    """Return the end of an error message of Keras, which names the cause, in one line."""
+    return " ".join(str(error).rpartition("Exception encountered: ")[2].split())
+
+
 def _cause(error: Exception) -> str:
-    """Explain why Keras could not read a file: the end of its error message, which names the cause."""
-    text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
-    unknown = re.search(rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", text)
-    if unknown:
-        return _not_registered(unknown[1])
-    words = text.split()
+    """Explain why Keras could not read a file."""
+    if name := unregistered(error):
+        return _not_registered(name)
+    words = end_of_message(error).split()
     said = " ".join(words[:MOST_WORDS]).rstrip(".")
     return f"Keras says: {said}{' ...' if len(words) > MOST_WORDS else '.'}"
 

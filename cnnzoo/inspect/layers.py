@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import keras
 
-from cnnzoo._keras.graph import Call, Shape, Tensor, graph_inputs, walk
+from cnnzoo._keras.graph import Call, Shape, graph_inputs, sized_inputs, walk
 from cnnzoo._keras.kinds import KINDS, channels_of, is_kind, window
 from cnnzoo._keras.parameters import Counts, count_of_layer
-from cnnzoo._support.arguments import shape_fits
 from cnnzoo._support.notebook import block
 from cnnzoo._support.tables import Column, Table
 from cnnzoo._support.wording import format_shape, memory
@@ -184,7 +183,7 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
     >>> layer_table(cnnzoo.models.lenet5()).macs
     416520
     """
-    inputs = _sized(graph_inputs(model), input_shape)
+    inputs = sized_inputs(graph_inputs(model), input_shape)
     image_size = inputs[0].spatial
     for each in inputs:
         each.field = pixel(len(image_size)) if len(each.spatial) == len(image_size) else None
@@ -200,21 +199,6 @@ def layer_table(model: keras.Model, *, input_shape: tuple[int, ...] | None = Non
             not_counted.append(call.name)
         rows.append(_row(call, counts, macs or 0, size_of(field)))
     return LayerTable(tuple(rows), tuple(dict.fromkeys(not_counted)))
-
-
-def _sized(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> list[Tensor]:
-    """Return ``inputs`` with known sizes, from ``input_shape`` if that is given."""
-    if input_shape is not None:
-        (own, *more) = (each.shape for each in inputs)
-        if more or not shape_fits(own, input_shape):
-            raise ValueError(f"`input_shape` must fit the model's, {own}. Received: input_shape={input_shape}")
-        inputs[0].shape = tuple(input_shape)
-    for each in inputs:
-        if None in each.shape:
-            raise ValueError(
-                f"`model` must have a fixed input size; otherwise pass `input_shape`. Received: {each.shape}"
-            )
-    return inputs
 
 
 def _row(call: Call, counts: Counts, macs: int, receptive_field: tuple[int, ...] | None) -> LayerRow:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.heads import HEAD
+from cnnzoo._keras.kinds import is_named_by_keras, kind_in_names
 from cnnzoo._keras.parameters import flat_layers, weights_in_files
 from cnnzoo._keras.weight_files import Shapes, StoredLayer
 from cnnzoo.models._torch_layout import FOREIGN, TransposedWeight
@@ -42,16 +43,16 @@ def pair_layers(model: keras.Model, layers: Sequence[StoredLayer]) -> tuple[list
     with a number that another session may have counted otherwise, and those without a name are taken in order.
     """
     own = [(layer, own_name(layer, model)) for layer in flat_layers(model) if shapes_of(layer)]
-    names = {_plain(name): None for layer, name in own if not _is_named_by_keras(layer)}
+    names = {_plain(name): None for layer, name in own if not is_named_by_keras(layer)}
     layers = _without_prefix(layers, list(names))
     named = {_plain(layer.name): layer for layer in layers if layer.name and _plain(layer.name) in names}
     others = [layer for layer in layers if layer.name is None or _plain(layer.name) not in named]
     has_names = any(layer.name for layer in layers)
     pairs = []
     for layer, name in own:
-        stored = named.get(_plain(name)) if not _is_named_by_keras(layer) else None
-        if stored is None and (_is_named_by_keras(layer) or not has_names):
-            stored = next((each for each in others if each.kind in (None, _kind(layer))), None)
+        stored = named.get(_plain(name)) if not is_named_by_keras(layer) else None
+        if stored is None and (is_named_by_keras(layer) or not has_names):
+            stored = next((each for each in others if each.kind in (None, kind_in_names(layer))), None)
             others = [each for each in others if each is not stored]
         pairs.append(Pair(layer, stored, name, _is_grey(layer, stored)))
     return pairs, others
@@ -179,16 +180,6 @@ def _plain(name: str) -> str:
 
 def shapes_of(layer: keras.Layer) -> Shapes:
     return tuple(tuple(weight.shape) for weight in weights_in_files(layer))
-
-
-def _kind(layer: keras.Layer) -> str:
-    """Return what Keras calls layers of this class where nobody names them: "conv2d"."""
-    kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()
-
-
-def _is_named_by_keras(layer: keras.Layer) -> bool:
-    return re.fullmatch(rf"{_kind(layer)}(_\d+)?", layer.name) is not None
 
 
 def _listed(shapes: Shapes) -> str:
