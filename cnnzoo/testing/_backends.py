@@ -86,7 +86,7 @@ def _modules_of(model: keras.Model, file: Path) -> list[tuple[str, str | None]]:
     names = {type(call.operation).__module__ for call in walk(model, graph_inputs(model))}
     registered = keras.saving.get_custom_objects().items()
     names |= {each.__module__ for name, each in registered if f'"{name}"' in config}
-    return sorted((name, getattr(sys.modules[name], "__file__", None)) for name in names if _is_own(name))
+    return sorted((name, getattr(sys.modules.get(name), "__file__", None)) for name in names if _is_own(name))
 
 
 def _is_own(module: str) -> bool:

@@ -13,15 +13,17 @@ NETWORK, INPUTS, MODULES = "network.keras", "inputs.npz", "modules.json"
 
 
 def import_module(name: str, file: str | None) -> None:
-    """Import a module by its name, or else from its file, as pytest does with tests that are in no package."""
+    """Import a module by its name, or else from its file, as pytest does with tests that are in no package.
+
+    Of one that is not found, Keras says which layer it misses.
+    """
     try:
         importlib.import_module(name)
     except ModuleNotFoundError:
         spec = importlib.util.spec_from_file_location(name, file) if file else None
-        if spec is None or spec.loader is None:
-            raise
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        if spec is not None and spec.loader is not None:
+            sys.modules[name] = module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
 
 
 def main(folder: Path, target: Path) -> None:

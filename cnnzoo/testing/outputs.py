@@ -205,10 +205,14 @@ def _given_by_torch(
         return array.transpose(0, 2, 3, 1) if array.ndim == 4 and is_last else array
 
     found: dict[str, np.ndarray] = {}
-    hooks = [
-        each.register_forward_hook(lambda _, __, given, name=name: found.setdefault(name, turned(given).copy()))
-        for name, each in watched.items()
-    ]
+
+    def watch(name: str) -> Callable[..., None]:
+        def keep(_: Any, __: Any, given: Any) -> None:
+            found.setdefault(name, turned(given).copy())  # which the next module may overwrite
+
+        return keep
+
+    hooks = [each.register_forward_hook(watch(name)) for name, each in watched.items()]
     first = next(iter([*module.parameters(), *module.buffers()]), torch.zeros(()))
     batches = [each.transpose(0, 3, 1, 2) if each.ndim == 4 and is_last else each for each in inputs]
     tensors = [torch.from_numpy(np.ascontiguousarray(each)).to(first.device) for each in batches]
