@@ -41,6 +41,27 @@ def slip_in_cnnzoo():
     cnnzoo.model_card.__globals__["look_up"]({}, [], "model")  # a list is no key of a dictionary
 
 
+def missing(name, module):
+    """Fail as a module does that imports another, which is not there."""
+    exec(f"raise ModuleNotFoundError('No module', name={name!r})", {"__name__": module})
+
+
+def test_a_backend_of_keras_that_is_not_installed_is_named(fails):
+    code, told = fails(lambda: missing("tensorflow", "keras.src.backend"))
+    assert code == 2
+    assert told == (
+        "error: Keras' backend, tensorflow, is not installed: `pip install tensorflow`, or select jax or torch with "
+        "the environment variable KERAS_BACKEND.\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "module"), [("tensorflow", "cnnzoo.data"), ("optree", "keras.src.tree")])
+def test_any_other_module_that_is_missing_is_an_internal_error(fails, name, module):
+    code, told = fails(lambda: missing(name, module))
+    assert code == 70
+    assert "Internal error: ModuleNotFoundError" in told
+
+
 @pytest.mark.parametrize(
     ("act", "kind", "place"),
     [

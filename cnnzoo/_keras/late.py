@@ -1,8 +1,9 @@
-"""``keras``, imported on first use, so that listing the networks does not wait for it."""
+"""``keras`` and ``tensorflow``, imported on first use, so that listing the networks does not wait for them."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 
@@ -18,7 +19,14 @@ class Late:
         return getattr(importlib.import_module(self._name), name)
 
 
+def has_tensorflow() -> bool:
+    """Tell whether TensorFlow is installed, without loading it."""
+    return importlib.util.find_spec("tensorflow") is not None
+
+
 if TYPE_CHECKING:
     import keras as keras
+    import tensorflow as tensorflow
 else:
     keras = Late("keras")
+    tensorflow = Late("tensorflow")

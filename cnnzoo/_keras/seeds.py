@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo._keras.late import has_tensorflow
+
 # Set by `keras.utils.set_random_seed` in Keras and in TensorFlow, neither of which has a public way to read it
 KERAS_STATE = ("global_random_seed", "global_seed_generator")
 TENSORFLOW_STATE = ("_seed", "_rng")
@@ -47,7 +49,10 @@ def _restored_keras() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _restored_tensorflow() -> Iterator[None]:
-    """Restore TensorFlow's seed, which Keras sets on every backend."""
+    """Restore TensorFlow's seed, which Keras sets on every backend where TensorFlow is installed."""
+    if not has_tensorflow():
+        yield
+        return
     context: Any = importlib.import_module("tensorflow.python.eager.context").context()
     saved = {name: value for name, value in vars(context).items() if name in TENSORFLOW_STATE}
     try:

@@ -11,7 +11,15 @@ import typer
 
 import cnnzoo
 from cnnzoo._support.wording import sentence
-from cnnzoo.cli.failures import TRACEBACK, explain, is_user_error, print_traceback, split_words, wants_traceback
+from cnnzoo.cli.failures import (
+    TRACEBACK,
+    explain,
+    is_user_error,
+    lacks_backend,
+    print_traceback,
+    split_words,
+    wants_traceback,
+)
 from cnnzoo.cli.shared import FAILURE, INTERNAL, INTERRUPTED, Stopped, app, complain
 
 # Each module registers its commands, in the order of the help text
@@ -40,6 +48,8 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort) as error:
         _fail("Stopped.", error, INTERRUPTED)
     except Exception as error:
+        if message := lacks_backend(error):
+            _fail(message, error)
         if is_user_error(error):
             _fail(str(error), error)
         _fail(explain(error), error, INTERNAL)

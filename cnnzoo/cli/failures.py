@@ -11,6 +11,7 @@ from types import TracebackType
 TRACEBACK = "--traceback"
 DEBUG = "CNNZOO_DEBUG"  # the environment variable with the same effect
 USER_ERRORS = (ValueError, ArithmeticError)  # raised by cnnzoo, besides OSError and MemoryError
+BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
 RAISE = dis.opmap["RAISE_VARARGS"]
 
 
@@ -36,6 +37,19 @@ def is_user_error(error: BaseException) -> bool:
     Errors raised by Keras or NumPy, or by Python because of a bug in cnnzoo, are internal errors.
     """
     return isinstance(error, OSError | MemoryError) or (isinstance(error, USER_ERRORS) and _is_raised_by_cnnzoo(error))
+
+
+def lacks_backend(error: BaseException) -> str | None:
+    """Return the message for Keras' failure to find its backend; None for any other error."""
+    last = _innermost(error)
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if name not in BACKENDS or last is None or not _module(last).startswith("keras."):
+        return None
+    others = " or ".join(each for each in BACKENDS if each != name)
+    return (
+        f"Keras' backend, {name}, is not installed: `pip install {name}`, or select {others} with the environment "
+        "variable KERAS_BACKEND."
+    )
 
 
 def explain(error: Exception) -> str:

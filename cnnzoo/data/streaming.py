@@ -7,28 +7,29 @@ import contextlib
 import itertools
 import math
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
+from cnnzoo._keras.late import has_tensorflow
+from cnnzoo._keras.late import tensorflow as tf
 from cnnzoo._keras.scale import LARGEST, Scale, check_scale
 from cnnzoo._support.arguments import check_integer, check_seed
 from cnnzoo.data import augment as augmentation
-from cnnzoo.data.resize import check_image_size
+from cnnzoo.data.resize import check_image_size, resize_bilinear
 from cnnzoo.data.split import Split, as_split
 
 IN_FLIGHT = 192 << 20  # bytes of batches prepared in advance, at least one batch
 
 _FAILURES: collections.deque[Exception] = collections.deque(maxlen=8)  # read errors, newest last
 
-_as_written = (
-    tf.autograph.experimental.do_not_convert
-)  # converting the functions below would only delay the first batch
-
-Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+if TYPE_CHECKING:
+    Augmentation: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclass
@@ -96,7 +97,8 @@ def stream(
         labels are those of the split.
 
     Raises:
-        ValueError: An argument is out of range, or the split does not hold images with one label each.
+        ValueError: An argument is out of range, the split does not hold images with one label each, or TensorFlow is
+            not installed.
 
     >>> from cnnzoo.data import load_digits
     >>> train, _ = load_digits()
@@ -104,6 +106,7 @@ def stream(
     >>> images.shape, labels.shape
     (TensorShape([8, 64, 64, 1]), TensorShape([8]))
     """
+    check_can_stream()
     check_integer("batch_size", batch_size, least=1)
     check_seed(seed)
     check_scale(scale)
@@ -125,13 +128,26 @@ def stream(
     parallel = _parallel_calls(batch_size, size, images)
     number = tf.TensorSpec((), tf.int32)
     batches = tf.data.Dataset.from_generator(_iterations(start), output_signature=(number, number))
-    batches = batches.flat_map(_as_written(_order(len(labels), batch_size, shuffle, seed, shard)))
+    batches = batches.flat_map(_as_it_is(_order(len(labels), batch_size, shuffle, seed, shard)))
     held = [Split(images, labels)]  # TensorFlow never frees the functions below and what they reference
-    batches = batches.map(_as_written(_maker(held, changes, size, scale)), num_parallel_calls=parallel)
+    batches = batches.map(_as_it_is(_maker(held, changes, size, scale)), num_parallel_calls=parallel)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps - start.batch))
     batches = batches.with_options(_without_tuning())
     weakref.finalize(batches, held.clear)
     return batches
+
+
+def check_can_stream() -> None:
+    """Raise an error where ``stream`` cannot work.
+
+    Raises:
+        ValueError: TensorFlow is not installed.
+    """
+    if not has_tensorflow():
+        raise ValueError(
+            "TensorFlow makes the batches that networks are trained on, also on other backends of Keras, and is not "
+            "installed: `pip install tensorflow`."
+        )
 
 
 def split_off(iterator: Iterator[tuple[tf.Tensor, ...]], count: int) -> Iterator[tuple[tf.Tensor, ...]]:
@@ -149,16 +165,49 @@ def plain_batches(
 ) -> Iterator[np.ndarray]:
     """Yield the batches that ``stream`` gives of unlabelled images, neither shuffled nor augmented, as arrays.
 
-    A single batch is computed without a stream, which takes a tenth of a second to set up.
+    NumPy makes them, several at a time in threads; TensorFlow is not needed.
+
+    Raises:
+        ValueError: ``batch_size`` is out of range, or a file was damaged after it was listed.
     """
-    split = Split(images, np.zeros(len(images), np.int64))
-    if len(images) > batch_size:
-        for batch, _ in stream(split, batch_size=batch_size, image_size=image_size, scale=scale):
-            yield batch.numpy()
+    check_integer("batch_size", batch_size, least=1)
+    size = image_size or tuple(images.shape[1:3])
+    starts = range(0, len(images), batch_size)
+
+    def make(start: int) -> np.ndarray:
+        return _plain(_read(images, slice(start, start + batch_size)), size, scale)
+
+    if len(starts) < 2:
+        yield from map(make, starts)
         return
-    make = _maker([split], [], image_size or tuple(images.shape[1:3]), scale)
-    batch, _ = make(tf.range(len(images), dtype=tf.int64), tf.zeros(2, tf.int32))
-    yield batch.numpy()
+    parallel = _parallel_calls(batch_size, size, images)
+    with ThreadPoolExecutor(parallel) as pool:
+        batches: collections.deque[Future[np.ndarray]] = collections.deque()
+        for start in starts:
+            batches.append(pool.submit(make, start))
+            if len(batches) > parallel:
+                yield batches.popleft().result()
+        while batches:
+            yield batches.popleft().result()
+
+
+def _plain(pixels: np.ndarray, size: tuple[int, ...], scale: Scale) -> np.ndarray:
+    """Scale and resize a batch; image by image where the result is smaller, see ``_shrink``."""
+    divides = pixels.dtype == np.uint8 and scale == "unit"
+    at_once = len(pixels) if size[0] * size[1] >= math.prod(pixels.shape[1:3]) else 1
+    batch = np.empty((len(pixels), *size, pixels.shape[3]), np.float32)
+    for start in range(0, len(pixels), at_once):
+        floats = pixels[start : start + at_once].astype(np.float32)
+        if divides:
+            floats /= LARGEST["byte"]
+        batch[start : start + at_once] = resize_bilinear(floats, size)
+    return batch
+
+
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep TensorFlow from converting a function, which would only delay the first batch."""
+    unconverted: Callable[..., Any] = tf.autograph.experimental.do_not_convert(function)
+    return unconverted
 
 
 def _without_tuning() -> tf.data.Options:
@@ -215,7 +264,7 @@ def _order(
         batches = tf.data.Dataset.from_tensor_slices(positions[:usable]).batch(batch_size).enumerate()
         batches = batches.skip(tf.cast(first_batch, tf.int64))
         return batches.map(
-            _as_written(lambda batch, chosen: (_part_of(chosen, shard), _fold_in(number, epoch, batch, shard)))
+            _as_it_is(lambda batch, chosen: (_part_of(chosen, shard), _fold_in(number, epoch, batch, shard)))
         )
 
     return order
@@ -253,11 +302,7 @@ def _maker(
         if not held:  # the stream was deleted; its threads' results are discarded
             return nothing
         split = held[0]
-        try:
-            return np.asarray(split.images[positions], pixel_type.as_numpy_dtype), split.labels[positions]
-        except (ValueError, OSError) as error:
-            _FAILURES.append(error)
-            raise
+        return np.asarray(_read(split.images, positions), pixel_type.as_numpy_dtype), split.labels[positions]
 
     def make(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         pixels, batch_labels = tf.numpy_function(gather, [positions], (pixel_type, tf.as_dtype(labels.dtype)))
@@ -272,6 +317,16 @@ def _maker(
         return batch, tf.ensure_shape(batch_labels, (None, *labels.shape[1:]))
 
     return make
+
+
+def _read(images: np.ndarray, index: Any) -> np.ndarray:
+    """Read images, and keep what fails: TensorFlow wraps it."""
+    try:
+        read: np.ndarray = images[index]
+    except (ValueError, OSError) as error:
+        _FAILURES.append(error)
+        raise
+    return read
 
 
 def _as_floats(pixels: tf.Tensor, divides: bool) -> tf.Tensor:
@@ -295,8 +350,8 @@ def reraise_read_errors() -> Iterator[None]:
     _FAILURES.clear()
     try:
         yield
-    except tf.errors.OpError as error:
-        if _FAILURES:
+    except Exception as error:
+        if _FAILURES and "tensorflow" in sys.modules and isinstance(error, tf.errors.OpError):
             raise _FAILURES.pop() from error
         raise
 

@@ -16,7 +16,7 @@ from cnnzoo._support.arguments import check_strings, shape_fits
 from cnnzoo.data.labels import check_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.split import Split, as_array, as_split
-from cnnzoo.data.streaming import plain_batches, reraise_read_errors, stream
+from cnnzoo.data.streaming import plain_batches, reraise_read_errors
 from cnnzoo.evaluation.metrics import Evaluation
 
 BATCH_PIXELS = 2**22 // 3  # pixels per batch; bounds the memory for activations
@@ -99,15 +99,14 @@ def _predicted(
 ) -> np.ndarray:
     batch_size = batch_size_for(image_size or images.shape[1:3])
     predictor = compiled_predictor(model, engine, images=len(images), precision="float32")
+    batches = plain_batches(images, batch_size=batch_size, image_size=image_size, scale=scale)
     with reraise_read_errors():
         if predictor is None:
-            unlabelled = Split(images, np.zeros(len(images), np.int64))
-            batches = stream(unlabelled, batch_size=batch_size, image_size=image_size, scale=scale)
             with without_retracing_warnings():
-                outputs: np.ndarray = model.predict(batches, verbose=0)
+                steps = -(-len(images) // batch_size)
+                outputs: np.ndarray = model.predict(((batch,) for batch in batches), steps=steps, verbose=0)
         else:
-            of_each = plain_batches(images, batch_size=batch_size, image_size=image_size, scale=scale)
-            outputs = np.concatenate([predictor(batch) for batch in of_each])
+            outputs = np.concatenate([predictor(batch) for batch in batches])
     return _probabilities(model, outputs)
 
 

@@ -22,6 +22,7 @@ from cnnzoo.data.labels import class_numbers
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import subset
 from cnnzoo.data.split import Dataset, Split
+from cnnzoo.data.streaming import check_can_stream
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.pretrained.embeddings import embed
 from cnnzoo.pretrained.networks import (
@@ -150,6 +151,7 @@ def finetune(
         word = "none" if weights is None else os.fspath(weights)
         own = {"weights": word if name else None, "image_size": side, "unfreeze": unfreeze, "limit": limit}
         command = _command(named, source, {**own, "seed": seed}, options)
+    check_can_stream()
     folder = new_run_folder(title, begun_by="finetune") if out is None else RunFolder(out, begun_by="finetune")
     with folder, seeded(seed):
         dataset = load_dataset(source)

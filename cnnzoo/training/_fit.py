@@ -24,7 +24,7 @@ from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.pixels import check_pixels, lies_in_unit, value_range
 from cnnzoo.data.sampling import hold_out
 from cnnzoo.data.split import Dataset, Split
-from cnnzoo.data.streaming import reraise_read_errors, steps_per_epoch
+from cnnzoo.data.streaming import check_can_stream, reraise_read_errors, steps_per_epoch
 from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
 from cnnzoo.recipes.cards import OTHER, recipe_card
 from cnnzoo.recipes.recipe import Recipe
@@ -112,6 +112,7 @@ def fit(
         KeyboardInterrupt: A signal stopped the training; the step under way is finished and saved in ``out``.
         ConnectionAbortedError: Another process of the team was lost. Leave this one, too: JAX soon ends it.
     """
+    check_can_stream()
     check_classifier(model)
     recipe, recipe_words = _chosen(model.name, recipe)
     seed = check_seed(seed)

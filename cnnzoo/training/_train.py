@@ -16,6 +16,7 @@ from cnnzoo.data.catalog import FOLDER, DataSource, find_source, load_dataset
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import subset
 from cnnzoo.data.split import Dataset
+from cnnzoo.data.streaming import check_can_stream
 from cnnzoo.models.catalog import ModelCard, create_model, model_card
 from cnnzoo.recipes.cards import note_of_general_recipe, recipe_card
 from cnnzoo.recipes.recipe import FIELDS, Recipe, changed, kernel_initializer
@@ -96,6 +97,7 @@ def train(
         seed=seed,
         skip_broken=skip_broken,
     )
+    check_can_stream()
     leads = current_team().leads
     folder = None
     if leads:
@@ -164,6 +166,7 @@ def resume(
         raise FileNotFoundError(
             f"'{path}' is not a run folder: it has no {RECORD}. Give one that `cnnzoo train` began."
         )
+    check_can_stream()
     record = read_record(path / RECORD, finished=False)
     check_unfinished(path, record)
     began, name = record.data, record.model.name

@@ -1,8 +1,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cnnzoo.data.resize import CHUNK_BYTES, check_image_size, resize_into
+from cnnzoo.data.resize import CHUNK_BYTES, check_image_size, resize_bilinear, resize_into
+
+sides = st.integers(1, 90)
 
 
 def test_chunks_leave_no_seam():
@@ -14,6 +19,13 @@ def test_chunks_leave_no_seam():
     for position in (0, count // 2, count - 1):
         resize_into(alone, images[position : position + 1])
         np.testing.assert_array_equal(together[position], alone[0])
+
+
+@settings(max_examples=50)
+@given(old=st.tuples(sides, sides), new=st.tuples(sides, sides), channels=st.sampled_from([1, 3]))
+def test_resized_images_are_those_of_tensorflow_bit_for_bit(old, new, channels):
+    images = np.random.default_rng(0).random((2, *old, channels), np.float32)
+    np.testing.assert_array_equal(resize_bilinear(images, new), tf.image.resize(images, new).numpy())
 
 
 def test_keras_data_format_does_not_matter():

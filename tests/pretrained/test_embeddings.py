@@ -158,7 +158,13 @@ def test_files_keep_their_order_and_may_come_twice(network, images, folder):
 def test_the_images_are_read_batch_by_batch(network, folder, monkeypatch):
     sizes = []
     read = ImageFiles.__getitem__
-    monkeypatch.setattr(ImageFiles, "__getitem__", lambda self, index: sizes.append(len(index)) or read(self, index))
+
+    def watched(self, index):
+        images = read(self, index)
+        sizes.append(len(images))
+        return images
+
+    monkeypatch.setattr(ImageFiles, "__getitem__", watched)
     embed(network, folder, batch_size=2)
     assert sorted(sizes) == [1, 2, 2]
 
