@@ -7,6 +7,8 @@ from typing import Any
 
 from cnnzoo._support.lookup import did_you_mean
 
+ON_WINDOWS = os.name == "nt"
+
 
 def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Return ``path``, or raise an error if no file can be written there. Called before the work starts.
@@ -73,7 +75,7 @@ def put_in_place(folder: Path, last: Path) -> None:
 
 def _to_disk(path: Path) -> None:
     """Flush a file, or the entries of a folder, to disk, so that it survives a power failure."""
-    if path.is_dir() and os.name == "nt":  # Windows cannot open folders
+    if path.is_dir() and ON_WINDOWS:  # which cannot open folders
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:

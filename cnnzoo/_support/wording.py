@@ -1,7 +1,11 @@
 """Formatting of counts, shapes and sizes."""
 
 import os
+import shlex
+import subprocess
 from collections.abc import Sequence
+
+from cnnzoo._support.files import ON_WINDOWS
 
 
 def pluralize(count: int, noun: str) -> str:
@@ -20,6 +24,15 @@ def how_to_install(extra: str) -> str:
     '`pip install "cnnzoo[jax]"`'
     """
     return f'`pip install "cnnzoo[{extra}]"`'
+
+
+def shell_command(words: Sequence[str]) -> str:
+    """Return words as the shell of this system takes them, quoted where that is needed.
+
+    >>> shell_command(["cnnzoo", "train", "lenet5"])
+    'cnnzoo train lenet5'
+    """
+    return subprocess.list2cmdline(words) if ON_WINDOWS else shlex.join(words)
 
 
 def memory(size: int) -> str:

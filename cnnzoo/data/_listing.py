@@ -52,14 +52,14 @@ def list_images(*folders: Path) -> Listing:
     """
     suffixes = readable_suffixes()
     images, others = [], []
-    own, links, seen = deque(folders), deque[Path](), set()
+    own, links, seen = deque(folders), deque[Path](), set[tuple[int, int] | str]()
     while own or links:
         folder = own.popleft() if own else links.popleft()
-        place = os.stat(folder)
-        if (place.st_dev, place.st_ino) in seen:
+        place = _place(folder)
+        if place in seen:
             others.append((folder, REPEATED))
             continue
-        seen.add((place.st_dev, place.st_ino))
+        seen.add(place)
         for entry in visible_entries(folder, others):
             path = folder / entry.name
             if entry.is_dir():
@@ -69,6 +69,14 @@ def list_images(*folders: Path) -> Listing:
             else:
                 others.append((path, printable(path.suffix.lower()) or NO_SUFFIX))
     return Listing(tuple(sorted(images, key=lambda path: path.parts)), tuple(others))
+
+
+def _place(folder: Path) -> tuple[int, int] | str:
+    """Return what tells a folder from all others, by whichever path it is reached."""
+    found = os.stat(folder)
+    return (
+        (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
+    )  # some file systems number nothing
 
 
 def parts_below(folder: Path, path: Path) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from cnnzoo import plots
 from cnnzoo._support.files import check_target
 from cnnzoo._support.fonts import readers_fonts
 from cnnzoo._support.notebook import framed
+from cnnzoo._support.wording import shell_command
 from cnnzoo.evaluation.metrics import TOP, Evaluation
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
@@ -100,7 +100,7 @@ def write_report(
         "layers": _layers(found, missing),
         "recipes": _recipes(found.record),
         "facts": _facts(found.record),
-        "command": shlex.join(found.record.command) if found.record and found.record.command else None,
+        "command": shell_command(found.record.command) if found.record and found.record.command else None,
         "missing": missing,
     }
     page = write_page("report.html", target, **content)

@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cnnzoo._support.files import write_whole
+from cnnzoo._support.files import ON_WINDOWS, write_whole
 from cnnzoo.models.published import MODEL as MODEL
 from cnnzoo.models.published import RECORD as RECORD
 from cnnzoo.runs.record import NewerFormatError, Record
@@ -112,12 +112,19 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Unlock the folder; remove a new one when the run failed before there was anything to keep."""
-        if self._lock.lock_counter <= 1:  # not within another ``with`` of this folder
-            if error is not None and not self._resume and not self._has_something():
-                self._discard()
-            with contextlib.suppress(OSError):  # Windows removes no open file
-                (self.path / LOCK).unlink()
+        is_last = self._lock.lock_counter <= 1  # not within another ``with`` of this folder
+        fails = error is not None and not self._resume and not self._has_something()
+        if is_last and not ON_WINDOWS:  # while it is locked, so that the lock of nobody else is removed
+            self._clear(fails)
         self._lock.release()
+        if is_last and ON_WINDOWS:  # which removes no open file
+            self._clear(fails)
+
+    def _clear(self, fails: bool) -> None:
+        if fails:
+            self._discard()
+        with contextlib.suppress(OSError):  # another process may have locked it since
+            (self.path / LOCK).unlink()
 
     def _is_abandoned(self) -> bool:
         """Tell whether the folder is what a run leaves that is killed before it has written anything."""

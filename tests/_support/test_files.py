@@ -1,7 +1,9 @@
+import os
+
 import pytest
 
 from cnnzoo._support.files import write_whole
-from cnnzoo._support.wording import pluralize
+from cnnzoo._support.wording import pluralize, shell_command
 
 
 @pytest.mark.parametrize("before", [None, "before"])
@@ -21,6 +23,27 @@ def test_a_failure_leaves_nothing_half_written(tmp_path, before):
     )
     write_whole(path, lambda temporary: temporary.write_text("whole"))
     assert path.read_text() == "whole"
+
+
+def test_windows_opens_no_folder(tmp_path, monkeypatch):
+    opened = []
+    real = os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, *given, **options: opened.append(path) or real(path, *given, **options)
+    )
+    for on_windows in (False, True):
+        monkeypatch.setattr("cnnzoo._support.files.ON_WINDOWS", on_windows)
+        opened.clear()
+        write_whole(tmp_path / "a.txt", lambda temporary: temporary.write_text("a"))
+        assert (tmp_path in opened) is not on_windows
+
+
+@pytest.mark.parametrize(
+    ("on_windows", "expected"), [(False, "cnnzoo evaluate 'my run'"), (True, 'cnnzoo evaluate "my run"')]
+)
+def test_a_command_is_quoted_as_the_system_does(monkeypatch, on_windows, expected):
+    monkeypatch.setattr("cnnzoo._support.wording.ON_WINDOWS", on_windows)
+    assert shell_command(["cnnzoo", "evaluate", "my run"]) == expected
 
 
 def test_none_of_something_is_a_plural():

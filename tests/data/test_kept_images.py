@@ -58,6 +58,14 @@ def test_what_is_read_once_need_not_be_kept(paths, expected, decoded):
     assert sorted(decoded) == ["00", "00", "01", "01"]
 
 
+def test_nothing_is_kept_where_files_cannot_be_read_at_a_position(paths, expected, decoded, monkeypatch):
+    monkeypatch.delattr(os, "pread")  # as on Windows
+    files = ImageFiles(paths, SIZE, 3)
+    for _ in range(2):
+        np.testing.assert_array_equal(files[:2], expected[:2])
+    assert sorted(decoded) == ["00", "00", "01", "01"]
+
+
 def test_every_epoch_of_a_stream_but_the_first_decodes_nothing(paths, decoded):
     split = Split(ImageFiles(paths, SIZE, 3), np.arange(COUNT))
     batches = stream(split, batch_size=5, shuffle=True, augment="flip", seed=1)

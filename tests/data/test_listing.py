@@ -88,6 +88,18 @@ def test_links_in_a_circle_end(photos):
     assert both_lists(photos) == (PLAIN, {"folder linked twice": 1, "broken link": 2})
 
 
+def test_folders_are_told_apart_where_the_file_system_numbers_nothing(photos, monkeypatch):
+    real = os.stat
+
+    def stat(*given, **options):
+        found = real(*given, **options)
+        return os.stat_result((found.st_mode, 0, *found[2:]))
+
+    monkeypatch.setattr(os, "stat", stat)
+    (photos / "cat" / "up").symlink_to("..")
+    assert both_lists(photos) == (PLAIN, {"folder linked twice": 1})
+
+
 def test_a_folder_that_several_links_lead_to_is_listed_once_by_its_own_path(photos, tmp_path):
     put(tmp_path / "more" / "7.jpg")
     for link in ("cat/a", "cat/b"):

@@ -1,3 +1,4 @@
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,22 @@ def test_parents_that_were_made_go_with_a_run_that_failed(tmp_path):
     with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "a" / "b" / "run"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("on_windows", [False, True])
+@pytest.mark.parametrize("failure", [None, KeyboardInterrupt])
+def test_windows_removes_no_file_that_is_locked(tmp_path, monkeypatch, on_windows, failure):
+    locked = []
+    clear = RunFolder._clear
+    monkeypatch.setattr(
+        RunFolder, "_clear", lambda self, *given: locked.append(self._lock.is_locked) or clear(self, *given)
+    )
+    monkeypatch.setattr("cnnzoo.runs.folder.ON_WINDOWS", on_windows)
+    with contextlib.suppress(KeyboardInterrupt), RunFolder(tmp_path / "run"):
+        if failure:
+            raise failure
+    assert locked == [not on_windows]
+    assert [path.name for path in tmp_path.rglob("*")] == ([] if failure else ["run"])
 
 
 def test_parents_that_hold_something_else_stay(tmp_path):
