@@ -49,6 +49,11 @@ def test_the_command(package):
     assert [(command.name, command.value) for command in commands] == [("cnnzoo", "cnnzoo.cli:main")]
 
 
+def test_the_plugin_of_pytest(package):
+    plugins = package.entry_points.select(group="pytest11")
+    assert [(plugin.name, plugin.value) for plugin in plugins] == [("cnnzoo", "_cnnzoo_pytest")]
+
+
 def test_licences(package):
     assert package.metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0"
     assert package.metadata.get_all("License-File") == [
