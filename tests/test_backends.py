@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cnnzoo.inspect import gradcam
+from tests.compiled_quickly import COMPILED_QUICKLY
 from tests.inspect.corner import images, looks_at_a_corner
 from tests.models import own_layers
 from tests.report.reading import Page
@@ -28,7 +29,7 @@ def found(request, run, made_once):
 
     def start(out):
         words = [sys.executable, "-m", "tests.on_backend", str(run.path), str(out)]
-        environment = {**os.environ, "KERAS_BACKEND": backend}
+        environment = {**os.environ, "KERAS_BACKEND": backend, **COMPILED_QUICKLY}
         finished = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
         assert finished.returncode == 0, finished.stderr
         assert finished.stdout.split()[-1] == backend

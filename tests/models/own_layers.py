@@ -4,25 +4,26 @@ import keras
 import numpy as np
 
 import cnnzoo
-from cnnzoo.models.layers import AdaptiveAveragePooling
+from cnnzoo.models import layers
 
-# TableConv2D and RadialBasisFunctions, CeilAveragePooling2D, ZeroChannels, LocalResponseNormalization, ChannelShuffle
-# and ChannelSlice
-NETWORKS = {
-    "lenet5_1998": {},
-    "nin_cifar10": {},
-    "resnet20": {},
-    "alexnet_2012": {"input_shape": (67, 70, 3), "include_top": False},
-    "shufflenet_v2_x0_5": {"input_shape": (64, 70, 3)},
+LAYERS = {
+    "responses": layers.LocalResponseNormalization(alpha=0.1),
+    "shuffled": layers.ChannelShuffle(3),
+    "padded": layers.ZeroChannels(2),
+    "sliced": layers.ChannelSlice(2, 5),
+    "adaptive": layers.AdaptiveAveragePooling(6),
+    "ceil": layers.CeilAveragePooling2D(3, 2),
 }
+# TableConv2D and RadialBasisFunctions; a deep network with blocks, strides and normalisations
+NETWORKS = ("lenet5_1998", "resnet20")
 
 
 def outputs():
-    """Give what each network gives for two images, and what AdaptiveAveragePooling gives for maps."""
-    maps = np.random.default_rng(0).random((2, 7, 15, 3), dtype="float32")
-    found = {"adaptive": keras.ops.convert_to_numpy(AdaptiveAveragePooling(6)(maps))}
-    for name, options in NETWORKS.items():
-        model, rng = cnnzoo.create_model(name, **options), np.random.default_rng(0)
+    """Give what each layer gives for maps, and each network for two images."""
+    maps = np.random.default_rng(0).random((2, 8, 15, 6), dtype="float32")
+    found = {name: keras.ops.convert_to_numpy(layer(maps)) for name, layer in LAYERS.items()}
+    for name in NETWORKS:
+        model, rng = cnnzoo.create_model(name), np.random.default_rng(0)
         for variable in model.trainable_variables:
             fan_in = max(np.prod(variable.shape[:-1]), 1)
             variable.assign(rng.normal(0, (2 / fan_in) ** 0.5, variable.shape))

@@ -19,6 +19,7 @@ from cnnzoo.runs.folder import CHECKPOINT, SNAPSHOTS, read_history
 from cnnzoo.training import Team, TensorBoard, fit, join_team, train
 from cnnzoo.training._distribution import current_team, is_lost_worker
 from cnnzoo.training._state import read_checkpoint
+from tests.compiled_quickly import COMPILED_QUICKLY
 
 EPOCHS = 6
 # The last batch has 5 images, of which 4 can be shared
@@ -28,7 +29,8 @@ WORDS = ["lenet5", "--limit", "205", "--batch-size", "40", "--precision", "float
 def environment():
     """This one, for JAX; gRPC would send even what is for this host to a proxy."""
     changes = {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3", "no_proxy": "127.0.0.1"}
-    return {**{key: value for key, value in os.environ.items() if "proxy" not in key.lower()}, **changes}
+    kept = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    return {**kept, **changes, **COMPILED_QUICKLY}
 
 
 def start(index, processes, port, *words):

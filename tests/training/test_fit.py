@@ -27,16 +27,22 @@ def quick_fit(small, seed=0, recipe=QUICK, **options):
     return fit(cnnzoo.models.lenet5(), *small, recipe=recipe, seed=seed, progress=False, **options)
 
 
+@pytest.fixture(scope="module")
+def quick_run(small):
+    """What most tests compare with: trained with seed 0."""
+    return quick_fit(small)
+
+
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_history_and_weights_bit_for_bit(small):
-    first, second = quick_fit(small), quick_fit(small)
+def test_the_same_seed_gives_the_same_history_and_weights_bit_for_bit(small, quick_run):
+    first, second = quick_run, quick_fit(small)
     assert first.history == second.history
     assert all(map(np.array_equal, first.model.get_weights(), second.model.get_weights()))
 
 
 @pytest.mark.slow
-def test_another_seed_gives_another_history(small):
-    assert quick_fit(small).history != quick_fit(small, seed=1).history
+def test_another_seed_gives_another_history(small, quick_run):
+    assert quick_run.history != quick_fit(small, seed=1).history
 
 
 @pytest.mark.slow
@@ -51,8 +57,8 @@ def test_dropout_obeys_the_seed_too(small):
 
 
 @pytest.mark.slow
-def test_history_has_a_number_an_epoch(small):
-    history = quick_fit(small).history
+def test_history_has_a_number_an_epoch(quick_run):
+    history = quick_run.history
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert all(len(values) == 2 for values in history.values())
 
@@ -67,12 +73,12 @@ def test_metrics_are_those_of_the_last_epoch(small, precision, accuracy, loss):
 
 
 @pytest.mark.slow
-def test_one_hot_labels_and_logits_train_alike(small):
+def test_one_hot_labels_and_logits_train_alike(small, quick_run):
     one_hot = [Split(split.images, keras.utils.to_categorical(split.labels, 10)) for split in small]
     keras.utils.set_random_seed(0)
     model = cnnzoo.models.lenet5(classifier_activation=None)
     run = fit(model, *one_hot, recipe=QUICK, progress=False)
-    assert run.history["loss"] == pytest.approx(quick_fit(small).history["loss"], rel=1e-3)
+    assert run.history["loss"] == pytest.approx(quick_run.history["loss"], rel=1e-3)
 
 
 @pytest.mark.slow
@@ -170,9 +176,9 @@ def test_images_that_do_not_fit_are_refused(small):
 
 
 @pytest.mark.slow
-def test_a_data_set_is_given_whole_or_in_two_parts(small):
+def test_a_data_set_is_given_whole_or_in_two_parts(small, quick_run):
     whole = Dataset(*small)
-    assert quick_fit((whole,)).history == quick_fit(small).history
+    assert quick_fit((whole,)).history == quick_run.history
     with pytest.raises(ValueError, match="A data set has its own test images"):
         quick_fit((whole, small[1]))
     with pytest.raises(ValueError, match=r"Give a data set, `fit\(model, dataset\)`, or training and test images"):
@@ -342,12 +348,12 @@ def test_the_trained_model_takes_no_optimizer_along(small, tmp_path):
 
 
 @pytest.mark.slow
-def test_label_forms_may_be_mixed(small):
+def test_label_forms_may_be_mixed(small, quick_run):
     train, test = small
     one_hot = Split(train.images, keras.utils.to_categorical(train.labels, 10))
     keras.utils.set_random_seed(0)
     mixed = fit(cnnzoo.models.lenet5(), one_hot, test, recipe=QUICK, progress=False)
-    assert mixed.history == quick_fit(small).history
+    assert mixed.history == quick_run.history
 
 
 @pytest.mark.slow
@@ -363,7 +369,7 @@ def test_callbacks_are_called(small):
 def test_balanced_classes_count_alike(class_weight, expected):
     """Of equal images, a network can only learn how much each class counts."""
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
-    split = cnnzoo.data.Split(np.zeros((40, 2, 2, 1), np.float32), np.array([0] * 30 + [1] * 10))
-    recipe = Recipe(epochs=40, batch_size=40, learning_rate=0.1, class_weight=class_weight)
+    split = cnnzoo.data.Split(np.zeros((800, 2, 2, 1), np.float32), np.array([0] * 600 + [1] * 200))
+    recipe = Recipe(epochs=2, batch_size=20, learning_rate=0.1, class_weight=class_weight)
     fit(model, split, split, recipe=recipe, progress=False)
     np.testing.assert_allclose(model(split.images[:1])[0, 0], expected, atol=0.02)

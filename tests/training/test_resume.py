@@ -412,14 +412,25 @@ def test_a_finished_run_is_not_resumed(run, small, tmp_path):
     same(load_run(out), finished)
 
 
-@pytest.mark.slow
-def test_what_fit_began_is_not_for_resume(small, tmp_path):
-    """It cannot know the model and the images that the caller had."""
-    out = tmp_path / "run"
+@pytest.fixture(scope="module")
+def stopped_fit_once(small, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "stopped_fit"
     with pytest.raises(KeyboardInterrupt):
-        fit(network(), *small, recipe=MANY_STEPS, out=out, callbacks=[SignalAt(signal.SIGINT, 1)])
+        fit(network(), *small, recipe=MANY_STEPS, out=out, progress=False, callbacks=[SignalAt(signal.SIGINT, 1)])
+    return out
+
+
+@pytest.fixture
+def stopped_fit(stopped_fit_once, tmp_path):
+    """A run of `fit` that was interrupted in its second epoch."""
+    return shutil.copytree(stopped_fit_once, tmp_path / "stopped_fit")
+
+
+@pytest.mark.slow
+def test_what_fit_began_is_not_for_resume(stopped_fit):
+    """It cannot know the model and the images that the caller had."""
     with pytest.raises(ValueError, match=r"takes runs that `train` began\. Resume it with the same call of `fit`"):
-        resume(out)
+        resume(stopped_fit)
 
 
 def test_what_train_began_is_resumed_by_the_command_whoever_asks(small, stopped):
@@ -451,24 +462,21 @@ def test_fit_refuses_to_resume_with_another_recipe(small, stopped):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["layers", "labels", "precision", "devices"])
-def test_what_decides_the_weights_must_be_the_same(small, tmp_path, part):
+def test_what_decides_the_weights_must_be_the_same(small, stopped_fit, part):
     train_split, test_split = small
-    callbacks = [SignalAt(signal.SIGINT, 1)]
-    with pytest.raises(KeyboardInterrupt):
-        fit(network(), *small, recipe=MANY_STEPS, out=tmp_path / "run", progress=False, callbacks=callbacks)
     model = network()
     if part == "layers":
         model.layers[3].rate = 0.25
     elif part == "labels":
         train_split = Split(train_split.images[::-1], train_split.labels[::-1])
     else:
-        record = json.loads((tmp_path / "run" / "run.json").read_text())
+        record = json.loads((stopped_fit / "run.json").read_text())
         was = record["computation"]["precision"]
         other = "float32" if was == "mixed_bfloat16" else "mixed_bfloat16"
         record["computation"][part] = {"precision": other, "devices": 4}[part]
-        (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+        (stopped_fit / "run.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match=f"A resumed run keeps its settings: it began with {part}="):
-        fit(model, train_split, test_split, recipe=MANY_STEPS, out=tmp_path / "run", resume=True, progress=False)
+        fit(model, train_split, test_split, recipe=MANY_STEPS, out=stopped_fit, resume=True, progress=False)
 
 
 def test_another_keras_is_named_before_the_layers_that_it_describes_otherwise(stopped):
