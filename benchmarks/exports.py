@@ -143,8 +143,9 @@ def row(name: str, way: str, given: argparse.Namespace) -> None:
         print(f"| {name} | {way} | more than {given.seconds:.0f} s |", flush=True)
         return
     if ended.returncode:
-        reason = (ended.stderr.strip().splitlines() or ["killed"])[-1][:120]
-        print(f"| {name} | {way} | failed: {reason} |", flush=True)
+        lines = [line for line in ended.stderr.splitlines() if line.strip() and not line.startswith(("I0", "W0"))]
+        reason = f"by signal {-ended.returncode}" if ended.returncode < 0 else (lines or ["no message"])[-1][:120]
+        print(f"| {name} | {way} | failed within {given.limit:g} GB: {reason} |", flush=True)
     else:
         print(ended.stdout.splitlines()[-1], flush=True)
 
