@@ -43,6 +43,12 @@ def grown(line: str) -> float:
     return 1024 * int(Path(WITHIN).read_text().split(line)[1].split()[0])
 
 
+def start() -> tuple[float, float]:
+    """Return the time and the memory of this process, and let its peak begin anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return time.perf_counter(), grown("VmRSS:")
+
+
 def network(name: str) -> object:
     import keras
 
@@ -60,7 +66,7 @@ def by_cnnzoo(name: str, way: str, path: Path) -> tuple[float, float, int, str]:
 
     to, _, precision = way.partition(", ")
     model = network(name)
-    begin, before = time.perf_counter(), grown("VmRSS:")
+    begin, before = start()
     exported = cnnzoo.export(
         model, path.with_suffix(cnnzoo.exporting.FORMATS[to].suffix), to=to, float16=bool(precision)
     )
@@ -72,7 +78,7 @@ def by_cnnzoo(name: str, way: str, path: Path) -> tuple[float, float, int, str]:
 def by_keras(name: str, path: Path) -> tuple[float, float, int, str]:
     model = network(name)
     model(model.inputs[0])
-    begin, before = time.perf_counter(), grown("VmRSS:")
+    begin, before = start()
     model.export(path, format="onnx", verbose=False)
     return time.perf_counter() - begin, grown("VmHWM:") - before, path.stat().st_size, "not compared"
 
@@ -85,7 +91,7 @@ def by_torch(name: str, path: Path) -> tuple[float, float, int, str]:
     options = {"init_weights": False} if card.torchvision.auxiliary_prefixes else {}  # which takes minutes
     model = getattr(torchvision.models, card.torchvision.network)(num_classes=10, **options).eval()
     images = torch.zeros(2, card.input_shape[2], *card.input_shape[:2])
-    begin, before = time.perf_counter(), grown("VmRSS:")
+    begin, before = start()
     settings = {"dynamo": True, "external_data": False, "verbose": False}
     torch.onnx.export(model, (images,), path, dynamic_shapes=[{0: torch.export.Dim("n")}], **settings)
     return time.perf_counter() - begin, grown("VmHWM:") - before, path.stat().st_size, "not compared"

@@ -343,8 +343,10 @@ def _convolved(
     inputs = [value.name, kernel, *([graph.weight(bias)] if bias is not None else [])]
     dilations = per_axis(getattr(layer, "dilation_rate", 1), 2)
     window = _window(layer, size)
-    if max(dilations) > 1 and layer.padding == "same":
-        raise CannotWriteError("it is dilated and padded")
+    if max(dilations) > 1 and layer.padding == "same":  # and the strides are 1, so that the size does not matter
+        beyond = [step * (side - 1) for step, side in zip(dilations, window["kernel_shape"], strict=True)]
+        del window["auto_pad"]
+        window["pads"] = [each // 2 for each in beyond] + [each - each // 2 for each in beyond]
     return Value(graph.add("Conv", *inputs, group=groups, dilations=dilations, **window), shape)
 
 
@@ -419,6 +421,8 @@ def _scales(graph: _Graph, layer: Any, value: Value) -> tuple[str, str]:
 def _normalized(graph: _Graph, layer: Any, value: Value) -> Value:
     if not is_last(layer.axis, value.shape):
         raise CannotWriteError("it normalises another axis than the last")
+    if len(value.shape) == 2:
+        raise CannotWriteError("it normalises sequences")
     kept = [graph.weight(each) for each in (layer.moving_mean, layer.moving_variance)]
     node = graph.add("BatchNormalization", value.name, *_scales(graph, layer, value), *kept, epsilon=layer.epsilon)
     return Value(node, value.shape)

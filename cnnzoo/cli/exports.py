@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cnnzoo._support.wording import memory
+from cnnzoo._support.wording import memory, shell_command
 from cnnzoo.cli.shared import Force, app, quiet_start, tell_of_folder
 from cnnzoo.exporting.formats import FORMATS
 
@@ -62,4 +62,4 @@ def export(
     else:
         print(exported.verification)
     if exported.script is not None:
-        print(f"To run it on a picture, without cnnzoo: python {exported.script} PICTURE")
+        print(f"To run it on a picture: {shell_command(['python', str(exported.script), 'PICTURE'])}")

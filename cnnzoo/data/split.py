@@ -168,8 +168,13 @@ def take(split: Split, positions: np.ndarray) -> Split:
 
 def spread(split: Split, count: int) -> Split:
     """Return up to ``count`` images from all over ``split``, as folders are in the order of their classes."""
-    count = min(len(split.labels), count)
-    return take(split, np.linspace(0, len(split.labels) - 1, count).round().astype(int))
+    return take(split, evenly(len(split.labels), count))
+
+
+def evenly(total: int, count: int) -> np.ndarray:
+    """Return up to ``count`` of the positions 0 to ``total`` - 1, evenly spread."""
+    positions: np.ndarray = np.linspace(0, total - 1, min(total, count)).round().astype(int)
+    return positions
 
 
 def as_float(images: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from cnnzoo.data.folder import load_labelled
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
 from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.preparing import prepare_picture, shorter_side_of
-from cnnzoo.data.split import Preparation, Split
+from cnnzoo.data.split import Preparation, Split, evenly
 from cnnzoo.evaluation.evaluator import batch_size_for, evaluate, predict_batch
 from cnnzoo.evaluation.metrics import Evaluation, Prediction, Unreadable
 
@@ -105,7 +105,7 @@ class Classifier:
 
         Args:
             images: As ``predict`` takes them.
-            most: How many of them to read; None: all.
+            most: How many of them to read, from all over; None: all.
 
         Returns:
             Float32 in the network's range, of shape (n, height, width, channels).
@@ -116,7 +116,9 @@ class Classifier:
                 than pictures have.
         """
         shape, pixels = self._shape(), []
-        for name, content in islice(each_given(images), most):
+        given = list(each_given(images))
+        places = range(len(given)) if most is None else evenly(len(given), most)
+        for name, content in (given[place] for place in places):
             image = self._prepared(name, content, shape)
             if isinstance(image, Unreadable):
                 raise image.error

@@ -37,7 +37,7 @@ class Images:
         images: Float32 in the network's range, of shape (n, height, width, channels).
         labels: Their class numbers, of shape (n,); None where they are not known.
         origin: Where they are from.
-        calibrating: Further images like them, by which int8 is calibrated; None where there are only random ones.
+        calibrating: Other images like them, by which int8 is calibrated; None where it is not.
     """
 
     images: np.ndarray
@@ -46,25 +46,46 @@ class Images:
     calibrating: np.ndarray | None
 
 
-def find_images(classifier: Classifier, run: Run | None, given: Given | None) -> Images:
+def find_images(classifier: Classifier, run: Run | None, given: Given | None, *, is_calibrated: bool) -> Images:
     """Return the images that the user gives, those of the run, or random ones.
+
+    Args:
+        classifier: The network.
+        run: Its run, if it is of one.
+        given: What the user gives; of them, every second one is calibrated by.
+        is_calibrated: Whether images to calibrate by are needed.
 
     Raises:
         FileNotFoundError: A given file does not exist.
-        ValueError: There are no given images, or one is not readable.
+        ValueError: There are no given images, or one is not readable; or there are none to calibrate by, or too few.
     """
     shape = sides_of(classifier.model)
     count = _count(classifier.model, shape)
     if given is not None:
-        pixels = classifier.prepare(given, most=count + CALIBRATING)
-        return Images(pixels[:count], None, "the given images", pixels[-CALIBRATING:])
+        return _given(classifier.prepare(given, most=2 * count if is_calibrated else count), is_calibrated)
     origin, found = images_at_hand(classifier, run)
+    if found is None and is_calibrated:
+        raise ValueError(
+            f"int8 is calibrated on images like those that {classifier.model.name} was trained on, and none "
+            "are at hand. Give some: `images` (--images FOLDER)."
+        )
     if found is None:
         return Images(_random(classifier, shape), None, "random images", None)
     train, test = found
     shown = spread(test, count)
     pixels = _pixels(shown, classifier, shape)
-    return Images(pixels, shown.labels, ORIGINS[origin], _pixels(spread(train, CALIBRATING), classifier, shape))
+    calibrating = _pixels(spread(train, CALIBRATING), classifier, shape) if is_calibrated else None
+    return Images(pixels, shown.labels, ORIGINS[origin], calibrating)
+
+
+def _given(pixels: np.ndarray, is_calibrated: bool) -> Images:
+    if not is_calibrated:
+        return Images(pixels, None, "the given images", None)
+    if len(pixels) < 2 * LEAST:
+        raise ValueError(
+            f"int8 takes at least {2 * LEAST} images: half to calibrate by, half to compare. Received: {len(pixels)}"
+        )
+    return Images(pixels[1::2], None, "half of the given images", pixels[::2][:CALIBRATING])
 
 
 def sides_of(model: keras.Model) -> tuple[int, int, int]:

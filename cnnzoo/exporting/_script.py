@@ -121,7 +121,8 @@ def script_of(subject: Subject, form: Format, options: Options, path: Path, meta
         build = f"network = torchvision.models.{torchvision}"
     if module:
         imports += ["import torch.nn.functional as F", "from torch import nn"]
-    if form.name == "keras" and _has_own_layers(subject):
+    needs_cnnzoo = form.name == "keras" and _has_own_layers(subject)
+    if needs_cnnzoo:
         imports.append("import cnnzoo.models.layers  # layers of this network that Keras does not have")
     body = [
         f"path = Path(__file__).with_name({json.dumps(path.name)})",
@@ -133,11 +134,11 @@ def script_of(subject: Subject, form: Format, options: Options, path: Path, meta
         '    print(f"{classes[number]}: {probabilities[number]:.1%}")',
     ]
     parts = [
-        f'"""{_plain(subject.card.title if subject.card else subject.name)}: the class of a picture, without cnnzoo.',
+        f'"""{_plain(subject.card.title if subject.card else subject.name)}: the class of a picture.',
         "",
         f"    python {_plain(script_name(path, form))} PICTURE",
         "",
-        f"Needs {runtime.needs}{', torchvision' if torchvision else ''}, numpy and pillow. "
+        f"Needs {runtime.needs}{', torchvision' * bool(torchvision)}{', cnnzoo' * needs_cnnzoo}, numpy and pillow. "
         f"Written by cnnzoo {cnnzoo.__version__}.",
         '"""',
         "",
@@ -175,7 +176,8 @@ def _prepared(subject: Subject, layout: str, torchvision: str | None, metadata: 
     height, width = classifier.image_size or (0, 0)
     channels = subject.model.input_shape[3]
     mode = "L" if channels == 1 or classifier.preparation == "digit" else "RGB"
-    yield f'picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("{mode}")'
+    yield 'picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGBA")'
+    yield f'picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("{mode}")'
     factor = "" if classifier.scale == "byte" else " / 255"
     if classifier.preparation == "digit":
         yield from _digit(height, width)

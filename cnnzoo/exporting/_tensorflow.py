@@ -87,7 +87,7 @@ def describe_litert(path: Path, metadata: dict[str, str]) -> None:
     """Append metadata as files of a zip archive, as LiteRT's own tools do."""
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(METADATA, json.dumps(metadata, indent=1))
-        archive.writestr(LABELS, "\n".join(json.loads(metadata["class_names"])))
+        archive.writestr(LABELS, "\n".join(" ".join(name.split()) for name in json.loads(metadata["class_names"])))
 
 
 def open_litert(path: Path, options: Options) -> Predictor:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+import torch
 from onnx import helper, numpy_helper
 
 from cnnzoo._keras.onnx_graph import OUTPUT, Form, write_onnx
@@ -78,7 +79,7 @@ class _Writer:
         self.arrays = arrays
         self.shapes = shapes
         self.module = Module()
-        self._names: set[str] = {PREVIOUS, "images", "self", "torch", "nn", "F"}
+        self._names: set[str] = {PREVIOUS, "images", "self", "torch", "nn", "F", *dir(torch.nn.Module())}
         self._values: dict[str, str] = {"images": "images"}
         self._buffers: dict[str, str] = {}
 
@@ -88,7 +89,7 @@ class _Writer:
             rule = RULES.get(node.op_type)
             if rule is None:
                 raise UnsupportedError(f"The export to PyTorch does not support '{node.name}' ({node.op_type}).")
-            expression = rule(self, node, helper_attributes(node))
+            expression = rule(self, node, _attributes(node))
             (name,) = node.output
             if name == OUTPUT:
                 self.module.forward.append(f"return {expression}")
@@ -115,14 +116,21 @@ class _Writer:
         """Return the expression of a tensor: a variable, a number, or a buffer."""
         if name in self._values:
             return self._values[name]
-        array = self.arrays[name]
-        if array.ndim == 0 or array.shape == (1,):
-            return str(array.reshape(()))  # the shortest number that is the same in float32
+        number, array = self.number(name), self.arrays[name]
+        if number is not None:
+            return number
         if name not in self._buffers:
             buffer = self._buffers[name] = self.unused(name)
             self.module.init.append(f'self.register_buffer("{buffer}", torch.zeros({array.shape}))')
             self.module.state[buffer] = array
         return f"self.{self._buffers[name]}"
+
+    def number(self, name: str) -> str | None:
+        """Return a constant that is a single number; None if it is none."""
+        array = self.arrays.get(name)
+        if array is None or array.size != 1 or array.ndim > 1:
+            return None
+        return str(array.reshape(()))  # the shortest that is the same in float32
 
     def ints(self, name: str) -> list[int]:
         """Return a constant of whole numbers."""
@@ -143,7 +151,7 @@ class _Writer:
         return [side for side in sides if side is not None]
 
 
-def helper_attributes(node: Any) -> dict[str, Any]:
+def _attributes(node: Any) -> dict[str, Any]:
     """Return the attributes of a node."""
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}
 
@@ -274,6 +282,19 @@ def _called(form: str) -> Callable[[_Writer, Any, dict[str, Any]], str]:
     return rule
 
 
+def _limited(function: str, limit: str) -> Callable[[_Writer, Any, dict[str, Any]], str]:
+    """Return a rule for the larger or the smaller of two tensors, or of a tensor and a number."""
+
+    def rule(writer: _Writer, node: Any, _: dict[str, Any]) -> str:
+        tensors = [writer.value(name) for name in node.input if writer.number(name) is None]
+        numbers = [number for name in node.input if (number := writer.number(name)) is not None]
+        if numbers:
+            return f"torch.clamp({tensors[0]}, {limit}={numbers[0]})"
+        return f"torch.{function}({', '.join(tensors)})"
+
+    return rule
+
+
 RULES: dict[str, Callable[[_Writer, Any, dict[str, Any]], str]] = {
     "Conv": _convolution,
     "Gemm": _linear,
@@ -295,8 +316,8 @@ RULES: dict[str, Callable[[_Writer, Any, dict[str, Any]], str]] = {
     "Sub": _called("{} - {}"),
     "Mul": _called("{} * {}"),
     "Div": _called("{} / {}"),
-    "Max": _called("torch.maximum({}, {})"),
-    "Min": _called("torch.minimum({}, {})"),
+    "Max": _limited("maximum", "min"),
+    "Min": _limited("minimum", "max"),
     "Neg": _called("-{}"),
     "Unsqueeze": lambda writer, node, _: f"{writer.value(node.input[0])}.unsqueeze({writer.ints(node.input[1])[0]})",
     "ReduceSum": lambda writer, node, _: f"{writer.value(node.input[0])}.sum({writer.ints(node.input[1])[0]})",

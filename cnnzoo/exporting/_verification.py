@@ -58,6 +58,8 @@ def verify(found: np.ndarray, wanted: np.ndarray, images: Images, kind: Kind, pr
     Raises:
         ValueError: They differ by more than is accepted.
     """
+    if not np.isfinite(wanted).all():
+        raise ValueError("The network gives NaN or infinity in Keras. Nothing was written. Check its weights.")
     if found.shape != wanted.shape or not np.isfinite(found).all():
         raise ValueError(
             f"The exported file gives outputs of shape {found.shape} or values that are not finite, where Keras gives "

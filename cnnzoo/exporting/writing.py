@@ -7,7 +7,10 @@ import importlib
 import json
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from cnnzoo._keras.engine import predict_on_batch
 from cnnzoo._keras.parameters import count_parameters, flat_layers
 from cnnzoo._keras.reading import UnsupportedError
 from cnnzoo._support.files import check_target, put_in_place
+from cnnzoo._support.wording import printable
 from cnnzoo.data.given import Images as Given
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import batch_size_for
@@ -43,6 +47,7 @@ WRITERS = {  # the module of each format, and what writes it there
     "torch": ("_torch", "WRITER"),
     "keras": ("_keras_file", "WRITER"),
 }
+MOST_CHARACTERS = 300  # of the messages of other packages
 SAVED_MODEL_FILE = "saved_model.pb"
 RANGES = {"unit": "pixels in [0, 1]", "byte": "pixels in [0, 255]", "raw": "as in training"}
 
@@ -121,12 +126,7 @@ def export(
     name = name_of(classifier, run)
     target = Path(path) if path is not None else Path(name + (form.suffix or f"_{form.name}"))
     _check_targets(target, form, force)
-    found = find_images(classifier, run, images)
-    if int8 and found.calibrating is None:
-        raise ValueError(
-            f"int8 is calibrated on images like those that {name} was trained on, and none are at hand. Give some: "
-            "`images` (--images FOLDER)."
-        )
+    found = find_images(classifier, run, images, is_calibrated=int8)
     wanted = outputs_of(lambda batch: predict_on_batch(classifier.model, batch), found.images, _batch(classifier))
     kind = find_ending(classifier.model, lambda: wanted).kind
     subject = Subject(name, classifier, run, _card_of(network, run), kind)
@@ -141,6 +141,8 @@ def export(
         if text is not None:
             script.write_text(text, encoding="utf-8")
         put_in_place(folder, target)
+        if text is None:  # that of a file before
+            target.with_name(script.name).unlink(missing_ok=True)
     return Exported(target, size, None if text is None else target.with_name(script.name), verification, metadata)
 
 
@@ -191,11 +193,25 @@ def _workshop(target: Path) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
         try:
-            yield folder
+            with _ended_by_exception():
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise OSError(f"'{target}' cannot be written ({error.strerror or error}). Choose another path.") from error
+
+
+@contextlib.contextmanager
+def _ended_by_exception() -> Iterator[None]:
+    """Let SIGTERM raise ``SystemExit``, so that what was begun is removed."""
+    if threading.current_thread() is not threading.main_thread():  # others cannot set it
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _written(
@@ -203,9 +219,14 @@ def _written(
 ) -> tuple[Verification | None, dict[str, str]]:
     """Write the file and run it; return how it compares with Keras, and what belongs into its metadata."""
     mixed = any(getattr(layer, "compute_dtype", "float32") != "float32" for layer in flat_layers(subject.model))
-    with _explained(f"{subject.name} cannot be written as {form.title}"):
+    if mixed and form.name == "litert":
+        raise ValueError(
+            f"{form.title} takes networks that compute in float32, and {subject.name} computes in mixed precision. "
+            "Build it with the dtype policy 'float32', and give it the weights."
+        )
+    with _explained(f"{subject.name} cannot be written as {form.title}", path.parent):
         own = writer.write(subject, path, options, found.calibrating if options.int8 else None)
-    with _explained(f"The file of {form.title} was written, but does not run"):
+    with _explained(f"The file of {form.title} was written, but does not run", path.parent):
         predictor = writer.open(path, options)
         if predictor is None:
             return None, own
@@ -215,15 +236,16 @@ def _written(
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn the exceptions of other packages into a sentence."""
+def _explained(what: str, folder: Path) -> Iterator[None]:
+    """Turn the exceptions of other packages into a sentence, without the temporary folder."""
     try:
         yield
     except (UnsupportedError, OSError, MemoryError):
         raise
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{what}: {lines[0]}") from error
+        cause = lines[0].replace(f"{folder}{os.sep}", "")
+        raise ValueError(f"{what}: {cause[:MOST_CHARACTERS]}") from error
 
 
 def _metadata(subject: Subject, options: Options, verification: Verification | None) -> dict[str, str]:
@@ -234,7 +256,7 @@ def _metadata(subject: Subject, options: Options, verification: Verification | N
     known = {
         "network": subject.name,
         "params": str(count_parameters(subject.model).params),
-        "class_names": json.dumps(classifier.class_names, ensure_ascii=False),
+        "class_names": json.dumps([printable(name) for name in classifier.class_names], ensure_ascii=False),
         "input": f"images: float32 of shape ({', '.join(map(str, ['n', *(side or 'any' for side in axes)]))}), "
         f"{RANGES[classifier.scale]}",
         "layout": options.layout,

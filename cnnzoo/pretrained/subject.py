@@ -34,16 +34,24 @@ def open_trained(network: Trained) -> tuple[Classifier, Run | None]:
 
     Raises:
         FileNotFoundError: ``network`` names nothing.
-        ValueError: The run is damaged, or the model is no classifier of images.
+        ValueError: The run is damaged, the model is no classifier of images, or a classifier does not name all classes.
     """
     if isinstance(network, Classifier):
+        check_classifier(network.model)
+        if len(network.class_names) != count_classes(network.model):
+            raise ValueError(
+                f"The classifier must name the {count_classes(network.model)} classes of its network. Received: "
+                f"{len(network.class_names)} names."
+            )
         return network, None
     if isinstance(network, Run):
         return network.classifier, network
     if isinstance(network, keras.Model):
         check_classifier(network)
         names = tuple(map(str, range(count_classes(network))))
-        return Classifier(network, names, network.input_shape[1:3], scale=scale_of(network) or "unit"), None
+        height, width = network.input_shape[1:3]
+        size = None if None in (height, width) else (height, width)
+        return Classifier(network, names, size, scale=scale_of(network) or "unit"), None
     if has_imagenet(network):
         return open_classifier(network), None
     run = load_run(network)

@@ -173,4 +173,8 @@ def test_layers_with_names_that_python_has_and_shared_layers():
     inputs = keras.Input((6, 6, 2))
     shared = keras.layers.Conv2D(2, 3, padding="same", name="class")
     x = keras.layers.Concatenate(name="x")([shared(inputs), shared(shared(inputs))])
+    for name in ("forward", "training", "type", "half", "eval", "x"):
+        x = keras.layers.Conv2D(3, 1, name=f"{name}_" if name == "x" else name)(x)
+    x = keras.ops.minimum(keras.ops.maximum(x, -0.1), 0.9)
+    x = keras.layers.Maximum()([x, keras.layers.Conv2D(3, 3, padding="same", dilation_rate=2)(x)])
     compare(shaken(keras.Model(inputs, keras.layers.Flatten(name="2_d")(x))), (6, 6, 2))
