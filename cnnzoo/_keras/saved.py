@@ -242,9 +242,9 @@ def _not_registered(name: str) -> str:
 
 def unregistered(error: Exception) -> str | None:
     """Return the name of the class or function that Keras does not know, if that is why it could not read a file."""
-    unknown = re.search(
-        rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", end_of_message(error)
-    )
+    said = end_of_message(error)
+    unknown = re.search(rf"(?:Could not locate (?:class|function)|Unknown [\w ]+:|{OLD_FUNCTION}) '([^']+)'", said)
+    unknown = unknown or re.search(r"Could not deserialize class '([^']+)' because its parent module", said)
     return unknown[1] if unknown else None
 
 

@@ -48,7 +48,7 @@ def assert_layers(
 
     >>> import cnnzoo
     >>> path = getfixture("tmp_path") / "lenet5.csv"
-    >>> assert_layers(cnnzoo.models.lenet5(), path)  # writes the file
+    >>> assert_layers(cnnzoo.models.lenet5(), Pin(path, update=True))  # writes the file
     >>> assert_layers(cnnzoo.models.lenet5(), path)  # compares
     """
     __tracebackhide__ = True  # pytest then shows the line of the test

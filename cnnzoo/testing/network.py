@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from cnnzoo._keras.ending import BINARY, Ending, count_classes, ending_by_graph, find_ending
-from cnnzoo._keras.gradients import Loss, weight_gradients
+from cnnzoo._keras.gradients import Gradients, Loss, weight_gradients
 from cnnzoo._keras.graph import Tensor, graph_inputs, sized_inputs, walk
 from cnnzoo._keras.heads import has_head
 from cnnzoo._keras.ready import loss_for
@@ -111,7 +111,12 @@ class _Subject:
             for shape, dtype in zip(shapes, dtypes, strict=True)
         ]
 
-    def loss(self) -> Loss:
+    @functools.cached_property
+    def gradients(self) -> Gradients:
+        """What computes the loss on the batch, and its gradients."""
+        return weight_gradients(self.model, self.batch, self._loss())
+
+    def _loss(self) -> Loss:
         """Return the cross-entropy of a classifier for labels; of other networks, the mean square to random numbers."""
         rng = np.random.default_rng(1)
         if self.ending:
@@ -119,7 +124,7 @@ class _Subject:
             of_classes = loss_for(self.ending.kind, self.outputs[0].shape[1])
             rows = labels[:, None].astype("float32") if self.ending.kind in BINARY else labels
             return lambda outputs: keras.ops.mean(of_classes(rows, outputs))
-        wanted = [rng.random(each.shape, dtype="float32") for each in self.outputs]
+        wanted = [keras.ops.convert_to_tensor(rng.random(each.shape, dtype="float32")) for each in self.outputs]
         return lambda outputs: sum(
             keras.ops.mean(keras.ops.square(keras.ops.cast(each, "float32") - values))
             for each, values in zip(keras.tree.flatten(outputs), wanted, strict=True)
@@ -182,11 +187,10 @@ def _check_gradients(subject: _Subject) -> None:
     A weight behind another that starts at zero, such as the scale of a residual branch, gets none at first.
     """
     variables = _trainable(subject.model)
-    loss = subject.loss()
     with _kept(variables):
-        _, first = weight_gradients(subject.model, subject.batch, loss)
+        _, first = subject.gradients()
         _descend(variables, first, LENGTHS[0])
-        _, second = weight_gradients(subject.model, subject.batch, loss)
+        _, second = subject.gradients()
     both = list(zip(variables, first, second, strict=True))
     if wrong := [variable.path for variable, *gradients in both if not np.isfinite(gradients).all()]:
         raise _FailureError("finite gradients", f"NaN or infinity for {_names(wrong)}")
@@ -197,13 +201,13 @@ def _check_gradients(subject: _Subject) -> None:
 
 def _check_learning(subject: _Subject) -> None:
     """Check that a few steps along the gradient lower the loss on one batch, in inference mode."""
-    variables, loss, losses = _trainable(subject.model), subject.loss(), []
+    variables, losses = _trainable(subject.model), []
     for length in LENGTHS:
         with _kept(variables):
-            start, gradients = weight_gradients(subject.model, subject.batch, loss)
+            start, gradients = subject.gradients()
             for _ in range(STEPS):
                 _descend(variables, gradients, length)
-                end, gradients = weight_gradients(subject.model, subject.batch, loss)
+                end, gradients = subject.gradients()
         if end < start:
             return
         losses.append(end)

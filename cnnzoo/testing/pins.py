@@ -189,7 +189,7 @@ def _file_name(name: str) -> str:
     """Return ``name`` as the name of a file, for any test, on any system; different names give different ones.
 
     >>> _file_name("test_zoo.test_lenet5[32-True]")
-    'test_zoo.test_lenet5[32-true]-c3b9cbd4'
+    'test_zoo.test_lenet5[32-True]-34f2f396'
     """
     safe = re.sub(r"[^\w.\[\]-]+", "_", name, flags=re.ASCII)
     parameters = safe.partition("[")[2]  # here it matters that macOS and Windows do not tell "relu" from "ReLU"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,22 @@ import pytest
 DOWNSTREAM = Path(__file__).parents[2] / "examples" / "downstream"
 
 
-@pytest.mark.slow
-def test_its_tests_pass_with_the_pins_that_it_has():
-    environment = {**os.environ, "CI": "true", "PYTHONPATH": str(DOWNSTREAM / "src")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+def run_its_tests(*words, backend="tensorflow"):
+    environment = {**os.environ, "CI": "true", "PYTHONPATH": str(DOWNSTREAM / "src"), "KERAS_BACKEND": backend}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     finished = subprocess.run(command, cwd=DOWNSTREAM, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout
+    assert " passed" in finished.stdout
+
+
+@pytest.mark.slow
+def test_its_tests_pass_with_the_pins_that_it_has():
+    run_its_tests()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_pins_and_contract_hold_on_every_backend(backend):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    run_its_tests("tests/test_networks.py", backend=backend)
