@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnnzoo
-from cnnzoo.data import Split
+from cnnzoo.data import ImageFiles, Split
 from cnnzoo.evaluation import evaluate, predict_probabilities
 
 NAMES = ("cat", "dog", "owl")
@@ -16,6 +17,18 @@ def test_probabilities_from_either_head(activation):
     probabilities = predict_probabilities(model, np.random.default_rng(0).random((5, 32, 32, 1), dtype="float32"))
     assert isinstance(probabilities, np.ndarray)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [4, 40])  # one batch, and several, which TensorFlow asks for
+def test_an_image_that_has_gone_is_named(tmp_path, monkeypatch, count):
+    monkeypatch.setattr("cnnzoo.evaluation.evaluator.batch_size_for", lambda size: 8)
+    paths = [tmp_path / f"{number}.png" for number in range(count)]
+    for path in paths:
+        Image.new("L", (32, 32), 128).save(path)
+    images = ImageFiles(list(map(str, paths)), (32, 32), 1)
+    paths[-1].unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{count - 1}\.png"):
+        evaluate(cnnzoo.models.lenet5(), Split(images, np.arange(count) % 10), engine="keras")
 
 
 def test_images_may_be_resized_and_raw():
