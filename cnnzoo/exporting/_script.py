@@ -121,9 +121,8 @@ def script_of(subject: Subject, form: Format, options: Options, path: Path, meta
         build = f"network = torchvision.models.{torchvision}"
     if module:
         imports += ["import torch.nn.functional as F", "from torch import nn"]
-    needs_cnnzoo = form.name == "keras" and _has_own_layers(subject)
-    if needs_cnnzoo:
-        imports.append("import cnnzoo.models.layers  # layers of this network that Keras does not have")
+    modules = sorted(_modules_of_layers(subject)) if form.name == "keras" else []
+    imports += [f"import {each}  # layers of this network that Keras does not have" for each in modules]
     body = [
         f"path = Path(__file__).with_name({json.dumps(path.name)})",
         *_prepared(subject, options.layout, torchvision, metadata),
@@ -133,13 +132,15 @@ def script_of(subject: Subject, form: Format, options: Options, path: Path, meta
         f"for number in np.argsort(-probabilities)[:{SHOWN}]:",
         '    print(f"{classes[number]}: {probabilities[number]:.1%}")',
     ]
+    needs = [runtime.needs]
+    needs += ["torchvision"] if torchvision else []
+    needs += ["cnnzoo"] if "cnnzoo.models.layers" in modules else []
     parts = [
         f'"""{_plain(subject.card.title if subject.card else subject.name)}: the class of a picture.',
         "",
         f"    python {_plain(script_name(path, form))} PICTURE",
         "",
-        f"Needs {runtime.needs}{', torchvision' * bool(torchvision)}{', cnnzoo' * needs_cnnzoo}, numpy and pillow. "
-        f"Written by cnnzoo {cnnzoo.__version__}.",
+        f"Needs {', '.join(needs)}, numpy and pillow. Written by cnnzoo {cnnzoo.__version__}.",
         '"""',
         "",
         *sorted(f"import {each}" for each in {*runtime.modules, "sys"}),
@@ -224,8 +225,10 @@ def _digit(height: int, width: int) -> Iterable[str]:
     yield f"picture = Image.fromarray(np.pad(field, {PADDING})){'' if (height, width) == (whole, whole) else resized}"
 
 
-def _has_own_layers(subject: Subject) -> bool:
-    return any(type(layer).__module__.startswith("cnnzoo.") for layer in flat_layers(subject.model))
+def _modules_of_layers(subject: Subject) -> set[str]:
+    """Return the modules with layers that Keras does not have; none for those of a script or a notebook."""
+    modules = {type(layer).__module__ for layer in flat_layers(subject.model)}
+    return {each for each in modules if not each.startswith("keras.") and each != "__main__"}
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -23,6 +23,7 @@ from cnnzoo._keras.ending import find_ending
 from cnnzoo._keras.engine import predict_on_batch
 from cnnzoo._keras.parameters import count_parameters, flat_layers
 from cnnzoo._keras.reading import UnsupportedError
+from cnnzoo._keras.scale import scale_of
 from cnnzoo._support.files import check_target, put_in_place
 from cnnzoo._support.wording import printable
 from cnnzoo.data.given import Images as Given
@@ -32,7 +33,7 @@ from cnnzoo.exporting._images import Images, find_images, sides_of
 from cnnzoo.exporting._script import script_name, script_of
 from cnnzoo.exporting._subject import Subject, Writer
 from cnnzoo.exporting._verification import Verification, outputs_of, verify
-from cnnzoo.exporting.formats import Format, Options, check_options
+from cnnzoo.exporting.formats import FORMATS, Format, Options, check_options
 from cnnzoo.models.cards import ModelCard
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.pretrained.networks import network_name
@@ -49,7 +50,7 @@ WRITERS = {  # the module of each format, and what writes it there
 }
 MOST_CHARACTERS = 300  # of the messages of other packages
 SAVED_MODEL_FILE = "saved_model.pb"
-RANGES = {"unit": "pixels in [0, 1]", "byte": "pixels in [0, 255]", "raw": "as in training"}
+RANGES = {"unit": "pixels in [0, 1]", "byte": "pixels in [0, 255]", "raw": "in the range of its training"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def export(
 
     Args:
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
-            model, whose classes have their numbers as names.
+            model. The classes of a model have their numbers as names, and where its graph does not show what pixels it
+            takes, there is no script: a ``Classifier`` says both.
         path: The file to write, with the suffix of the format, or for SavedModel the folder; None: the name of the
             network, or of the run's folder, in the working directory.
         to: One of ``cnnzoo.exporting.FORMATS``: "onnx", "litert", "openvino", "savedmodel", "torch", "keras".
@@ -123,6 +125,8 @@ def export(
     if path is not None:
         _check_targets(Path(path), form, force)  # before a network is loaded
     classifier, run = open_trained(network)
+    if isinstance(network, keras.Model) and scale_of(network) is None:
+        classifier = replace(classifier, scale="raw")  # nothing tells what pixels it takes
     name = name_of(classifier, run)
     target = Path(path) if path is not None else Path(name + (form.suffix or f"_{form.name}"))
     _check_targets(target, form, force)
@@ -159,12 +163,14 @@ def _check_targets(path: Path, form: Format, force: bool) -> None:
     """Raise an error if one of the files cannot be written there."""
     if path.suffix != form.suffix and form.suffix:
         raise ValueError(f"The file must end in {form.suffix}. Received: '{path}'")
-    beside = [path.with_suffix(".bin")] if form.name == "openvino" else []
-    for each in (path.with_name(script_name(path, form)), *beside):
-        check_target(each, force=force)
+    if not form.suffix and path.suffix in {each.suffix for each in FORMATS.values() if each.suffix}:
+        raise ValueError(f"{form.title} is a folder, and '{path.suffix}' is the suffix of files. Received: '{path}'")
     is_replaced = force and not form.suffix and (path / SAVED_MODEL_FILE).is_file()  # no other folder is
     if not is_replaced:
         check_target(path, force=force)
+    beside = [path.with_suffix(".bin")] if form.name == "openvino" else []
+    for each in (path.with_name(script_name(path, form)), *beside):
+        check_target(each, force=force)
 
 
 def _card_of(network: Trained, run: Run | None) -> ModelCard | None:
@@ -224,9 +230,9 @@ def _written(
             f"{form.title} takes networks that compute in float32, and {subject.name} computes in mixed precision. "
             "Build it with the dtype policy 'float32', and give it the weights."
         )
-    with _explained(f"{subject.name} cannot be written as {form.title}", path.parent):
+    with _explained(f"{subject.name} cannot be written as {form.title}", form, path.parent):
         own = writer.write(subject, path, options, found.calibrating if options.int8 else None)
-    with _explained(f"The file of {form.title} was written, but does not run", path.parent):
+    with _explained(f"The file of {form.title} was written, but does not run", form, path.parent):
         predictor = writer.open(path, options)
         if predictor is None:
             return None, own
@@ -236,12 +242,14 @@ def _written(
 
 
 @contextlib.contextmanager
-def _explained(what: str, folder: Path) -> Iterator[None]:
+def _explained(what: str, form: Format, folder: Path) -> Iterator[None]:
     """Turn the exceptions of other packages into a sentence, without the temporary folder."""
     try:
         yield
-    except (UnsupportedError, OSError, MemoryError):
+    except (OSError, MemoryError):
         raise
+    except UnsupportedError as error:
+        raise UnsupportedError(str(error).replace("The ONNX export", f"The export to {form.title}")) from error
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         cause = lines[0].replace(f"{folder}{os.sep}", "")

@@ -170,9 +170,10 @@ def test_metadata_of_the_others(run, here):
     assert oct(exported.path.stat().st_mode) == oct(exported.script.stat().st_mode)
 
 
-def small(end="softmax", outputs=3, shape=(8, 8, 3)):
+def small(end="softmax", outputs=3, shape=(8, 8, 3), is_known=True):
     inputs = keras.Input(shape)
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    x = keras.layers.Rescaling(2.0, offset=-1.0)(inputs) if is_known else inputs
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
     return keras.Model(inputs, keras.layers.Dense(outputs, activation=end)(x), name="small")
 
 
@@ -198,6 +199,20 @@ def test_images_of_any_size_have_no_script(here):
     assert exported.script is None
     assert files(here) == ["small.onnx"]
     assert exported.metadata["input"] == "images: float32 of shape (n, any, any, 3), pixels in [0, 1]"
+
+
+def test_nothing_is_guessed_about_the_pixels_of_a_model(here):
+    exported = cnnzoo.export(small(is_known=False))
+    assert exported.script is None
+    assert exported.metadata["input"] == "images: float32 of shape (n, 8, 8, 3), in the range of its training"
+
+
+def test_the_script_imports_what_defines_layers(here):
+    inputs = keras.Input((8, 8, 3))
+    x = Doubled(name="mine")(keras.layers.Rescaling(2.0, offset=-1.0)(inputs))
+    x = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
+    exported = cnnzoo.export(keras.Model(inputs, x, name="own"), to="keras")
+    assert f"import {__name__}  # layers of this network" in exported.script.read_text()
 
 
 def test_images_that_the_user_gives(here):
@@ -298,7 +313,7 @@ def with_layer(layer):
 def test_a_layer_of_the_users_own_is_refused_by_name_where_it_cannot_be_written(here):
     for to in ("onnx", "openvino", "torch"):
         skip_without(to)
-        with pytest.raises(ValueError, match=r"does not support layer 'mine' \(Doubled\)"):
+        with pytest.raises(ValueError, match=r"export to .* does not support layer 'mine' \(Doubled\)"):
             cnnzoo.export(with_layer(Doubled(name="mine")), to=to)
     with pytest.raises(ValueError, match=r"could not open a file with layer 'mine' \(Foreign\): .*register_keras"):
         cnnzoo.export(with_layer(Foreign(name="mine")), to="keras")
@@ -343,6 +358,7 @@ def test_a_file_that_gives_something_else_is_not_left(here):
         ({"to": "litert", "layout": "nchw"}, r"takes images in the layout nhwc\. Received: layout='nchw'"),
         ({"to": "torch", "opset": 17}, r"`opset` is for ONNX"),
         ({"opset": 9}, r"`opset` must be one of 17 to 22\. Received: opset=9"),
+        ({"to": "savedmodel", "path": "net.onnx"}, r"SavedModel is a folder, and '\.onnx' is the suffix of files"),
         ({"path": "net.xml"}, r"The file must end in \.onnx\. Received: 'net\.xml'"),
     ],
 )
