@@ -26,7 +26,7 @@ def fails(monkeypatch, capfd):
 
 
 def keras_error():
-    keras.layers.Dense(-1)
+    keras.layers.Conv2D(4, -1)
 
 
 def numpy_error():

@@ -2,7 +2,6 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -159,8 +158,8 @@ def test_a_recipe_is_known_by_its_fields(run):
     assert _recipe_name(replace(run.record, recipe=cnnzoo.training.recipe_card("lenet5").recipe)) == "default"
 
 
-def test_a_run_from_before_formats_is_reported_on(tmp_path):
-    folder = shutil.copytree(Path(__file__).parents[1] / "runs" / "format0" / "finished", tmp_path / "tiny")
+def test_a_run_from_before_formats_is_reported_on(tmp_path, run_of_format0):
+    folder = shutil.copytree(run_of_format0, tmp_path / "tiny")
     text = Page(write_report(folder).path).text
     assert "No single command reproduces this run. In Python, call cnnzoo.training.fit" in text
     assert re.search(r"precision used\s*float32", text)

@@ -168,8 +168,8 @@ def network():
     return keras.Sequential([keras.Input((32, 32, 1)), *layers], name="tiny")
 
 
-def test_a_finished_run_from_before_formats_is_read(digits):
-    run = load_run(FORMAT_0 / "finished")
+def test_a_finished_run_from_before_formats_is_read(digits, run_of_format0):
+    run = load_run(run_of_format0)
     assert (run.record.model.name, run.validated_on, len(run.history["loss"])) == ("tiny", "validation", 3)
     test = subset(digits[1], 100)
     right = run.model.predict(test.images, verbose=0).argmax(axis=1) == test.labels

@@ -47,7 +47,10 @@ def test_a_file_names_its_weights_and_is_small(network, written):
 def test_a_run_without_has_none(run):
     assert run.snapshots == ()
     assert load_run("lenet5").snapshots == ()
-    assert load_run(Path(__file__).parent / "format0" / "finished").snapshots == ()
+
+
+def test_a_run_from_before_formats_has_none(run_of_format0):
+    assert load_run(run_of_format0).snapshots == ()
 
 
 def test_other_files_beside_them_are_no_snapshots(run, written, tmp_path):
