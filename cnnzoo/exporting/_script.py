@@ -113,29 +113,27 @@ def script_of(subject: Subject, form: Format, options: Options, path: Path, meta
     shape = (*(classifier.image_size or (None, None)), subject.model.input_shape[3])
     if classifier.scale == "raw" or None in shape or shape[2] not in (1, 3):
         return None
-    runtime, torchvision, module = RUNTIMES[form.name], metadata.get("torchvision"), metadata.get("module")
-    imports = [*runtime.imports]
-    build = "network = Network()"
-    if torchvision:
+    module = metadata.get("module")
+    head, body = _head(subject, form, path, metadata), _body(subject, form, options, path, metadata)
+    if module is None:
+        return _joined([*head, *body])
+    main = ['if __name__ == "__main__":', indent(_joined(body), "    ").rstrip()]
+    return _joined([*head, "", module, "", "", *main])
+
+
+def _head(subject: Subject, form: Format, path: Path, metadata: dict[str, str]) -> list[str]:
+    """Return the lines that say what the script is, and import what it needs."""
+    runtime = RUNTIMES[form.name]
+    needs, imports = [runtime.needs], [*runtime.imports]
+    if "torchvision" in metadata:
+        needs.append("torchvision")
         imports.append("import torchvision")
-        build = f"network = torchvision.models.{torchvision}"
-    if module:
+    if "module" in metadata:
         imports += ["import torch.nn.functional as F", "from torch import nn"]
-    modules = sorted(_modules_of_layers(subject)) if form.name == "keras" else []
-    imports += [f"import {each}  # layers of this network that Keras does not have" for each in modules]
-    body = [
-        f"path = Path(__file__).with_name({json.dumps(path.name)})",
-        *_prepared(subject, options.layout, torchvision, metadata),
-        *([build] if form.name == "torch" else []),
-        *runtime.lines,
-        *PROBABILITIES["logits" if torchvision else subject.kind],
-        f"for number in np.argsort(-probabilities)[:{SHOWN}]:",
-        '    print(f"{classes[number]}: {probabilities[number]:.1%}")',
-    ]
-    needs = [runtime.needs]
-    needs += ["torchvision"] if torchvision else []
-    needs += ["cnnzoo"] if "cnnzoo.models.layers" in modules else []
-    parts = [
+    for module in _modules_of_layers(subject) if form.name == "keras" else ():
+        needs.append(module.partition(".")[0])
+        imports.append(f"import {module}  # layers of this network that Keras does not have")
+    return [
         f'"""{_plain(subject.card.title if subject.card else subject.name)}: the class of a picture.',
         "",
         f"    python {_plain(script_name(path, form))} PICTURE",
@@ -151,10 +149,21 @@ def script_of(subject: Subject, form: Format, options: Options, path: Path, meta
         "from PIL import Image, ImageOps",
         "",
     ]
-    if module:
-        main = ['if __name__ == "__main__":', indent(_joined(body), "    ").rstrip()]
-        return _joined([*parts, "", module, "", "", *main])
-    return _joined([*parts, *body])
+
+
+def _body(subject: Subject, form: Format, options: Options, path: Path, metadata: dict[str, str]) -> list[str]:
+    """Return the lines that open the file and predict the picture."""
+    torchvision = metadata.get("torchvision")
+    build = f"torchvision.models.{torchvision}" if torchvision else "Network()"
+    return [
+        f"path = Path(__file__).with_name({json.dumps(path.name)})",
+        *_prepared(subject, options.layout, metadata),
+        *([f"network = {build}"] if form.name == "torch" else []),
+        *RUNTIMES[form.name].lines,
+        *PROBABILITIES["logits" if torchvision else subject.kind],
+        f"for number in np.argsort(-probabilities)[:{SHOWN}]:",
+        '    print(f"{classes[number]}: {probabilities[number]:.1%}")',
+    ]
 
 
 def script_name(path: Path, form: Format) -> str:
@@ -171,7 +180,7 @@ PROBABILITIES = {
 }
 
 
-def _prepared(subject: Subject, layout: str, torchvision: str | None, metadata: dict[str, str]) -> Iterable[str]:
+def _prepared(subject: Subject, layout: str, metadata: dict[str, str]) -> Iterable[str]:
     """Yield the lines that read a picture and make ``images`` of it, as cnnzoo does."""
     classifier = subject.classifier
     height, width = classifier.image_size or (0, 0)
@@ -195,7 +204,7 @@ def _prepared(subject: Subject, layout: str, torchvision: str | None, metadata: 
     yield f"images = {pixels}"
     if mode == "L" and channels == 3:
         yield "images = images.repeat(3, axis=3)"
-    if torchvision:
+    if "torchvision" in metadata:
         mean, std = (metadata[key] for key in ("mean", "std"))
         yield f"images = (images - np.float32({mean})) / np.float32({std})"
     if layout == "nchw":
@@ -225,10 +234,10 @@ def _digit(height: int, width: int) -> Iterable[str]:
     yield f"picture = Image.fromarray(np.pad(field, {PADDING})){'' if (height, width) == (whole, whole) else resized}"
 
 
-def _modules_of_layers(subject: Subject) -> set[str]:
+def _modules_of_layers(subject: Subject) -> list[str]:
     """Return the modules with layers that Keras does not have; none for those of a script or a notebook."""
     modules = {type(layer).__module__ for layer in flat_layers(subject.model)}
-    return {each for each in modules if not each.startswith("keras.") and each != "__main__"}
+    return sorted(each for each in modules if not each.startswith("keras.") and each != "__main__")
 
 
 def _plain(name: str) -> str:
