@@ -81,6 +81,7 @@ def one(layer, shape=(9, 8, 6)):
     [
         keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu6"),
         keras.layers.Conv2D(6, (3, 2), groups=2, dilation_rate=2, use_bias=False),
+        keras.layers.Conv2D(3, (3, 2), dilation_rate=(2, 3), padding="same"),
         keras.layers.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2),
         keras.layers.SeparableConv2D(5, 3, padding="same", activation="silu"),
         keras.layers.Dense(5, activation="hard_sigmoid"),
@@ -162,7 +163,6 @@ def test_an_unknown_layer_is_named():
         (keras.layers.Activation(relu), "its activation is relu"),
         (keras.layers.Conv2D(2, 1, activation=Doubled(name="within")), "does not support layer 'within'"),
         (keras.layers.BatchNormalization(axis=1), "it normalises another axis"),
-        (keras.layers.Conv2D(2, 3, dilation_rate=2, padding="same"), "it is dilated and padded"),
         (keras.layers.ReLU(threshold=0.5), "it has a threshold"),
     ):
         with pytest.raises(UnsupportedError, match=told):
