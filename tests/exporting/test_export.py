@@ -121,7 +121,7 @@ def test_smaller_weights_are_smaller_and_nearly_as_good(to, option, run, here):
         cnnzoo.export(model, f"{name}{FORMATS[to].suffix}", to=to, **given)
         for name, given in (("a", {}), ("b", {option: True}))
     )
-    assert small.size < {"float16": 0.54, "int8": SMALLEST_INT8[to]}[option] * whole.size
+    assert small.size < {"float16": 0.62 if to == "openvino" else 0.54, "int8": SMALLEST_INT8[to]}[option] * whole.size
     assert 0 < small.verification.difference < {"float16": 0.01, "int8": 0.2}[option]
     assert small.verification.accuracy[1] >= small.verification.accuracy[0] - 0.005
     assert small.metadata["precision"] == option
