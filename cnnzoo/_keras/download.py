@@ -5,19 +5,23 @@ import functools
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import filelock
-import pooch
 import requests
 import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from cnnzoo._keras.cache import keras_home, torch_home
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # in a notebook, tqdm misses widgets for progress bars that are not used here
+    import pooch
 
 ATTEMPTS = 4  # per address without progress; each resumes where the last stopped
 BACK_OFF = 0.5  # seconds before the second attempt; doubled before each further one
