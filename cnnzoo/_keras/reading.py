@@ -10,6 +10,9 @@ import numpy as np
 
 LUMA = (0.2989, 0.5870, 0.1140)  # what Keras makes grey of red, green and blue
 
+IMAGES, OUTPUT = "images", "output"  # what a written network calls its input and its output
+ONNX_EXPORT = "The ONNX export"  # how a message begins that says what ONNX does not have
+
 IDLE = frozenset(  # in inference
     {
         *("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "StochasticDepth"),

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo._keras.engine import Predictor
-from cnnzoo._keras.onnx_graph import IMAGES, OPSET, OPSETS, Form, add_metadata, save_onnx
-from cnnzoo._keras.reading import UnsupportedError
+from cnnzoo._keras.onnx_graph import OPSET, OPSETS, Form, add_metadata, save_onnx
+from cnnzoo._keras.reading import IMAGES, UnsupportedError
 from cnnzoo.exporting._subject import Subject, Writer
 from cnnzoo.exporting.formats import Options
 

@@ -15,8 +15,8 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from cnnzoo._keras.onnx_graph import OUTPUT, Form, write_onnx
-from cnnzoo._keras.reading import UnsupportedError
+from cnnzoo._keras.onnx_graph import Form, write_onnx
+from cnnzoo._keras.reading import OUTPUT, UnsupportedError
 
 SMALL = 1024  # bytes: of constants that the graph computes shapes with
 PREVIOUS = "x"  # what the next line alone takes

@@ -6,8 +6,9 @@ import pytest
 
 import cnnzoo
 from cnnzoo._keras.engine import _compiled
-from cnnzoo._keras.onnx_graph import UnsupportedError, write_onnx
+from cnnzoo._keras.onnx_graph import write_onnx
 from cnnzoo._keras.preprocessing import preprocessed, with_channels
+from cnnzoo._keras.reading import UnsupportedError
 from cnnzoo.models import layers
 
 SMALLEST = {  # of each family, that together have all layers of this zoo
