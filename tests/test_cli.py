@@ -337,6 +337,15 @@ def test_a_damaged_copy_is_reported_by_verify(command):
     assert finished.stderr == f"error: Damaged copies: 1. Delete '{copy}' and run `cnnzoo data fetch mnist`.\n"
 
 
+def test_export_says_how_the_file_compares_and_what_runs_it(command):
+    finished = command("export", "lenet1", "--float16", "--out", "small.onnx")
+    assert finished.returncode == 0, finished.stderr
+    first, second, third = finished.stdout.splitlines()
+    assert re.fullmatch(r"small\.onnx  \d+\.\d kB \(weights in float32: 10\.3 kB\)", first)
+    assert second.startswith("On 1,000 images (digits that ship with cnnzoo), outputs differ by at most ")
+    assert third == "To run it on a picture: python small_onnx.py PICTURE"
+
+
 @pytest.mark.slow
 def test_train_on_a_folder_and_ask_about_one_of_its_images(command, tmp_path):
     rng = np.random.default_rng(0)

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from cnnzoo._keras.cache import keras_home, torch_home
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # in a notebook, tqdm misses widgets for progress bars that are not used here
+    warnings.filterwarnings("ignore", "IProgress not found")  # by tqdm in a notebook, for bars that are not used here
     import pooch
 
 ATTEMPTS = 4  # per address without progress; each resumes where the last stopped

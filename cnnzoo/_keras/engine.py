@@ -19,11 +19,12 @@ import keras
 import numpy as np
 
 from cnnzoo._keras._monitor import WeightMonitor
+from cnnzoo._keras.graph import computes_in_half
 from cnnzoo._keras.hardware import cpu_precision, list_gpus
-from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.reading import UnsupportedError
 from cnnzoo._keras.scale import LARGEST, scale_of
 from cnnzoo._support.callers import level_of_the_user
+from cnnzoo._support.differences import relative_difference
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import how_to_install
 
@@ -42,7 +43,7 @@ HINTS = {"float32": "f32", "mixed_bfloat16": "bf16"}
 UNPINNED = {"ENABLE_CPU_PINNING": False}  # else its threads wait for cores that others use
 TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 0.1}  # relative to the largest output, see `_difference`
 MANY = 64  # images from which on a conversion pays
-OPEN_SIDE = 224  # pixels, of images for the check, where a network takes any size
+OPEN_SIDE = 224  # pixels, where a network takes images of any size
 LEAST_PROBABILITY = 1e-30
 
 
@@ -239,16 +240,21 @@ def _difference(model: keras.Model, predictor: Predictor, precision: str) -> str
     found = predictor(images)
     if wanted.ndim == 2 and wanted.min() >= 0 and np.allclose(wanted.sum(axis=1), 1, atol=0.01):
         wanted, found = (np.log(np.maximum(each, LEAST_PROBABILITY)) for each in (wanted, found))
-    difference = float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), LEAST_PROBABILITY))
-    is_mixed = any(getattr(layer, "compute_dtype", None) != "float32" for layer in flat_layers(model))
-    if difference <= TOLERANCES["mixed_bfloat16" if is_mixed else precision]:
+    difference = relative_difference(found, wanted)
+    if difference <= TOLERANCES["mixed_bfloat16" if computes_in_half(model) else precision]:
         return None
     return f"Its outputs in {precision} differ by {difference:.1e} of the largest."
 
 
+def sides_of(model: keras.Model) -> tuple[int, int, int]:
+    """Return height, width and channels of the images on which what was made of ``model`` is compared with it."""
+    height, width, channels = model.inputs[0].shape[1:]
+    return height or OPEN_SIDE, width or OPEN_SIDE, channels
+
+
 def _random_images(model: keras.Model) -> np.ndarray:
     """Return images of noise in the range that ``model`` takes, as far as known, and one beyond it."""
-    shape = [side or OPEN_SIDE for side in model.inputs[0].shape[1:]]
+    shape = sides_of(model)
     try:
         largest = LARGEST.get(scale_of(model) or "unit", 1.0)
     except ValueError:

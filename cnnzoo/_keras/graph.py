@@ -13,6 +13,8 @@ from cnnzoo._support.arguments import shape_fits
 
 Shape = tuple[Any, ...]  # integers; None for an open side
 
+HALF = ("float16", "bfloat16")
+
 
 # The key tells whether the model is sequential
 _NO_GRAPH = {
@@ -105,6 +107,11 @@ def sized_inputs(inputs: list[Tensor], input_shape: tuple[int, ...] | None) -> l
                 f"`model` must have a fixed input size; otherwise pass `input_shape`. Received: {each.shape}"
             )
     return inputs
+
+
+def computes_in_half(model: keras.Model) -> bool:
+    """Tell whether a layer of ``model`` computes in 16 bits."""
+    return any(getattr(call.operation, "compute_dtype", "") in HALF for call in walk(model, graph_inputs(model)))
 
 
 def graph_outputs(model: keras.Model) -> list[Tensor]:

@@ -6,6 +6,8 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
+
 
 class Late:
     """A stand-in for a module, which is imported when one of its attributes is first used."""

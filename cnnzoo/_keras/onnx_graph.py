@@ -18,6 +18,7 @@ from cnnzoo._keras._onnx_nodes import OPSET as OPSET
 from cnnzoo._keras._onnx_nodes import OPSETS as OPSETS
 from cnnzoo._keras._onnx_nodes import Form as Form
 from cnnzoo._keras._onnx_nodes import Graph, Value
+from cnnzoo._keras._onnx_nodes import Layout as Layout
 from cnnzoo._keras.graph import graph_inputs, run
 from cnnzoo._keras.reading import IMAGES, ONNX_EXPORT, OUTPUT, UnsupportedError
 

@@ -16,11 +16,8 @@ import keras
 PARTS = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras file
 LARGEST = 1e12  # factor or offset of pixels
 MOST_WORDS = 40  # quoted from a Keras error
-CODE = (
-    "__lambda__",
-    "TorchModuleWrapper",
-    "TFSMLayer",
-)  # classes that hold Python's code, a pickle, a TensorFlow graph
+# Classes that hold Python's code, a pickle, a graph of TensorFlow
+CODE = ("__lambda__", "TorchModuleWrapper", "TFSMLayer")
 OF_FUNCTIONS = ("activations", "constraints", "initializers", "losses", "metrics", "ops", "regularizers")  # in Keras
 OLD_FUNCTION = r"identifier: \{[^}]*'class_name': 'function', 'config':"  # before the name, in Keras 3.8
 

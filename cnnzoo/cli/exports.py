@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import cnnzoo
 from cnnzoo._support.wording import memory, shell_command
 from cnnzoo.cli.shared import Force, app, quiet_start, tell_of_folder
 from cnnzoo.exporting.formats import FORMATS
@@ -41,8 +42,6 @@ def export(
 ) -> None:
     """Write a trained network for another framework, run it there, and compare it with Keras."""
     with quiet_start():
-        import cnnzoo
-
         exported = cnnzoo.export(
             network,
             out,

@@ -8,10 +8,11 @@ import sys
 import traceback
 from types import TracebackType
 
+from cnnzoo._keras.late import BACKENDS
+
 TRACEBACK = "--traceback"
 DEBUG = "CNNZOO_DEBUG"  # the environment variable with the same effect
 USER_ERRORS = (ValueError, ArithmeticError)  # raised by cnnzoo, besides OSError and MemoryError
-BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
 RAISE = dis.opmap["RAISE_VARARGS"]
 
 

@@ -74,9 +74,9 @@ def list_images(*folders: Path) -> Listing:
 def _place(folder: Path) -> tuple[int, int] | str:
     """Return what tells a folder from all others, by whichever path it is reached."""
     found = os.stat(folder)
-    return (
-        (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
-    )  # some file systems number nothing
+    if not found.st_ino:  # some file systems number nothing
+        return os.path.realpath(folder)
+    return found.st_dev, found.st_ino
 
 
 def parts_below(folder: Path, path: Path) -> tuple[str, ...]:

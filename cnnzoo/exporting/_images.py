@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from cnnzoo._keras.engine import sides_of
 from cnnzoo._keras.parameters import count_parameters
 from cnnzoo.data.given import Images as Given
 from cnnzoo.data.pixels import to_scale
@@ -14,7 +15,7 @@ from cnnzoo.data.split import Split, spread
 from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.inspect.layers import layer_table
-from cnnzoo.pretrained.subject import images_at_hand
+from cnnzoo.pretrained.opening import images_at_hand
 from cnnzoo.runs.run import Run
 
 ORIGINS = {
@@ -26,7 +27,6 @@ LEAST, MOST = 16, 1000  # images
 LARGEST_WORK = 1e12  # multiply-accumulates of all images: a minute on two cores
 LARGEST_MEMORY = 200_000_000  # bytes of all images
 CALIBRATING = 200
-OPEN_SIDE = 224  # pixels, for networks of images of any size
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,6 @@ def _given(pixels: np.ndarray, is_calibrated: bool) -> Images:
             f"int8 takes at least {2 * LEAST} images: half to calibrate by, half to compare. Received: {len(pixels)}"
         )
     return Images(pixels[1::2], None, "half of the given images", pixels[::2][:CALIBRATING])
-
-
-def sides_of(model: keras.Model) -> tuple[int, int, int]:
-    """Return height, width and channels of the images that ``model`` is compared on."""
-    height, width, channels = model.inputs[0].shape[1:]
-    return height or OPEN_SIDE, width or OPEN_SIDE, channels
 
 
 def _count(model: keras.Model, shape: tuple[int, int, int]) -> int:

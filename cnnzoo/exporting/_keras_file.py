@@ -13,9 +13,7 @@ from cnnzoo._keras.engine import Predictor, predict_on_batch
 from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._keras.reading import UnsupportedError
 from cnnzoo.exporting._subject import Subject, Writer
-from cnnzoo.exporting.formats import Options
-
-METADATA = "cnnzoo.json"
+from cnnzoo.exporting.formats import METADATA, Options
 
 
 def write(subject: Subject, path: Path, options: Options, calibrating: np.ndarray | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from cnnzoo._support.wording import printable
 from cnnzoo.data.mnist import PADDING
 from cnnzoo.data.preparing import DIGIT_BOX, DIGIT_FIELD, GRAIN, LARGEST_SIDE, STROKE, shorter_side_of
 from cnnzoo.exporting._subject import Subject
-from cnnzoo.exporting.formats import Format, Options
+from cnnzoo.exporting.formats import METADATA, Format, Options
 
 BILINEAR = "Image.Resampling.BILINEAR"
 SHOWN = 3  # classes
@@ -54,7 +54,7 @@ RUNTIMES = {
         ("from ai_edge_litert.interpreter import Interpreter",),
         (
             "interpreter = Interpreter(str(path))",
-            'classes = json.loads(json.loads(zipfile.ZipFile(path).read("cnnzoo.json"))["class_names"])',
+            f'classes = json.loads(json.loads(zipfile.ZipFile(path).read("{METADATA}"))["class_names"])',
             'outputs = interpreter.get_signature_runner()(images=images)["output"]',
         ),
     ),
@@ -75,7 +75,8 @@ RUNTIMES = {
         ("import tensorflow as tf",),
         (
             "network = tf.saved_model.load(str(path))",
-            'classes = json.loads(json.loads((path / "assets.extra/cnnzoo.json").read_text())["class_names"])',
+            f'metadata = json.loads((path / "assets.extra" / "{METADATA}").read_text(encoding="utf-8"))',
+            'classes = json.loads(metadata["class_names"])',
             'outputs = network.signatures["serving_default"](images=tf.constant(images))["output"].numpy()',
         ),
     ),
@@ -85,7 +86,7 @@ RUNTIMES = {
         ("import keras",),
         (
             "network = keras.saving.load_model(path, compile=False)",
-            'classes = json.loads(json.loads(zipfile.ZipFile(path).read("cnnzoo.json"))["class_names"])',
+            f'classes = json.loads(json.loads(zipfile.ZipFile(path).read("{METADATA}"))["class_names"])',
             "outputs = network.predict(images, verbose=0)",
         ),
     ),

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from cnnzoo._keras.engine import Predictor
+from cnnzoo._keras.reading import IMAGES, OUTPUT
 from cnnzoo.exporting._subject import Subject, Writer
-from cnnzoo.exporting.formats import Options
+from cnnzoo.exporting.formats import METADATA, Options
 
-IMAGES, OUTPUT, SIGNATURE = "images", "output", "serving_default"
-METADATA = "cnnzoo.json"
+SIGNATURE = "serving_default"
 EXTRAS = "assets.extra"  # the folder of a SavedModel for files of others
 LABELS = "labels.txt"  # as LiteRT's own tools expect them
 

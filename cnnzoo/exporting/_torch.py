@@ -15,6 +15,7 @@ import numpy as np
 from cnnzoo._keras.ending import class_probabilities
 from cnnzoo._keras.engine import Predictor
 from cnnzoo._keras.preprocessing import normalization_of_mode
+from cnnzoo._support.differences import relative_difference
 from cnnzoo.exporting._subject import Subject, Writer
 from cnnzoo.exporting.formats import Options
 from cnnzoo.models.cards import ModelCard
@@ -147,4 +148,4 @@ def _in_full(run: Run, card: ModelCard) -> keras.Model | None:
     size = (side or own for side, own in zip(shape, card.input_shape, strict=True))
     images = np.random.default_rng(0).random((2, *size), dtype="float32")
     given, wanted = (keras.ops.convert_to_numpy(each(images, training=False)) for each in (model, run.model))
-    return model if np.allclose(given, wanted, atol=CLOSE * np.abs(wanted).max()) else None
+    return model if relative_difference(given, wanted) <= CLOSE else None

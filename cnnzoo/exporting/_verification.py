@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnzoo._keras.ending import Kind, class_probabilities
 from cnnzoo._keras.engine import Predictor
+from cnnzoo._support.differences import relative_difference
 from cnnzoo.exporting._images import Images
 
 # Of the largest output: the largest difference that is accepted
@@ -65,8 +66,7 @@ def verify(found: np.ndarray, wanted: np.ndarray, images: Images, kind: Kind, pr
             f"The exported file gives outputs of shape {found.shape} or values that are not finite, where Keras gives "
             f"{wanted.shape}. Nothing was written."
         )
-    largest = max(float(np.abs(wanted).max()), np.finfo(np.float32).tiny)
-    difference = float(np.abs(found - wanted).max()) / largest
+    difference = relative_difference(found, wanted)
     classes, own = (class_probabilities(each, kind).argmax(axis=1) for each in (found, wanted))
     agreement = float(np.mean(classes == own))
     if precision == "int8" and agreement < LEAST_AGREEMENT:

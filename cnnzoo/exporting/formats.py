@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import how_to_install
 
-Layout: TypeAlias = Literal["nhwc", "nchw"]
+if TYPE_CHECKING:
+    from cnnzoo._keras.onnx_graph import Layout
+
+METADATA = "cnnzoo.json"  # in formats that are folders or archives
 LAYOUTS: dict[str, Layout] = {"nhwc": "nhwc", "nchw": "nchw"}
 
 

@@ -20,16 +20,17 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo._keras.ending import find_ending
-from cnnzoo._keras.engine import predict_on_batch
-from cnnzoo._keras.parameters import count_parameters, flat_layers
-from cnnzoo._keras.reading import UnsupportedError
+from cnnzoo._keras.engine import predict_on_batch, sides_of
+from cnnzoo._keras.graph import computes_in_half
+from cnnzoo._keras.parameters import count_parameters
+from cnnzoo._keras.reading import IMAGES, ONNX_EXPORT, UnsupportedError
 from cnnzoo._keras.scale import scale_of
 from cnnzoo._support.files import check_target, put_in_place
 from cnnzoo._support.wording import printable
 from cnnzoo.data.given import Images as Given
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import batch_size_for
-from cnnzoo.exporting._images import Images, find_images, sides_of
+from cnnzoo.exporting._images import Images, find_images
 from cnnzoo.exporting._script import script_name, script_of
 from cnnzoo.exporting._subject import Subject, Writer
 from cnnzoo.exporting._verification import Verification, outputs_of, verify
@@ -37,7 +38,7 @@ from cnnzoo.exporting.formats import FORMATS, Format, Options, check_options
 from cnnzoo.models.cards import ModelCard
 from cnnzoo.models.catalog import MODEL_CARDS
 from cnnzoo.pretrained.networks import network_name
-from cnnzoo.pretrained.subject import Trained, name_of, open_trained
+from cnnzoo.pretrained.opening import Trained, name_of, open_trained
 from cnnzoo.runs.run import Run
 
 WRITERS = {  # the module of each format, and what writes it there
@@ -224,7 +225,7 @@ def _written(
     subject: Subject, path: Path, writer: Writer, form: Format, options: Options, found: Images, wanted: np.ndarray
 ) -> tuple[Verification | None, dict[str, str]]:
     """Write the file and run it; return how it compares with Keras, and what belongs into its metadata."""
-    mixed = any(getattr(layer, "compute_dtype", "float32") != "float32" for layer in flat_layers(subject.model))
+    mixed = computes_in_half(subject.model)
     if mixed and form.name == "litert":
         raise ValueError(
             f"{form.title} takes networks that compute in float32, and {subject.name} computes in mixed precision. "
@@ -249,7 +250,7 @@ def _explained(what: str, form: Format, folder: Path) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except UnsupportedError as error:
-        raise UnsupportedError(str(error).replace("The ONNX export", f"The export to {form.title}")) from error
+        raise UnsupportedError(str(error).replace(ONNX_EXPORT, f"The export to {form.title}")) from error
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         cause = lines[0].replace(f"{folder}{os.sep}", "")
@@ -259,14 +260,13 @@ def _explained(what: str, form: Format, folder: Path) -> Iterator[None]:
 def _metadata(subject: Subject, options: Options, verification: Verification | None) -> dict[str, str]:
     """Return what is told about the network, in words and as JSON."""
     classifier, card = subject.classifier, subject.card
-    shape = [*sides_of(subject.model)]
-    axes = [*subject.model.input_shape[1:]] if options.layout == "nhwc" else [shape[2], *subject.model.input_shape[1:3]]
+    *sides, channels = (str(side or "any") for side in subject.model.input_shape[1:])
+    axes = ", ".join(["n", *sides, channels] if options.layout == "nhwc" else ["n", channels, *sides])
     known = {
         "network": subject.name,
         "params": str(count_parameters(subject.model).params),
         "class_names": json.dumps([printable(name) for name in classifier.class_names], ensure_ascii=False),
-        "input": f"images: float32 of shape ({', '.join(map(str, ['n', *(side or 'any' for side in axes)]))}), "
-        f"{RANGES[classifier.scale]}",
+        "input": f"{IMAGES}: float32 of shape ({axes}), {RANGES[classifier.scale]}",
         "layout": options.layout,
         "preparation": classifier.preparation,
         "outputs": subject.kind,

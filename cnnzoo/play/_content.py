@@ -16,7 +16,7 @@ from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
 from cnnzoo.play._program import write_program
-from cnnzoo.pretrained.subject import images_at_hand
+from cnnzoo.pretrained.opening import images_at_hand
 from cnnzoo.runs.run import Run
 from cnnzoo.runs.snapshots import Snapshot
 

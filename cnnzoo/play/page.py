@@ -17,7 +17,7 @@ from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights
 from cnnzoo.play._content import check_size, content_of, examples_of, snapshots_of
 from cnnzoo.pretrained.networks import network_name
-from cnnzoo.pretrained.subject import Trained, name_of, open_trained
+from cnnzoo.pretrained.opening import Trained, name_of, open_trained
 from cnnzoo.runs.run import Run
 
 TEMPLATES = Path(__file__).with_name("templates")

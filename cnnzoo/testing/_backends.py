@@ -18,9 +18,8 @@ import numpy as np
 
 from cnnzoo._keras.graph import graph_inputs, walk
 from cnnzoo._keras.hardware import list_gpus
+from cnnzoo._keras.late import BACKENDS
 from cnnzoo.testing._on_backend import INPUTS, MODULES, NETWORK
-
-BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class BackendError(Exception):

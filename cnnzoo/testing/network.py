@@ -17,16 +17,17 @@ import numpy as np
 
 from cnnzoo._keras.ending import BINARY, Ending, count_classes, ending_by_graph, find_ending
 from cnnzoo._keras.gradients import Gradients, Loss, weight_gradients
-from cnnzoo._keras.graph import Tensor, graph_inputs, sized_inputs, walk
+from cnnzoo._keras.graph import Tensor, computes_in_half, graph_inputs, sized_inputs, walk
 from cnnzoo._keras.heads import has_head
 from cnnzoo._keras.ready import loss_for
 from cnnzoo._keras.saved import end_of_message, unregistered
 from cnnzoo._keras.scale import LARGEST, scale_of
 from cnnzoo._keras.seeds import seeded
 from cnnzoo._support.arguments import shape_fits
+from cnnzoo._support.differences import relative_difference
 from cnnzoo._support.lookup import look_up
 from cnnzoo._support.wording import pluralize
-from cnnzoo.testing._arrays import FLOAT32, HALF, dtype_policy, outputs_of, relative_difference
+from cnnzoo.testing._arrays import FLOAT32, HALF, dtype_policy, outputs_of
 from cnnzoo.testing._backends import BackendError, backends_to_compare, outputs_on
 
 Builder: TypeAlias = Callable[[], keras.Model]
@@ -95,9 +96,7 @@ class _Subject:
     @property
     def tolerance(self) -> float:
         """How far two ways to compute the outputs may differ, relative to the largest."""
-        calls = walk(self.model, graph_inputs(self.model))
-        dtypes = {call.operation.compute_dtype for call in calls if isinstance(call.operation, keras.Layer)}
-        return HALF if dtypes & {"bfloat16", "float16"} else FLOAT32
+        return HALF if computes_in_half(self.model) else FLOAT32
 
     def draw(self, size: int, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
         """Draw images in the range that the network takes."""

@@ -14,8 +14,9 @@ from cnnzoo._keras.graph import graph_inputs, run, walk
 from cnnzoo._keras.layout import takes_channels_first
 from cnnzoo._keras.parameters import flat_layers
 from cnnzoo._support.arguments import check_number, shape_fits
+from cnnzoo._support.differences import relative_difference
 from cnnzoo.models.catalog import list_models, model_card
-from cnnzoo.testing._arrays import FLOAT32, as_arrays, outputs_of, relative_difference
+from cnnzoo.testing._arrays import FLOAT32, as_arrays, outputs_of
 from cnnzoo.testing._names import plain_names
 
 Reference: TypeAlias = "keras.Model | Callable[..., Any]"  # PyTorch's modules can be called, too

@@ -1,8 +1,8 @@
 """Exported files: what they hold, that they run by their scripts, and that nothing is left of those that failed."""
 
+import importlib.util
 import json
 import os
-import re
 import runpy
 import subprocess
 import sys
@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import cnnzoo
+from cnnzoo._keras.engine import open_core
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.exporting import FORMATS
 from cnnzoo.exporting import writing as module
@@ -52,7 +53,8 @@ def run_script(script, picture, monkeypatch, capsys):
 
 def skip_without(form):
     for package in FORMATS[form].needs:
-        pytest.importorskip(package)
+        if importlib.util.find_spec(package) is None:  # not imported: OpenVINO reports that over the network
+            pytest.skip(f"{package} is not installed")
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -152,11 +154,10 @@ def test_litert_files_have_the_classes_as_their_own_tools_read_them(run, here):
 
 @pytest.mark.slow
 def test_metadata_of_the_others(run, here):
-    import openvino
     from safetensors import safe_open
 
     exported = cnnzoo.export(run, to="openvino")
-    network = openvino.Core().read_model(exported.path)
+    network = open_core().read_model(exported.path)
     assert network.get_rt_info(["cnnzoo", "network"]).astype(str) == "lenet1"
     exported = cnnzoo.export(run, to="savedmodel")
     assert json.loads((exported.path / "assets.extra" / "cnnzoo.json").read_text()) == exported.metadata
@@ -449,16 +450,3 @@ def test_a_name_that_is_no_name_of_python(here, monkeypatch, capsys):
     Image.new("RGB", (8, 8), "teal").save("photo.png")
     exported = cnnzoo.export(small(), 'it\'s "mine".onnx')
     assert len(run_script(exported.script, "photo.png", monkeypatch, capsys)) == 3
-
-
-def test_the_command(here, capsys, monkeypatch):
-    from cnnzoo.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["cnnzoo", "export", "lenet1", "--float16", "--out", "small.onnx"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    first, second, third = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"small\.onnx  \d+\.\d kB \(weights in float32: 10\.3 kB\)", first)
-    assert second.startswith("On 1,000 images (digits that ship with cnnzoo), outputs differ by at most ")
-    assert third == "To run it on a picture: python small_onnx.py PICTURE"

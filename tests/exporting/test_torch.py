@@ -9,12 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 from safetensors import safe_open
 
 import cnnzoo
 from cnnzoo.training import Recipe, finetune
 from tests._keras.test_onnx_graph import SMALLEST, built, shaken
+from tests.photographs import write_two_colors
 
 torch = pytest.importorskip("torch")
 
@@ -31,13 +31,7 @@ QUICK = ["lenet1", "lenet5_1998", "nin_cifar10", "resnet20"]
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """Photographs of two colours."""
-    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
-    for name, color in (("blue", (40, 60, 200)), ("red", (200, 50, 40))):
-        (folder / name).mkdir()
-        for number in range(4):
-            pixels = np.clip(rng.normal(0, 40, (40, 40, 3)) + color, 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
+    return write_two_colors(tmp_path_factory.mktemp("photographs"), 4, 40)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 import cnnzoo
 from cnnzoo.training import Recipe, finetune
 from tests.models.smallest import SMALLEST
+from tests.photographs import write_two_colors
 from tests.without_weights import without_weights
 
 CARDS = [cnnzoo.model_card(name) for name in SMALLEST]
@@ -22,13 +22,7 @@ def shape_of(card):
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Six noisy pictures of each of two colours."""
-    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    for name, color in (("blue", (40, 60, 200)), ("red", (200, 50, 40))):
-        (folder / name).mkdir()
-        for number in range(6):
-            pixels = np.clip(rng.normal(0, 40, (48, 48, 3)) + color, 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
+    return write_two_colors(tmp_path_factory.mktemp("photos"), 6, 48)
 
 
 @pytest.mark.slow

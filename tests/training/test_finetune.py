@@ -10,22 +10,14 @@ from PIL import Image
 import cnnzoo
 from cnnzoo.pretrained import classifier
 from cnnzoo.training import Recipe, finetune, fit, load_run
+from tests.photographs import COLORS, write_two_colors
 from tests.weight_files import lively
-
-COLORS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Thirty noisy pictures of each of two colours."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for name, color in COLORS.items():
-        (folder / name).mkdir()
-        for number in range(30):
-            noise = rng.normal(0, 40, (32, 32, 3))
-            Image.fromarray(np.clip(noise + color, 0, 255).astype(np.uint8)).save(folder / name / f"{number}.png")
-    return folder
+    return write_two_colors(tmp_path_factory.mktemp("photos"), 30, 32)
 
 
 @pytest.fixture(scope="module")
