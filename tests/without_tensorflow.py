@@ -38,6 +38,11 @@ if __name__ == "__main__":
     assert cnnzoo.pretrained.embed(run.path, digits.images[:8]).shape[0] == 8
     assert cnnzoo.report.write_report(run.path, out / "report.html").missing == ()
     assert cnnzoo.play.write_page("lenet5", out / "play.html").size > 0
+    for to, suffix in (("onnx", "onnx"), ("openvino", "xml"), ("keras", "keras")):
+        assert cnnzoo.export(run, out / f"lenet5.{suffix}", to=to).verification.agreement == 1
+    for to, name in (("litert", "lenet5.tflite"), ("savedmodel", "lenet5")):
+        with pytest.raises(ValueError, match=r"is written by TensorFlow, and Keras runs on"):
+            cnnzoo.export(run, out / name, to=to)
 
     for call in (
         lambda: cnnzoo.training.train("lenet5", out=out / "run"),

@@ -24,7 +24,7 @@ class Format:
         name: Its name, as ``to`` takes it.
         title: Its name in print.
         suffix: How its files end; empty for a folder.
-        needs: The packages that write and run it.
+        needs: The packages that write and run it, beside TensorFlow.
         extra: The extra of cnnzoo that installs them.
         layouts: The orders of the axes of images that it may take, the default first.
         float16: Whether weights can be stored as float16.
@@ -47,9 +47,9 @@ FORMATS = {
     each.name: each
     for each in (
         Format("onnx", "ONNX", ".onnx", ("onnx", "onnxruntime"), layouts=("nhwc", "nchw")),
-        Format("litert", "LiteRT (TensorFlow Lite)", ".tflite", ("tensorflow", "ai_edge_litert"), of_tensorflow=True),
+        Format("litert", "LiteRT (TensorFlow Lite)", ".tflite", ("ai_edge_litert",), of_tensorflow=True),
         Format("openvino", "OpenVINO", ".xml", ("onnx", "onnxruntime", "openvino"), layouts=("nhwc", "nchw")),
-        Format("savedmodel", "SavedModel", "", ("tensorflow",), float16=False, int8=False, of_tensorflow=True),
+        Format("savedmodel", "SavedModel", "", float16=False, int8=False, of_tensorflow=True),
         Format("torch", "PyTorch", ".safetensors", ("onnx", "torch"), "torch", ("nchw",), int8=False),
         Format("keras", "Keras", ".keras", float16=False, int8=False),
     )
