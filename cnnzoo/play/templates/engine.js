@@ -28,7 +28,6 @@ const engine = (() => {
     for (let map = 0, i = lines[0], j = lines[1], k = lines[2], l = lines[3]; map < given; map++, i++, j++, k++, l++) {
       sums[first + map] += a * kernel[i] + b * kernel[j] + c * kernel[k] + d * kernel[l];
     }
-    return 0;
   }
 
   const operations = {
@@ -52,7 +51,9 @@ const engine = (() => {
                   if (x[channel] === 0) continue;
                   values[waiting] = x[channel];
                   lines[waiting++] = line;
-                  if (waiting === 4) waiting = addFour(sums, first, given, kernel, values, lines);
+                  if (waiting < 4) continue;
+                  addFour(sums, first, given, kernel, values, lines);
+                  waiting = 0;
                 }
                 for (let each = 0; each < waiting; each++) {
                   for (let map = 0; map < given; map++) sums[first + map] += values[each] * kernel[lines[each] + map];
