@@ -18,6 +18,11 @@ from tests.browser import axe, browser, sync_api, watched  # noqa: F401  # two a
 pytestmark = pytest.mark.slow
 
 
+def settle(page):
+    """Wait until what was done is shown: the page computes in the next frame."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def draw(page, points):
     box = page.locator("#board").bounding_box()
     page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
@@ -25,7 +30,7 @@ def draw(page, points):
     for x, y in points[1:]:
         page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
     page.mouse.up()
-    page.wait_for_timeout(200)
+    settle(page)
 
 
 SEVEN = ((80, 60), (200, 60), (150, 140), (110, 230))
@@ -51,23 +56,20 @@ def test_what_one_draws_is_read_and_prepared_as_in_python(lenet, tmp_path):
     assert np.abs(seen - wanted).max() < 0.03
     for button, answer in (("#clear", "Nothing drawn yet."), ("#undo", "7, "), ("#undo", "Nothing drawn yet.")):
         page.locator(button).click()
-        page.wait_for_timeout(100)
+        settle(page)
         assert page.locator("#answer-0").inner_text().startswith(answer)
 
 
 def test_a_picture_is_opened_and_one_that_is_none_is_refused(lenet, tmp_path):
     page = lenet()
     page.locator("#file").set_input_files("examples/seven.png")
-    page.wait_for_timeout(300)
-    assert page.locator("#answer-0").inner_text().startswith("7, ")
+    sync_api.expect(page.locator("#answer-0")).to_contain_text("7, ")
     (tmp_path / "none.png").write_bytes(b"no picture")
     page.locator("#file").set_input_files(tmp_path / "none.png")
-    page.wait_for_timeout(300)
-    assert page.locator("#message").inner_text() == "The browser cannot read this file as an image."
+    sync_api.expect(page.locator("#message")).to_have_text("The browser cannot read this file as an image.")
     Image.new("RGB", (90, 60), "red").save(tmp_path / "red.png")
     page.locator("#file").set_input_files(tmp_path / "red.png")
-    page.wait_for_timeout(300)
-    assert "a single colour" in page.locator("#message").inner_text()
+    sync_api.expect(page.locator("#message")).to_contain_text("a single colour")
 
 
 def photograph(path, size, mode="RGB"):
@@ -85,7 +87,7 @@ def photograph(path, size, mode="RGB"):
 
 def seen_in(page, path, shape):
     page.locator("#file").set_input_files(path)
-    page.wait_for_timeout(400)
+    sync_api.expect(page.locator("#answer-0")).not_to_have_text("Nothing drawn yet.")
     assert page.locator("#message").inner_text() == ""
     return np.array(page.evaluate("window.cnnzoo.see()")).reshape(shape)
 
@@ -111,14 +113,14 @@ def test_images_that_are_too_long_are_refused(lenet, tmp_path):
     page = lenet()
     Image.new("RGB", (1010, 10)).save(tmp_path / "long.png")
     page.locator("#file").set_input_files(tmp_path / "long.png")
-    page.wait_for_timeout(300)
-    assert page.locator("#message").inner_text() == "This image is too long: at most 100 times its shorter side."
+    refusal = "This image is too long: at most 100 times its shorter side."
+    sync_api.expect(page.locator("#message")).to_have_text(refusal)
 
 
 def test_pools_can_be_checked_by_hand(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7").press("Enter")
-    page.wait_for_timeout(100)
+    settle(page)
     model = cnnzoo.training.load_run("lenet5").model
     image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
     before = np.asarray(keras.Model(model.inputs, model.get_layer("c1").output)([image]))[0]
@@ -130,7 +132,7 @@ def test_pools_can_be_checked_by_hand(lenet):
 def test_the_softmax_can_be_checked_by_hand(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7", exact=True).press("Enter")
-    page.wait_for_timeout(100)
+    settle(page)
     model = cnnzoo.training.load_run("lenet5").model
     image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
     before = np.asarray(keras.Model(model.inputs, model.get_layer("f6").output)([image]))[0]
@@ -151,16 +153,16 @@ def test_a_zero_channel_says_so(watched, tmp_path):  # noqa: F811
 def test_a_map_is_switched_off_and_on(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7").click()
-    page.wait_for_timeout(100)
+    settle(page)
     whole = page.locator("#answer-0").inner_text()
     for number in range(6):
         page.get_by_role("button", name=f"c1, map {number}", exact=True).click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert page.locator("#answer-0").inner_text() != whole
     assert "It is switched off." in page.locator("#look").inner_text()
     assert page.locator("#off").inner_text() == "6 maps are switched off."
     page.locator("#all-on").click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert page.locator("#off").inner_text() == ""
     assert page.locator("#answer-0").inner_text() == whole
     assert page.locator("#all-on").is_disabled()
@@ -170,7 +172,7 @@ def test_the_arithmetic_can_be_checked_by_hand(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7").press("Enter")
     page.get_by_role("button", name="c3, map 2", exact=True).focus()  # by the keyboard: the middle of the map
-    page.wait_for_timeout(100)
+    settle(page)
     model = cnnzoo.training.load_run("lenet5").model
     image = np.array(page.evaluate("window.cnnzoo.see()"), np.float32).reshape(1, 32, 32, 1)
     maps = keras.Model(model.inputs, [model.get_layer("s2").output, model.get_layer("c3").output])([image])
@@ -220,7 +222,7 @@ def test_what_speaks_for_another_class_is_asked(lenet):
     page.get_by_role("button", name="Example 8: 7", exact=True).click()
     sync_api.expect(page.locator("#heat-note")).to_have_text("Orange marks what supports 7.")
     page.locator("#class").select_option("9")
-    page.wait_for_timeout(300)
+    settle(page)
     model, (image, *_) = cnnzoo.training.load_run("lenet5").model, page.evaluate("[window.cnnzoo.see()]")
     images = np.array(image, np.float32).reshape(1, 32, 32, 1)
     wanted = cnnzoo.inspect.gradcam(model, images, 9, scale="unit")[0]
@@ -246,11 +248,11 @@ def test_two_networks_see_the_same_drawing(watched, tmp_path):  # noqa: F811
         assert page.locator(f"#answer-{number}").inner_text().startswith("7, ")
     assert page.locator("#agreement").inner_text() == "Both answer 7."
     page.locator("#layers-of-1").check()
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.evaluate("document.getElementById('seen').width") == 28
     assert page.locator(".layer").count() == page.evaluate("window.cnnzoo.subjects[1].layers.length")
     page.locator("#layers-of-0").check()
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.evaluate("document.getElementById('seen').width") == 32
 
 
@@ -261,11 +263,11 @@ def test_one_morphs_from_one_image_to_another(lenet):
     assert page.locator("#message").inner_text() == "Draw, or open an image, first."
     for which, name in enumerate(("Example 8: 7", "Example 4: 3")):
         page.get_by_role("button", name=name, exact=True).click()
-        page.wait_for_timeout(100)
+        settle(page)
         seen.append(np.array(page.evaluate("window.cnnzoo.see()")))
         page.locator(f"#keep-{which}").click()
     page.locator("#morph").fill("25")
-    page.wait_for_timeout(200)
+    settle(page)
     assert np.array(page.evaluate("window.cnnzoo.see()")) == pytest.approx(0.75 * seen[0] + 0.25 * seen[1], abs=1e-6)
 
 
@@ -275,9 +277,8 @@ def test_the_quiz_hides_the_answer_and_counts(lenet):
     right = 0
     for count in (1, 2, 3):
         assert not page.locator("#answer-0").is_visible()
-        answer = page.evaluate(
-            "new Promise((done) => setTimeout(() => done(window.cnnzoo.subjects[0].ranking()[0]), 100))"
-        )
+        settle(page)
+        answer = page.evaluate("window.cnnzoo.subjects[0].ranking()[0]")
         guess = answer if count < 3 else (answer + 1) % 10
         right += guess == answer
         page.locator("#quiz-guesses button").nth(guess).click()
@@ -296,20 +297,20 @@ def test_a_link_holds_the_drawing(lenet, watched, tmp_path):  # noqa: F811
     draw(page, SEVEN)
     drawn = page.evaluate("window.cnnzoo.see()")
     page.locator("#link").click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert "#drawing=" in page.url
     other = lenet(fragment=page.url.partition("#")[2])
-    other.wait_for_timeout(200)
+    settle(other)
     assert np.array(other.evaluate("window.cnnzoo.see()")) == pytest.approx(np.array(drawn), abs=0.05)
     page.get_by_role("button", name="Example 8: 7", exact=True).click()
-    page.wait_for_timeout(100)
+    settle(page)
     page.locator("#link").click()
     other = lenet(fragment=page.url.partition("#")[2])
-    other.wait_for_timeout(200)
+    settle(other)
     assert other.evaluate("window.cnnzoo.see()") == page.evaluate("window.cnnzoo.see()")
     for damaged in ("drawing=!!", "drawing=W10", "drawing=WyJhIl0=", "image=AAAA", f"drawing={'A' * 4000}"):
         broken = lenet(fragment=damaged)
-        broken.wait_for_timeout(200)
+        settle(broken)
         wanted = "" if damaged == "drawing=W10" else "This link holds no drawing that this page can read."
         assert broken.locator("#message").inner_text() == wanted
         assert broken.locator("#answer-0").inner_text() == "Nothing drawn yet."
@@ -330,7 +331,7 @@ def test_examples_are_of_the_runs_own_test_images(watched, tmp_path):  # noqa: F
     page = watched(write_page(tmp_path / "run", tmp_path / "page.html").path)
     assert "Of the test images" in page.locator("#examples-part").inner_text()
     page.get_by_role("button", name="Example 1: <b>dark").click()
-    page.wait_for_timeout(200)
+    settle(page)
     seen = np.array(page.evaluate("window.cnnzoo.see()")).reshape(run.model.input_shape[1:])
     (wanted,) = plain_batches(take(run.load_data().test, np.arange(1)).images, batch_size=1)
     assert np.abs(seen - wanted[0]).max() < 0.003
@@ -341,25 +342,25 @@ def test_opening_can_be_undone_and_arrows_without_the_pen_change_nothing(lenet):
     draw(page, SEVEN)
     drawn = page.evaluate("window.cnnzoo.see()")
     page.get_by_role("button", name="Example 4: 3", exact=True).click()
-    page.wait_for_timeout(200)
+    settle(page)
     example = page.evaluate("window.cnnzoo.see()")
     page.locator("#board").focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.evaluate("window.cnnzoo.see()") == example
     page.locator("#undo").click()
     page.locator("#undo").click()
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.evaluate("window.cnnzoo.see()") == drawn
 
 
 def test_the_quiz_judges_what_it_asked(lenet):
     page = lenet()
     page.locator("#quiz-start").click()
-    page.wait_for_timeout(200)
+    settle(page)
     answer = page.evaluate("window.cnnzoo.subjects[0].ranking()[0]")
     page.locator("#clear").click()
-    page.wait_for_timeout(200)
+    settle(page)
     page.locator("#quiz-guesses button").nth(answer).click()
     assert page.locator("#quiz-text").inner_text().startswith(f"It says {answer}. You guessed right: 1 of 1.")
 
@@ -370,7 +371,7 @@ def test_one_draws_by_keyboard(lenet):
     presses = ["ArrowLeft"] * 10 + ["ArrowUp"] * 14 + [" "] + ["ArrowRight"] * 20 + ["ArrowDown"] * 28 + [" "]
     for key in presses:
         page.keyboard.press(key)
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.locator("#answer-0").inner_text().startswith("7, ")
 
 
@@ -407,7 +408,7 @@ def test_the_pressure_of_a_pen_makes_strokes_thicker(lenet):
             place = {"x": box["x"] + x, "y": box["y"] + 100}
             options = {"button": "left", "buttons": int(kind != "mouseReleased"), "force": pressure}
             pen.send("Input.dispatchMouseEvent", {"type": kind, **place, **options, "pointerType": "pen"})
-        page.wait_for_timeout(100)
+        settle(page)
         widths.append(page.evaluate(LIT))
     assert widths[1] / widths[0] == pytest.approx(1.3 / 0.5, rel=0.15)
 
@@ -422,7 +423,7 @@ def test_a_picture_of_the_camera_is_taken_if_it_is_allowed(lenet):
     sync_api.expect(page.locator("#camera-part")).to_be_visible()
     sync_api.expect(page.locator("#video")).to_have_js_property("videoWidth", 640)
     page.locator("#take").click()
-    page.wait_for_timeout(300)
+    settle(page)
     assert page.evaluate("document.getElementById('video').srcObject") is None
     assert page.locator("#answer-0").inner_text() != "Nothing drawn yet."
 
@@ -434,13 +435,11 @@ def test_of_an_animated_image_the_first_frame_is_shown(lenet, tmp_path, kind):
     path = tmp_path / f"moving.{kind.lower()}"
     frames[0].save(path, kind, save_all=True, append_images=[frames[1].resize(frames[0].size)], duration=100)
     page.locator("#file").set_input_files(path)
-    page.wait_for_timeout(400)
-    assert page.locator("#message").inner_text() == "This image is animated; this is its first frame."
+    sync_api.expect(page.locator("#message")).to_have_text("This image is animated; this is its first frame.")
     assert page.locator("#answer-0").inner_text().startswith("7, ")
     frames[0].save(tmp_path / f"still.{kind.lower()}", kind)
     page.locator("#file").set_input_files(tmp_path / f"still.{kind.lower()}")
-    page.wait_for_timeout(400)
-    assert page.locator("#message").inner_text() == ""
+    sync_api.expect(page.locator("#message")).to_have_text("")
 
 
 def test_the_language_changes_nothing_else(watched, tmp_path):  # noqa: F811
@@ -451,10 +450,10 @@ def test_the_language_changes_nothing_else(watched, tmp_path):  # noqa: F811
     for place, value in (("#class", "9"), ("#heat-layer", "2")):
         page.locator(place).select_option(value)
     page.locator("#snapshot").fill("1")
-    page.wait_for_timeout(200)
+    settle(page)
     answer = page.locator("#answer-0").inner_text()
     page.locator("#language").click()
-    page.wait_for_timeout(200)
+    settle(page)
     assert [page.locator(each).input_value() for each in ("#class", "#heat-layer", "#snapshot")] == ["9", "2", "1"]
     assert "스텝" in page.locator("#snapshot-text").inner_text()
     assert page.locator("#answer-0").inner_text() == answer
@@ -464,13 +463,13 @@ def test_the_page_speaks_korean(lenet):
     page = lenet(locale="ko-KR")
     assert page.evaluate("document.documentElement.lang") == "ko"
     page.get_by_role("button", name="예 8: 7", exact=True).click()
-    page.wait_for_timeout(400)
+    settle(page)
     page.get_by_role("button", name="c3, 맵 2", exact=True).hover()
     spoken = [each for each in page.locator("[data-say]").all_inner_texts() if re.fullmatch(r"[A-Za-z .,]{9,}", each)]
     assert spoken == []
     assert "곱 150개의 합" in page.locator("#look").inner_text()
     page.locator("#language").click()
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.get_by_role("heading", name="What the network sees").is_visible()
     assert "sum of 150 products" in page.locator("#look").inner_text()
@@ -480,7 +479,7 @@ def test_patches_and_kernels_are_drawn_as_they_are(lenet):
     page = lenet()
     page.get_by_role("button", name="Example 8: 7", exact=True).press("Enter")
     page.get_by_role("button", name="c3, map 2", exact=True).focus()
-    page.wait_for_timeout(100)
+    settle(page)
     model = cnnzoo.training.load_run("lenet5").model
     kernel = model.get_layer("c3").get_weights()[0][..., 2]
     shown, order = page.evaluate(

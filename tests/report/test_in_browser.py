@@ -3,7 +3,7 @@
 import pytest
 
 from cnnzoo.report import write_comparison, write_report
-from tests.browser import axe, browser, watched  # noqa: F401  # two are fixtures
+from tests.browser import axe, browser, sync_api, watched  # noqa: F401  # two are fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,7 @@ def test_tables_unfold_and_the_command_can_be_copied(opened):
     assert table.is_visible()
     button = page.get_by_role("button", name="Copy")
     button.click()
-    page.wait_for_function("document.getElementById('copied').textContent !== ''")
+    sync_api.expect(page.locator("#copied")).not_to_be_empty()
     selected = page.evaluate("getSelection().toString()")
     assert selected.startswith("cnnzoo train lenet5 --data digits")
 
