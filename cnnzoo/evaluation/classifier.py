@@ -100,15 +100,16 @@ class Classifier:
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 
-    def prepare(self, images: Images, *, most: int | None = None) -> np.ndarray:
-        """Return a user's images as the network takes them, without predicting.
+    def prepare(self, images: Images, *, most: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a user's images as the network takes them, and their classes, without predicting.
 
         Args:
             images: As ``predict`` takes them.
             most: How many of them to read, from all over; None: all.
 
         Returns:
-            Float32 in the network's range, of shape (n, height, width, channels).
+            Float32 in the network's range, of shape (n, height, width, channels); and the numbers of their classes, of
+            shape (n,), if every image is a file in a folder with the name of a class, otherwise None.
 
         Raises:
             FileNotFoundError: A file does not exist.
@@ -117,15 +118,23 @@ class Classifier:
         """
         shape, pixels = self._shape(), []
         given = list(each_given(images))
-        places = range(len(given)) if most is None else evenly(len(given), most)
-        for name, content in (given[place] for place in places):
+        chosen = [given[place] for place in (range(len(given)) if most is None else evenly(len(given), most))]
+        for name, content in chosen:
             image = self._prepared(name, content, shape)
             if isinstance(image, Unreadable):
                 raise image.error
             pixels.append(image)
         if not pixels:
             raise ValueError("There must be at least one image. Received none.")
-        return to_scale(np.stack(pixels), self.scale)
+        numbers = self._numbers()
+        folders = [content.parent.name if isinstance(content, Path) else "" for _, content in chosen]
+        labels = [numbers.get(_plain(folder)) for folder in folders]
+        return to_scale(np.stack(pixels), self.scale), None if None in labels else np.array(labels)
+
+    def _numbers(self) -> dict[str, int]:
+        """Return the number of each class by its name, and by its identifier."""
+        names = (self.class_names, self.identifiers)
+        return {_plain(name): number for each in names for number, name in enumerate(each)}
 
     def _shape(self) -> tuple[int, int, int]:
         """Return height, width and channels of the images that the network sees.
@@ -164,9 +173,7 @@ class Classifier:
         cropped = self.shorter_side or shorter_side_of(self.image_size)
         shorter_side = cropped if self.preparation == "crop" else None
         found = load_labelled(folder, self.image_size, shorter_side=shorter_side, skip_broken=skip_broken)
-        known = {
-            _plain(name): number for names in (self.class_names, self.identifiers) for number, name in enumerate(names)
-        }
+        known = self._numbers()
         numbers = np.array([look_up(known, _plain(name), "class") for name in found.class_names])
         split = Split(found.test.images, numbers[found.test.labels])
         return evaluate(self.model, split, class_names=self.class_names, scale=self.scale, engine=self.engine)

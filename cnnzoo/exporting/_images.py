@@ -62,7 +62,7 @@ def find_images(classifier: Classifier, run: Run | None, given: Given | None, *,
     shape = sides_of(classifier.model)
     count = _count(classifier.model, shape)
     if given is not None:
-        return _given(classifier.prepare(given, most=2 * count if is_calibrated else count), is_calibrated)
+        return _given(*classifier.prepare(given, most=2 * count if is_calibrated else count), is_calibrated)
     origin, found = images_at_hand(classifier, run)
     if found is None and is_calibrated:
         raise ValueError(
@@ -78,14 +78,15 @@ def find_images(classifier: Classifier, run: Run | None, given: Given | None, *,
     return Images(pixels, shown.labels, ORIGINS[origin], calibrating)
 
 
-def _given(pixels: np.ndarray, is_calibrated: bool) -> Images:
+def _given(pixels: np.ndarray, labels: np.ndarray | None, is_calibrated: bool) -> Images:
     if not is_calibrated:
-        return Images(pixels, None, "the given images", None)
+        return Images(pixels, labels, "the given images", None)
     if len(pixels) < 2 * LEAST:
         raise ValueError(
             f"int8 takes at least {2 * LEAST} images: half to calibrate by, half to compare. Received: {len(pixels)}"
         )
-    return Images(pixels[1::2], None, "half of the given images", pixels[::2][:CALIBRATING])
+    shown = None if labels is None else labels[1::2]
+    return Images(pixels[1::2], shown, "half of the given images", pixels[::2][:CALIBRATING])
 
 
 def _count(model: keras.Model, shape: tuple[int, int, int]) -> int:

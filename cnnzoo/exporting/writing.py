@@ -108,7 +108,8 @@ def export(
         int8: Whether to quantise weights and maps to 8 bits, calibrated on 200 training images, or on ``images``.
         layout: The order of the axes of images, "nhwc" or "nchw". None: "nchw" for PyTorch, otherwise "nhwc".
         opset: For ONNX, the version of its operators, 17 to 22; None: 18.
-        images: Images to compare and to calibrate on, as ``Run.predict`` takes them, in place of the run's.
+        images: Images to compare and to calibrate on, as ``Run.predict`` takes them, in place of the run's. Files in
+            folders with the names of classes show how accuracy changes.
         force: Whether to overwrite existing files.
 
     Returns:

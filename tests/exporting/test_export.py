@@ -230,6 +230,27 @@ def test_images_that_the_user_gives(here):
     assert (exported.verification.images, exported.verification.origin) == (20, "half of the given images")
 
 
+@pytest.mark.parametrize(("folders", "is_labelled"), [(("dark_one", "Light"), True), (("dark_one", "other"), False)])
+@pytest.mark.parametrize("int8", [False, True])
+def test_given_images_in_folders_of_classes_show_the_accuracy(here, folders, is_labelled, int8):
+    for name, level in zip(folders, (40, 200), strict=True):
+        Path("photos", name).mkdir(parents=True)
+        for number in range(20):
+            Image.new("RGB", (8, 8), (level + number,) * 3).save(Path("photos", name, f"{number}.png"))
+    classifier = Classifier(small(), ("none", "light", "dark one"), (8, 8))
+    exported = cnnzoo.export(classifier, int8=int8, images="photos")
+    accuracy = exported.verification.accuracy
+    if is_labelled:
+        count = exported.verification.images
+        pictures = [Path("photos", name, f"{number}.png") for name in folders for number in range(20)]
+        found = classifier.predict(pictures[1::2] if int8 else pictures)
+        wanted = ["dark one"] * (count // 2) + ["light"] * (count // 2)
+        assert accuracy[0] == np.mean([each.label == label for each, label in zip(found, wanted, strict=True)])
+        assert f"accuracy {accuracy[0]:.2%} in Keras" in exported.metadata["verification"]
+    else:
+        assert accuracy is None
+
+
 def test_images_are_taken_from_all_over_a_folder(here, monkeypatch):
     for name, color in (("a", "black"), ("b", "white")):
         Path("photos", name).mkdir(parents=True)
