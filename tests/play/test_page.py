@@ -212,9 +212,26 @@ def test_maps_that_matter_are_switched_off_to_see_by_how_much(lenet):
         shown, _, change = line.rpartition(": ")
         assert shown == name
         assert float(change.split()[0].replace("\u2212", "-")) == pytest.approx(changes[name], abs=0.051)
-    lines.first.click()
+    name = lines.first.get_attribute("data-map")
+    lines.first.press("Enter")
     assert page.locator("#look strong").inner_text().startswith(largest[0].partition(",")[0])
     sync_api.expect(page.locator("#off")).to_have_text("1 map is switched off.")
+    sync_api.expect(page.locator(f'#mattering [data-map="{name}"]')).to_have_count(0)  # the list was made anew
+    assert page.evaluate("document.activeElement.id") == "mattering"
+
+
+def test_the_answer_is_spoken_once_the_drawing_pauses(lenet):
+    page = lenet()
+    page.evaluate(
+        """() => {
+          const spoken = document.getElementById("spoken");
+          window.told = [];
+          new MutationObserver(() => window.told.push(spoken.textContent)).observe(spoken, { childList: true });
+        }"""
+    )
+    draw(page, SEVEN)
+    sync_api.expect(page.locator("#spoken")).to_have_text(page.locator("#answer-0").inner_text())
+    assert 1 <= page.evaluate("window.told.length") < 10  # of some twenty frames
 
 
 def test_what_speaks_for_another_class_is_asked(lenet):

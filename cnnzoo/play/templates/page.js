@@ -46,9 +46,20 @@
 
   // The answer
 
+  const answerOf = (subject) => {
+    if (!subject.image) return say("Nothing drawn yet.");
+    const [best] = subject.ranking();
+    return `${subject.classes[best]}, ${percent(subject.chances()[best])}`;
+  };
+
+  /** Tell a screen reader the answers, which change with every frame while one draws. */
+  function speak() {
+    $("spoken").textContent = subjects.map((each) => (subjects.length > 1 ? `${each.name}: ${answerOf(each)}` : answerOf(each))).join(". ");
+  }
+
   function showAnswer(subject, index) {
     const chances = subject.chances(), order = subject.ranking(), { classes, image } = subject;
-    const answer = image ? `${classes[order[0]]}, ${percent(chances[order[0]])}` : say("Nothing drawn yet.");
+    const answer = answerOf(subject);
     const places = [$(`answer-${index}`), ...(subject === chosen ? [$("short")] : [])];
     for (const each of places) if (each.textContent !== answer) each.textContent = answer;
     const shown = classes.length <= MOST_CLASSES ? [...classes.keys()] : order.slice(0, MOST_CLASSES);
@@ -120,10 +131,12 @@
   function later() {
     clearTimeout(timer);
     if (!chosen.image) showMattering({ done: true, value: [] });
-    else timer = setTimeout(explain, PAUSE);
+    timer = setTimeout(explain, PAUSE);
   }
 
   function explain() {
+    speak();
+    if (!chosen.image) return;
     if ($("method").value === "occlusion") {
       proceed(chosen.occlusion(asked()), ({ done, value }) => {
         if (done) paintHeatOf(value);
@@ -135,14 +148,16 @@
 
   /** List the maps that matter most of those that were tried so far. */
   function showMattering({ done, value }) {
+    const list = $("mattering"), focused = list.contains(document.activeElement) ? document.activeElement.dataset.map : null;
     const tried = done ? value : value.tried, sorted = [...tried].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
     $("mattering-note").textContent = done ? "" : say("Tried so far: {part}", { part: percent(value.part) });
-    $("mattering").replaceChildren(...sorted.slice(0, MOST_MATTERING).map((part) => {
+    list.replaceChildren(...sorted.slice(0, MOST_MATTERING).map((part) => {
       const { number, layer, map, isMap, change } = part;
       const item = element("li"), name = say(isMap ? "{layer}, map {map}" : "{layer}, value {map}", { layer, map });
       const points = `${change < 0 ? "\u2212" : "+"}${(100 * Math.abs(change)).toFixed(1)}`;
       const button = element("button", say("{map}: {change} points", { map: name, change: points }));
       button.type = "button";
+      button.dataset.map = `${number},${map}`;
       button.addEventListener("click", () => {
         look(number, layering.middleOf(part, map));
         toggle(number, map);
@@ -150,6 +165,7 @@
       item.append(button);
       return item;
     }));
+    if (focused !== null) (list.querySelector(`[data-map="${focused}"]`) ?? list).focus({ preventScroll: true }); // which the list took from it
   }
 
   // Layers
