@@ -15,7 +15,7 @@ from cnnzoo.data.catalog import find_source
 from cnnzoo.data.split import Dataset
 from cnnzoo.evaluation.metrics import Evaluation, bootstrap_interval
 from cnnzoo.models.published import network_file
-from cnnzoo.plots import CURVES
+from cnnzoo.plots.curves import CURVES
 from cnnzoo.runs.folder import HISTORY, MODEL, RECORD, History, read_history, read_record
 from cnnzoo.runs.rebuild import read_network
 from cnnzoo.runs.record import Record

@@ -18,6 +18,8 @@ from cnnzoo.evaluation.metrics import TOP, Evaluation
 from cnnzoo.inspect.diagram import diagram
 from cnnzoo.inspect.layers import LayerTable, layer_table
 from cnnzoo.models.catalog import MODEL_CARDS
+from cnnzoo.plots.answers import MOST_CLASSES
+from cnnzoo.plots.curves import CURVES
 from cnnzoo.recipes.cards import RECIPE_CARDS, published_results
 from cnnzoo.recipes.recipe import as_flag
 from cnnzoo.report._findings import Findings, find
@@ -92,7 +94,7 @@ def write_report(
         "verdict": _verdict(found),
         "curves": _curves(found),
         "quality": _quality(found.evaluation),
-        "most_classes": plots.MOST_CLASSES,
+        "most_classes": MOST_CLASSES,
         "confusion": _confusion(found.evaluation),
         "mistakes": mistakes(found),
         "explained": explained(found, missing),
@@ -170,7 +172,7 @@ def _curves(found: Findings) -> dict[str, Any] | None:
     history = found.history
     if history is None or not found.has_curves:
         return None
-    columns = [name for name in plots.CURVES if name in history]
+    columns = [name for name in CURVES if name in history]
     return {
         "chart": chart_address(plots.history(history, validated_on=found.validated_on)),
         "validated_on": found.validated_on,
@@ -199,7 +201,7 @@ def _quality(evaluation: Evaluation | None) -> dict[str, Any] | None:
 def _confusion(evaluation: Evaluation | None) -> dict[str, Any] | None:
     if evaluation is None:
         return None
-    is_drawn = len(evaluation.class_names) <= plots.MOST_CLASSES
+    is_drawn = len(evaluation.class_names) <= MOST_CLASSES
     with readers_fonts():
         figure = plots.confusion(evaluation.confusion, evaluation.class_names) if is_drawn else None
     return {

@@ -234,3 +234,14 @@ def test_feature_maps_draw_the_strongest_of_each_layer():
 def test_what_cannot_be_drawn_is_refused(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_tensors_are_drawn_as_arrays_are():
+    images, heat = np.linspace(0, 1, 128).reshape(2, 8, 8, 1), np.ones((2, 8, 8))
+    as_tensor = keras.ops.convert_to_tensor
+    np.testing.assert_allclose(plots.blend(as_tensor(images), as_tensor(heat)), plots.blend(images, heat), atol=1e-6)
+    assert len(plots.overlay(as_tensor(images), as_tensor(heat)).axes) == 4
+    assert len(plots.samples(as_tensor(images), as_tensor([0, 1]), as_tensor(np.eye(2)), ["cat", "dog"]).axes) == 4
+    assert len(plots.confusion(as_tensor(np.eye(2, dtype=int)), ["cat", "dog"]).axes) == 1
+    assert len(plots.filters(as_tensor(np.ones((3, 3, 1, 2)))).axes) == 2
+    assert len(plots.feature_maps({"c1": as_tensor(np.ones((1, 4, 4, 2)))}, as_tensor(images[0])).axes) == 3

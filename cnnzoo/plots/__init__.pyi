@@ -1,0 +1,11 @@
+from .answers import calibration as calibration
+from .answers import confusion as confusion
+from .answers import samples as samples
+from .curves import histories as histories
+from .curves import history as history
+from .images import blend as blend
+from .images import class_grid as class_grid
+from .images import feature_maps as feature_maps
+from .images import filters as filters
+from .images import overlay as overlay
+from .saving import save as save
