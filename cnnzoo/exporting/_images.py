@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -49,6 +49,8 @@ class Images:
 def find_images(classifier: Classifier, run: Run | None, given: Given | None, *, is_calibrated: bool) -> Images:
     """Return the images that the user gives, those of the run, or random ones.
 
+    Those for a network that takes whole numbers are rounded, as Keras cuts off fractions and an exported file does not.
+
     Args:
         classifier: The network.
         run: Its run, if it is of one.
@@ -59,6 +61,14 @@ def find_images(classifier: Classifier, run: Run | None, given: Given | None, *,
         FileNotFoundError: A given file does not exist.
         ValueError: There are no given images, or one is not readable; or there are none to calibrate by, or too few.
     """
+    found = _found(classifier, run, given, is_calibrated)
+    if "int" not in classifier.model.inputs[0].dtype:
+        return found
+    calibrating = None if found.calibrating is None else np.round(found.calibrating)
+    return replace(found, images=np.round(found.images), calibrating=calibrating)
+
+
+def _found(classifier: Classifier, run: Run | None, given: Given | None, is_calibrated: bool) -> Images:
     shape = sides_of(classifier.model)
     count = _count(classifier.model, shape)
     if given is not None:

@@ -208,6 +208,17 @@ def test_nothing_is_guessed_about_the_pixels_of_a_model(here):
     assert exported.metadata["input"] == "images: float32 of shape (n, 8, 8, 3), in the range of its training"
 
 
+@pytest.mark.parametrize("to", ["onnx", "openvino", "torch"])
+def test_a_network_of_whole_numbers_is_compared_on_whole_numbers(here, to):
+    skip_without(to)
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
+    maps = keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 255)(inputs))
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(maps))
+    exported = cnnzoo.export(keras.Model(inputs, outputs, name="whole"), to=to)
+    assert exported.verification.difference < 1e-5
+    assert "pixels in [0, 255]" in exported.metadata["input"]
+
+
 def test_the_script_imports_what_defines_layers(here):
     inputs = keras.Input((8, 8, 3))
     x = Doubled(name="mine")(keras.layers.Rescaling(2.0, offset=-1.0)(inputs))
