@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +28,7 @@ from cnnzoo.data.split import Dataset, Split
 from cnnzoo.data.streaming import check_can_stream, reraise_read_errors, steps_per_epoch
 from cnnzoo.evaluation.evaluator import check_class_names, check_split, evaluate
 from cnnzoo.recipes.cards import OTHER, recipe_card
-from cnnzoo.recipes.recipe import Recipe
+from cnnzoo.recipes.recipe import Recipe, changed
 from cnnzoo.runs.description import describe, describe_data
 from cnnzoo.runs.folder import RECORD, RunFolder, read_record, write_record
 from cnnzoo.runs.record import Metrics, Record
@@ -59,6 +60,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     scale: Scale | None = None,
     snapshots: bool = False,
+    **changes: Any,
 ) -> Run:
     """Train ``model`` and evaluate it on test images: ``fit(model, dataset)`` or ``fit(model, train, test)``.
 
@@ -95,6 +97,7 @@ def fit(
             that floats of another range are meant. None takes what the graph of ``model`` tells, else "unit".
         snapshots: Whether to keep the weights of some steps in the run folder: before the first, after 1, 2, 4, 8 ...
             steps and at the end, see ``Run.snapshots``. Neither weights nor history depend on it.
+        **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
 
     Returns:
         The run: the trained model, its history, its evaluation on the test images, and the record of how it came about.
@@ -114,7 +117,7 @@ def fit(
     """
     check_can_stream()
     check_classifier(model)
-    recipe, recipe_words = _chosen(model.name, recipe)
+    recipe, recipe_words = _chosen(model.name, recipe, changes)
     seed = check_seed(seed)
     team = current_team()
     team.check_batch_size(recipe.batch_size)
@@ -184,12 +187,12 @@ def fit(
     return run
 
 
-def _chosen(network: str, recipe: Recipe | str | None) -> tuple[Recipe, str]:
+def _chosen(network: str, recipe: Recipe | str | None, changes: dict[str, Any]) -> tuple[Recipe, str]:
     """Return the recipe to train by, and where it was taken by its name, words that say which it is."""
     if isinstance(recipe, Recipe):
-        return recipe, ""
+        return changed(recipe, changes), ""
     card = recipe_card(network, recipe or "default")
-    return card.recipe, "the general recipe: " if card is OTHER else f"recipe '{card.name}' of {card.network}: "
+    return changed(card.recipe, changes), "the general recipe: " if card is OTHER else f"recipe '{card.name}' of {card.network}: "
 
 
 def _as_dataset(train: Dataset | Split, test: Split | None) -> Dataset:

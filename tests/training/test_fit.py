@@ -197,6 +197,13 @@ def test_the_recipe_that_is_taken_by_name_is_named(small, capsys, monkeypatch):
 
 
 @pytest.mark.slow
+def test_fields_of_the_recipe_are_changed(small):
+    with pytest.raises(ValueError, match=r"Unknown recipe option 'epoch'\. Did you mean 'epochs'"):
+        quick_fit(small, epoch=1)
+    run = quick_fit(small, epochs=1)
+    assert run.record.recipe == replace(QUICK, epochs=1)
+
+
 def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
     split = Split(np.random.default_rng(0).random((20, 32, 32, 2), dtype="float32"), np.arange(20) % 10)
     model = cnnzoo.models.lenet5(input_shape=(32, 32, 2))
