@@ -7,6 +7,35 @@ const arithmetic = (() => {
 
   const at = (shape, index) => index.reduce((position, each, axis) => position * shape[axis] + each, 0);
 
+  /** The index of the value at a position. */
+  function indexAt(shape, position) {
+    const index = [...shape];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis] = position % shape[axis];
+      position = Math.floor(position / shape[axis]);
+    }
+    return index;
+  }
+
+  /** The index in what a step takes of the one value that it makes the value at `index` of; null where there are several. */
+  function earlier(step, shape, index) {
+    if (step.op === "reshape") return indexAt(shape, at(step.shape, index));
+    return shape.join() === step.shape.join() ? index : null;
+  }
+
+  /** The steps of a layer from the first that is explained to the one that gives `end`, each with the index in it; null if unknown. */
+  function chainOf(network, end, index) {
+    const whole = stepsOf(network, end), kernels = whole.filter((each) => network.steps[each - 1].kernel);
+    const numbers = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole, chain = [];
+    for (let last = index; numbers.length && last; ) {
+      const number = numbers.pop(), step = network.steps[number - 1];
+      chain.unshift({ number, step, index: last });
+      last = numbers.length ? earlier(step, network.shapes[step.inputs[0]], last) : last;
+      if (!last) return null;
+    }
+    return chain;
+  }
+
   /** The steps of the layer that end in the value `end`: the first computes from the layer before. */
   function stepsOf(network, end) {
     const layer = network.steps[end - 1].layer, numbers = [];
@@ -14,12 +43,14 @@ const arithmetic = (() => {
     return numbers;
   }
 
+  const product = (value, weight, place) => ({ value, weight, result: value * weight, place });
+
   /** The products that a value of a convolution or a dense layer is the sum of, with the place of each. */
   function products(network, values, end, index) {
     const step = network.steps[end - 1], from = step.inputs[0], shape = network.shapes[from], x = values[from], found = [];
     const kernel = step.kernel && network.weight(step.kernel);
     if (step.op === "dense") {
-      for (let i = 0; i < x.length; i++) found.push({ value: x[i], weight: kernel[i * step.shape[0] + index[0]], place: [i] });
+      for (let i = 0; i < x.length; i++) found.push(product(x[i], kernel[i * step.shape[0] + index[0]], [i]));
     } else if (step.op === "convolution") {
       const taken = shape[2] / step.groups, group = Math.floor(index[2] / (step.shape[2] / step.groups));
       for (let i = 0; i < step.size[0]; i++) {
@@ -27,7 +58,7 @@ const arithmetic = (() => {
           const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
           for (let k = 0; k < taken && row >= 0 && column >= 0; k++) {
             const weight = kernel[((i * step.size[1] + j) * taken + k) * step.shape[2] + index[2]], map = group * taken + k;
-            found.push({ value: x[at(shape, [row, column, map])], weight, place: [row, column, map], offset: i * step.size[1] + j });
+            found.push({ ...product(x[at(shape, [row, column, map])], weight, [row, column, map]), offset: i * step.size[1] + j });
           }
         }
       }
@@ -39,34 +70,61 @@ const arithmetic = (() => {
 
   /** What the page says about a value: elements, and the part of the image that the value depends on. */
   function described({ network, values }, end, index) {
-    const whole = stepsOf(network, end), kernels = whole.filter((each) => network.steps[each - 1].kernel);
-    const chain = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole;
-    const first = network.steps[chain[0] - 1], field = fieldOf(network, end, index.length === 3 ? [index[0], index[0] + 1, index[1], index[1] + 1] : [0, 1, 0, 1]);
+    const step = network.steps[end - 1], field = fieldOf(network, end, index.length === 3 ? [index[0], index[0] + 1, index[1], index[1] + 1] : [0, 1, 0, 1]);
     const [top, bottom, left, right] = field, value = number(values[end][at(network.shapes[end], index)]);
-    const lines = [element("strong", `${first.layer}, ${placeText(index)}: ${value}`)];
+    const lines = [element("strong", `${step.layer}, ${placeText(index)}: ${value}`)];
     if (network.off.get(end)?.has(index[index.length - 1])) lines.push(element("p", say("It is switched off.")));
     lines.push(element("p", say("It depends on rows {top} to {bottom}, columns {left} to {right} of the image.", { top, bottom: bottom - 1, left, right: right - 1 })));
-    if (first.kernel && first.op !== "distances") {
-      const { found, bias } = products(network, values, chain[0], index), sum = found.reduce((total, each) => total + each.value * each.weight, 0);
-      const inside = say("sum of {count} products {sum} + bias {bias} = {total}", { count: found.length, sum: number(sum), bias: number(bias), total: number(sum + bias) });
-      lines.push(element("p", `${chain.length > 1 ? "" : "= "}${inside}`));
-      for (const each of chain.slice(1)) lines.push(element("p", `= ${afterwards(network, values, each)}`));
-      lines.push(tableOf(found), ...patches(first, found));
-    } else lines.push(element("p", `= ${chain.length > 1 ? say("{type} of the layers before", { type: first.type }) : explained(network, values, first, index)}`));
+    const chain = chainOf(network, end, index);
+    if (!chain) return { lines: [...lines, element("p", `= ${say("{type} of the layers before", { type: step.type })}`)], field };
+    const [first, ...others] = chain, { text, more } = beginning(network, values, first), later = others.map((each) => afterwards(network, values, each)).filter(Boolean);
+    lines.push(element("p", `${later.length ? "" : "= "}${text}`), ...later.map((each) => element("p", `= ${each}`)), ...more);
     return { lines, field };
   }
 
-  /** What a step does to the value before it in the same layer. */
-  function afterwards(network, values, end) {
-    const step = network.steps[end - 1];
+  /** How the first step of a layer makes its value: in words, and as elements. */
+  function beginning(network, values, { number: end, step, index }) {
+    if (step.op === "distances") {
+      const found = differences(network, values, step, index), total = found.reduce((sum, each) => sum + each.result, 0);
+      const text = say("-{total}, the sum of {count} squared differences", { total: number(total), count: found.length });
+      return { text, more: [tableOf(found, ["value", "centre", "(value - centre)\u00b2"])] };
+    }
+    if (!step.kernel) return { text: explained(network, values, step, index), more: [] };
+    const { found, bias } = products(network, values, end, index), sum = found.reduce((total, each) => total + each.result, 0);
+    const told = { count: found.length, sum: number(sum), bias: number(bias), total: number(sum + bias) };
+    const more = [tableOf(found, ["value", "x weight", "= product"]), ...patches(step, found)];
+    return { text: say("sum of {count} products {sum} + bias {bias} = {total}", told), more };
+  }
+
+  /** The squared differences whose sum is the distance of the values from a centre. */
+  function differences(network, values, step, [centre]) {
+    const kernel = network.weight(step.kernel);
+    return Array.from(values[step.inputs[0]], (value, i) => {
+      const weight = kernel[i * step.shape[0] + centre];
+      return { value, weight, result: (value - weight) ** 2, place: [i] };
+    });
+  }
+
+  /** What a step does to the value before it in the same layer; nothing where it stays as it is. */
+  function afterwards(network, values, { step, index }) {
+    if (step.op === "reshape") return "";
+    if (step.op === "affine") return say("that x {factor} + {offset}", affine(network, step, index));
+    if (step.op === "combine") return say("{kind}: that and {other}", { kind: step.kind, other: number(values[step.inputs[1]][broadcast(network.shapes[step.inputs[1]], index)]) });
     if (step.kind !== "softmax") return say("{kind} of that", { kind: step.kind || step.op });
     const total = values[step.inputs[0]].reduce((sum, value) => sum + Math.exp(value), 0);
     return say("exp of that / {total}, the sum over all classes", { total: number(total) });
   }
 
+  /** Factor and offset of a value's channel, as texts. */
+  function affine(network, step, index) {
+    const [factor, offset] = [step.factors, step.offsets].map((each) => number(network.weight(each)[index[index.length - 1]]));
+    return { factor, offset };
+  }
+
   function explained(network, values, step, index) {
     const x = values[step.inputs[0]], shape = network.shapes[step.inputs[0]];
-    if (step.op === "pool") return say("the {kind} of {values}", { kind: say(step.kind), values: windowOf(step, x, shape, index).join(", ") });
+    if (step.op === "pool") return say("the {kind} of {values}", { kind: say(step.kind), values: shortened(windowOf(step, x, shape, index)).join(", ") });
+    if (step.op === "adaptive") return say("the {kind} of {values}", { kind: say("mean"), values: shortened(adaptiveWindow(step, x, shape, index)).join(", ") });
     if (step.op === "place") {
       const from = index.map((each, axis) => each - step.at[axis]), isInside = from.every((each, axis) => each >= 0 && each < shape[axis]);
       return isInside ? say("{value}, as it is", { value: number(x[at(shape, from)]) }) : say("0, which is added here");
@@ -77,16 +135,47 @@ const arithmetic = (() => {
     }
     if (step.op === "function" && shape.length === index.length) return say("{kind} of {value}", { kind: step.kind, value: number(x[at(shape, index)]) });
     if (step.op === "affine") {
-      const channel = index[index.length - 1], [factor, offset] = [step.factors, step.offsets].map((each) => network.weight(each)[channel]);
-      return `${number(x[at(shape, index)])} x ${number(factor)} + ${number(offset)}`;
+      const { factor, offset } = affine(network, step, index);
+      return `${number(x[at(shape, index)])} x ${factor} + ${offset}`;
     }
-    if (step.op === "combine" && network.shapes[step.inputs[1]].join() === step.shape.join() && shape.join() === step.shape.join()) {
-      return say("{kind}: {one} and {other}", { kind: step.kind, one: number(x[at(shape, index)]), other: number(values[step.inputs[1]][at(shape, index)]) });
+    if (step.op === "combine") {
+      const [one, other] = step.inputs.map((from) => number(values[from][broadcast(network.shapes[from], index)]));
+      return say("{kind}: {one} and {other}", { kind: step.kind, one, other });
+    }
+    if (step.op === "reshape") return say("{value}, as it is", { value: number(x[at(step.shape, index)]) });
+    if (step.op === "responses") return responses(step, x, shape, index);
+    if (step.op === "concatenate") {
+      let map = index[index.length - 1], which = 0;
+      const length = (from) => network.shapes[from][network.shapes[from].length - 1];
+      for (; map >= length(step.inputs[which]); which++) map -= length(step.inputs[which]);
+      return taken(network, values, step.inputs[which], [...index.slice(0, -1), map]);
+    }
+    if (step.op === "shuffle") {
+      const map = index[2], each = step.shape[2] / step.groups;
+      return taken(network, values, step.inputs[0], [index[0], index[1], (map % step.groups) * each + Math.floor(map / step.groups)]);
     }
     return say("{kind} of the layer before", { kind: step.op });
   }
 
-  /** The values of a pool's window; of a large one, the first. */
+  /** A value that is taken as it is, and where from. */
+  function taken(network, values, from, index) {
+    const told = { value: number(values[from][at(network.shapes[from], index)]), place: placeText(index) };
+    return from === 0 ? say("{value}, {place} of the image", told) : say("{value}, {place} of {layer}", { ...told, layer: network.steps[from - 1].layer });
+  }
+
+  /** The position of a value in a shape that has 1 where it is repeated. */
+  const broadcast = (shape, index) => at(shape, shape.map((side, axis) => (side === 1 ? 0 : index[axis])));
+
+  /** Local response normalisation: a value over a power of the squares in the maps beside its own. */
+  function responses(step, x, shape, index) {
+    const map = index[2], side = Math.floor(step.neighbours / 2), first = Math.max(map - side, 0), last = Math.min(map + side, shape[2] - 1);
+    let energy = 0;
+    for (let other = first; other <= last; other++) energy += x[at(shape, [index[0], index[1], other])] ** 2;
+    const told = { value: number(x[at(shape, index)]), energy: number(energy), first, last, k: step.k, alpha: step.alpha, beta: step.beta };
+    return say("{value} / ({k} + {alpha} x {energy}) ^ {beta}; {energy} is the sum of the squares in maps {first} to {last}", told);
+  }
+
+  /** The values of a pool's window. */
   function windowOf(step, x, shape, index) {
     const found = [];
     for (let i = 0; i < step.size[0]; i++) {
@@ -95,17 +184,28 @@ const arithmetic = (() => {
         if (row >= 0 && column >= 0) found.push(number(x[at(shape, [row, column, index[index.length - 1]])]));
       }
     }
-    return found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), say("... ({count} values)", { count: found.length })] : found;
+    return found;
   }
 
-  function tableOf(found) {
+  /** The values of a part of the maps, where they are divided into equal ones. */
+  function adaptiveWindow(step, x, shape, index) {
+    const edges = (axis) => [Math.floor(index[axis] * shape[axis] / step.shape[axis]), Math.ceil((index[axis] + 1) * shape[axis] / step.shape[axis])];
+    const [top, bottom] = edges(0), [left, right] = edges(1), found = [];
+    for (let row = top; row < bottom; row++) for (let column = left; column < right; column++) found.push(number(x[at(shape, [row, column, index[2]])]));
+    return found;
+  }
+
+  /** The first of many values. */
+  const shortened = (found) => (found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), say("... ({count} values)", { count: found.length })] : found);
+
+  function tableOf(found, names) {
     const table = element("table"), head = element("tr");
-    for (const text of [say("value"), say("x weight"), say("= product"), say("the value's place")]) head.append(element("th", text));
+    for (const text of [...names, "the value's place"]) head.append(element("th", say(text)));
     table.append(head);
-    const sorted = [...found].sort((a, b) => Math.abs(b.value * b.weight) - Math.abs(a.value * a.weight));
-    for (const { value, weight, place } of sorted.slice(0, MOST_PRODUCTS)) {
+    const sorted = [...found].sort((a, b) => Math.abs(b.result) - Math.abs(a.result));
+    for (const { value, weight, result, place } of sorted.slice(0, MOST_PRODUCTS)) {
       const line = element("tr");
-      for (const text of [number(value), number(weight), number(value * weight), placeText(place)]) line.append(element("td", text));
+      for (const text of [number(value), number(weight), number(result), placeText(place)]) line.append(element("td", text));
       table.append(line);
     }
     if (found.length > MOST_PRODUCTS) {
@@ -121,11 +221,11 @@ const arithmetic = (() => {
   function patches(step, found) {
     const length = step.op === "convolution" ? step.size[0] * step.size[1] : 1, maps = new Map();
     if (length === 1) return [];
-    for (const { value, weight, place, offset } of found) {
+    for (const { value, weight, result, place, offset } of found) {
       if (!maps.has(place[2])) maps.set(place[2], { sum: 0, rows: [0, 1, 2].map(() => new Float32Array(length)) });
       const each = maps.get(place[2]);
-      each.sum += value * weight;
-      [value, weight, value * weight].forEach((one, row) => { each.rows[row][offset] = one; });
+      each.sum += result;
+      [value, weight, result].forEach((one, row) => { each.rows[row][offset] = one; });
     }
     const sorted = [...maps].sort(([, one], [, other]) => Math.abs(other.sum) - Math.abs(one.sum)).slice(0, MOST_PICTURES);
     const scales = [0, 1, 2].map((row) => largestOf(sorted.map(([, { rows }]) => largestOf(rows[row]))));
