@@ -37,6 +37,7 @@ def run():
 SHOWN = {
     "layer table": (lambda: cnnzoo.inspect.layer_table(cnnzoo.models.lenet5()), "48,120"),
     "model card": (lambda: cnnzoo.model_card("resnet18"), "1,813,566,464"),
+    "pretrained card": (lambda: cnnzoo.pretrained.pretrained_card("mobilenetv2"), "2,223,872"),
     "recipe card": (lambda: cnnzoo.training.recipe_card("vgg19", "paper"), "Simonyan"),
     "recipe": (lambda: cnnzoo.training.Recipe(augment="flip"), "flip"),
     "split": (lambda: load_dataset("digits").train, "4,000 images, 32 x 32 x 1, float32"),

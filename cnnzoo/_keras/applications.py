@@ -75,6 +75,24 @@ class PretrainedCard:
     gpu_ms: float | None
     family: Family
 
+    def _repr_html_(self) -> str:
+        """Return the card for a notebook."""
+        from cnnzoo._support.notebook import block, facts  # not when cards are only listed
+
+        known = {
+            "paper": f"{self.family.paper} ({self.family.year})",
+            "reference": self.family.reference,
+            "input": f"{self.input_size} x {self.input_size} x 3, at least {self.family.smallest_size}",
+            "preprocessing": PREPROCESSING[self.family.preprocessing],
+            "top-1": f"{self.top1} %",
+            "top-5": f"{self.top5} %" if self.top5 else "",
+            "parameters": f"{self.params:,}, without the head {self.params_no_top:,}",
+            "buffers": f"{self.buffers:,}" if self.buffers else "",
+            "depth": f"{self.depth} layers with weights",
+            "file": f"{self.size_mb} MB" if self.size_mb else "",
+        }
+        return block(facts(known, f"{self.title} of Keras Applications ({self.name})"))
+
 
 Row = tuple[str, int, int | None, float, float | None, int, int, int, int, float | None, float | None]
 

@@ -12,6 +12,7 @@ import jinja2
 
 import cnnzoo
 from cnnzoo._support.files import check_target
+from cnnzoo._support.notebook import framed
 from cnnzoo._support.pages import script_digest, write_page_text
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights
@@ -20,6 +21,7 @@ from cnnzoo.pretrained.networks import network_name
 from cnnzoo.pretrained.opening import Trained, name_of, open_trained
 from cnnzoo.runs.run import Run
 
+LARGEST_FRAMED = 4_000_000  # bytes
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (  # each uses those before it
     *("words.js", "engine.js", "gradients.js", "pixels.js", "painting.js", "arithmetic.js"),
@@ -40,6 +42,12 @@ class Page:
     path: Path
     size: int
     snapshots: int
+
+    def _repr_html_(self) -> str | None:
+        """Return the page in a frame for a notebook, which keeps what it shows; None, and text, for a large one."""
+        if self.size > LARGEST_FRAMED:
+            return None
+        return framed(self.path.read_text(encoding="utf-8"), f"{self.path.name}, to draw on")
 
 
 def write_page(

@@ -192,7 +192,8 @@ def _chosen(network: str, recipe: Recipe | str | None, changes: dict[str, Any]) 
     if isinstance(recipe, Recipe):
         return changed(recipe, changes), ""
     card = recipe_card(network, recipe or "default")
-    return changed(card.recipe, changes), "the general recipe: " if card is OTHER else f"recipe '{card.name}' of {card.network}: "
+    words = "the general recipe: " if card is OTHER else f"recipe '{card.name}' of {card.network}: "
+    return changed(card.recipe, changes), words
 
 
 def _as_dataset(train: Dataset | Split, test: Split | None) -> Dataset:

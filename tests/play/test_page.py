@@ -371,6 +371,18 @@ def test_opening_can_be_undone_and_arrows_without_the_pen_change_nothing(lenet):
     assert page.evaluate("window.cnnzoo.see()") == drawn
 
 
+def test_a_notebook_shows_the_page_in_a_frame(watched, tmp_path):  # noqa: F811
+    written = write_page("lenet5", tmp_path / "page.html")
+    (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><meta charset=utf-8>{written._repr_html_()}")
+    page = watched(tmp_path / "notebook.html")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="Example 8: 7", exact=True).click()
+    sync_api.expect(frame.locator("#answer-0")).to_contain_text("7, ")
+    frame.locator("#link").click()
+    sync_api.expect(frame.locator("#message")).to_contain_text("Open its file to copy a link")
+    assert replace(written, size=50_000_000)._repr_html_() is None
+
+
 def test_the_quiz_judges_what_it_asked(lenet):
     page = lenet()
     page.locator("#quiz-start").click()

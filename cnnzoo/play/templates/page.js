@@ -276,6 +276,10 @@
   // Links: drawings as their strokes, small images as what the first network sees
 
   function link() {
+    if (location.protocol === "about:") { // in a notebook
+      tell(say("A page within another has no address of its own. Open its file to copy a link."));
+      return;
+    }
     if (board.strokes.length && !board.picture) history.replaceState(null, "", `#drawing=${board.written()}`);
     else if (first.image && first.image.length <= MOST_LINKED) {
       const levels = Array.from(first.image, (value) => String.fromCharCode(Math.round(Math.min(Math.max(value, 0), 1) * 255)));

@@ -57,6 +57,7 @@ const words = (() => {
     "The camera cannot be used ({reason}). Open an image instead.": "카메라를 사용할 수 없습니다({reason}). 대신 이미지를 여세요.",
     "The link to this drawing was copied.": "이 그림의 링크를 복사했습니다.",
     "The address of this page now holds the drawing: copy it from the address bar.": "이제 이 페이지의 주소에 그림이 들어 있습니다. 주소창에서 복사하세요.",
+    "A page within another has no address of its own. Open its file to copy a link.": "다른 페이지 안에 있는 페이지에는 주소가 없습니다. 링크를 복사하려면 파일을 여세요.",
     "A link can hold a drawing, or an image of up to {count} values as the network sees it.": "링크에는 그림, 또는 네트워크가 보는 값이 {count}개 이하인 이미지만 담을 수 있습니다.",
     "This link holds no drawing that this page can read.": "이 링크에는 이 페이지가 읽을 수 있는 그림이 없습니다.",
     "row {row}, column {column}, map {map}": "{row}행 {column}열, 맵 {map}", "value {number}": "값 {number}",
