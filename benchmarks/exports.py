@@ -58,7 +58,21 @@ def network(name: str) -> object:
     shipped = cnnzoo.model_card(name).weights
     weights = next((each for each in ("mnist", "cifar10") if each in shipped), None)
     model = cnnzoo.create_model(name, weights=weights)
+    if weights is None:
+        soften(model)
     return model if len(model.outputs) == 1 else keras.Model(model.inputs, model.outputs[0])
+
+
+def soften(model: object) -> None:
+    """Divide the classifier's kernel by the spread of its outputs: random weights are sure of one class otherwise."""
+    import keras
+    import numpy as np
+
+    head = next(layer for layer in reversed(model.layers) if hasattr(layer, "kernel"))
+    images = np.random.default_rng(0).random((4, *model.input_shape[1:]), np.float32)
+    values = keras.ops.convert_to_numpy(keras.Model(model.inputs, head.input)(images, training=False))
+    kernel = keras.ops.convert_to_numpy(head.kernel)
+    head.kernel.assign(kernel / np.std(values.reshape(-1, kernel.shape[-2]) @ kernel.reshape(-1, kernel.shape[-1])))
 
 
 def by_cnnzoo(name: str, way: str, path: Path) -> tuple[float, float, int, str]:

@@ -262,6 +262,7 @@ def _draw() -> None:
     cnnzoo.plots.feature_maps(maps, images[7]).savefig(GENERATED / "maps.png")
     cnnzoo.plots.overlay(images[:6], cnnzoo.inspect.gradcam(model, images[:6])).savefig(GENERATED / "heat.png")
     _draw_accuracies().savefig(GENERATED / "accuracies.png")
+    _draw_exports().savefig(GENERATED / "exports.png")
     _write_pictures_of_notebooks()
     for name, (source, part) in PARTS.items():
         with Image.open(source) as picture:
@@ -281,6 +282,25 @@ def _draw_accuracies() -> Figure:
         axes.plot(*zip(*points, strict=True), marker, label=family)
     axes.grid(alpha=0.3)
     axes.legend(ncols=2, fontsize="small", loc="lower right")
+    return figure
+
+
+def _draw_exports() -> Figure:
+    """Draw how long VGG19 takes to each format, as benchmarks/README.md says."""
+    rows = re.findall(
+        r"^\| vgg19 \| (\w+) \| [\d.]+ \| ([\d.]+) \|",
+        (HERE.parent / "benchmarks" / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    names = [cnnzoo.exporting.FORMATS[name].title for name, _ in rows]
+    bars = axes.barh(names, [float(seconds) for _, seconds in rows])
+    axes.bar_label(bars, fmt="%.0f s", padding=4)
+    axes.set(title="VGG19, 140 million parameters: written and verified", xlabel="seconds")
+    axes.margins(x=0.15)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -13,6 +13,7 @@ from cnnzoo.exporting._images import Images
 
 # Of the largest output: the largest difference that is accepted
 TOLERANCES = {"float32": 1e-3, "float16": 0.05, "mixed": 0.1}
+SAME = 1e-6  # of the largest output
 LEAST_AGREEMENT = 0.9  # of the classes, for int8, whose outputs may be anywhere near
 
 
@@ -26,6 +27,8 @@ class Verification:
         difference: The largest difference between outputs, as a fraction of the largest output.
         agreement: The fraction of the images whose class is the same, in [0, 1].
         accuracy: The accuracy of Keras and that of the file, in [0, 1]; None where the images have no labels.
+        tells_apart: Whether the network answers differently for different images. One that was not trained may not, and
+            then equal outputs show little.
     """
 
     images: int
@@ -33,6 +36,7 @@ class Verification:
     difference: float
     agreement: float
     accuracy: tuple[float, float] | None = None
+    tells_apart: bool = True
 
     def __str__(self) -> str:
         """Say how they compare, in one sentence."""
@@ -41,6 +45,8 @@ class Verification:
             f"On {self.images:,} images ({self.origin}), outputs {differ}, and {self.agreement:.2%} of the classes are "
             "the same"
         )
+        if not self.tells_apart:
+            return f"{text}. They are the same for all images, which shows little."
         if self.accuracy is None:
             return f"{text}."
         return f"{text}; accuracy {self.accuracy[0]:.2%} in Keras, {self.accuracy[1]:.2%} in the file."
@@ -83,7 +89,12 @@ def verify(found: np.ndarray, wanted: np.ndarray, images: Images, kind: Kind, pr
     accuracy = None
     if images.labels is not None:
         accuracy = float(np.mean(own == images.labels)), float(np.mean(classes == images.labels))
-    return Verification(len(own), images.origin, difference, agreement, accuracy)
+    return Verification(len(own), images.origin, difference, agreement, accuracy, _tells_apart(wanted))
+
+
+def _tells_apart(outputs: np.ndarray) -> bool:
+    """Tell whether the outputs for several images differ."""
+    return len(outputs) < 2 or float(np.ptp(outputs, axis=0).max()) > SAME * float(np.abs(outputs).max())
 
 
 def outputs_of(predictor: Predictor, images: np.ndarray, batch_size: int) -> np.ndarray:

@@ -208,6 +208,15 @@ def test_nothing_is_guessed_about_the_pixels_of_a_model(here):
     assert exported.metadata["input"] == "images: float32 of shape (n, 8, 8, 3), in the range of its training"
 
 
+def test_outputs_that_are_the_same_for_all_images_are_told(here):
+    model = small()
+    model.layers[-1].kernel.assign(np.zeros(model.layers[-1].kernel.shape))
+    exported = cnnzoo.export(model)
+    assert not exported.verification.tells_apart
+    assert exported.metadata["verification"].endswith("They are the same for all images, which shows little.")
+    assert cnnzoo.export(small(), "other.onnx").verification.tells_apart
+
+
 @pytest.mark.parametrize("to", ["onnx", "openvino", "torch"])
 def test_a_network_of_whole_numbers_is_compared_on_whole_numbers(here, to):
     skip_without(to)
