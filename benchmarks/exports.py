@@ -1,6 +1,6 @@
 """Networks as files of other frameworks: seconds, peak memory, size, and how their outputs compare with those of Keras.
 
-    python benchmarks/exports.py [--networks lenet5 alexnet vgg19 ...] [--ways onnx "model.export" ...]
+    python benchmarks/exports.py [--networks lenet5 alexnet vgg19 ...] [--ways onnx "model.export" ...] [--unsure]
 
 Each row is a process of its own, one after the other. Random weights where none ship, at the size of the paper. Seconds
 and memory are from the built network to the file in its place: of cnnzoo with its verification on up to 1,000 images;
@@ -49,7 +49,7 @@ def start() -> tuple[float, float]:
     return time.perf_counter(), grown("VmRSS:")
 
 
-def network(name: str) -> object:
+def network(name: str, *, unsure: bool = False) -> object:
     import keras
 
     import cnnzoo
@@ -58,13 +58,13 @@ def network(name: str) -> object:
     shipped = cnnzoo.model_card(name).weights
     weights = next((each for each in ("mnist", "cifar10") if each in shipped), None)
     model = cnnzoo.create_model(name, weights=weights)
-    if weights is None:
-        soften(model)
+    if unsure and weights is None:
+        make_unsure(model)
     return model if len(model.outputs) == 1 else keras.Model(model.inputs, model.outputs[0])
 
 
-def soften(model: object) -> None:
-    """Divide the classifier's kernel by the spread of its outputs: random weights are sure of one class otherwise."""
+def make_unsure(model: object) -> None:
+    """Divide the classifier's kernel by the spread of its outputs, so that they differ between images."""
     import keras
     import numpy as np
 
@@ -75,11 +75,11 @@ def soften(model: object) -> None:
     head.kernel.assign(kernel / np.std(values.reshape(-1, kernel.shape[-2]) @ kernel.reshape(-1, kernel.shape[-1])))
 
 
-def by_cnnzoo(name: str, way: str, path: Path) -> tuple[float, float, int, str]:
+def by_cnnzoo(name: str, way: str, path: Path, *, unsure: bool) -> tuple[float, float, int, str]:
     import cnnzoo
 
     to, _, precision = way.partition(", ")
-    model = network(name)
+    model = network(name, unsure=unsure)
     begin, before = start()
     exported = cnnzoo.export(
         model, path.with_suffix(cnnzoo.exporting.FORMATS[to].suffix), to=to, float16=bool(precision)
@@ -111,7 +111,7 @@ def by_torch(name: str, path: Path) -> tuple[float, float, int, str]:
     return time.perf_counter() - begin, grown("VmHWM:") - before, path.stat().st_size, "not compared"
 
 
-def measure(name: str, way: str) -> None:
+def measure(name: str, way: str, *, unsure: bool) -> None:
     """Print the figures of one row."""
     import cnnzoo
 
@@ -123,7 +123,7 @@ def measure(name: str, way: str) -> None:
         elif way == "torch.onnx":
             figures = by_torch(name, path)
         else:
-            figures = by_cnnzoo(name, way, path)
+            figures = by_cnnzoo(name, way, path, unsure=unsure)
     seconds, memory, size, compared = figures
     sizes = f"{size / 1e6:.1f} | {seconds:.1f} | {memory / 1e9:.2f} | {memory / weights:.1f}"
     print(f"| {name} | {way} | {sizes} | {compared} |", flush=True)
@@ -135,11 +135,12 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--limit", type=float, default=16, help="GB of memory that a row may take")
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--unsure", action="store_true", help="scale random classifiers, so that outputs differ")
     parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.row:
         resource.setrlimit(resource.RLIMIT_DATA, (int(given.limit * 1e9),) * 2)
-        measure(*given.row)
+        measure(*given.row, unsure=given.unsure)
         return
     print("| network | way | MB | seconds | peak, GB | x weights | largest difference | same class |")
     print("|---|---|---:|---:|---:|---:|---:|---:|", flush=True)
@@ -155,7 +156,7 @@ def row(name: str, way: str, given: argparse.Namespace) -> None:
     missing = [package for package in WAYS[way] if importlib.util.find_spec(package) is None]
     if missing or (way == "torch.onnx" and cnnzoo.model_card(name).torchvision is None):
         return
-    command = [sys.executable, __file__, "--limit", str(given.limit), "--row", name, way]
+    command = [sys.executable, __file__, "--limit", str(given.limit), "--row", name, way, *["--unsure"][: given.unsure]]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=given.seconds, env=environment)

@@ -292,12 +292,15 @@ def _draw_exports() -> Figure:
         (HERE.parent / "benchmarks" / "README.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
+    if not rows:
+        raise ValueError("benchmarks/README.md has no rows of VGG19's exports.")
+    params = cnnzoo.model_card("vgg19").params / 1e6
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     names = [cnnzoo.exporting.FORMATS[name].title for name, _ in rows]
     bars = axes.barh(names, [float(seconds) for _, seconds in rows])
     axes.bar_label(bars, fmt="%.0f s", padding=4)
-    axes.set(title="VGG19, 140 million parameters: written and verified", xlabel="seconds")
+    axes.set(title=f"VGG19, {params:.0f} million parameters: write and verify", xlabel="seconds")
     axes.margins(x=0.15)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)

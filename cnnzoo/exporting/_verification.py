@@ -27,8 +27,8 @@ class Verification:
         difference: The largest difference between outputs, as a fraction of the largest output.
         agreement: The fraction of the images whose class is the same, in [0, 1].
         accuracy: The accuracy of Keras and that of the file, in [0, 1]; None where the images have no labels.
-        tells_apart: Whether the network answers differently for different images. One that was not trained may not, and
-            then equal outputs show little.
+        tells_apart: Whether outputs differ between images. Those of an untrained network may not, and then equal
+            outputs say little.
     """
 
     images: int
@@ -39,17 +39,17 @@ class Verification:
     tells_apart: bool = True
 
     def __str__(self) -> str:
-        """Say how they compare, in one sentence."""
+        """Say how they compare."""
         differ = f"differ by at most {self.difference:.1e} of the largest" if self.difference else "are equal"
         text = (
             f"On {self.images:,} images ({self.origin}), outputs {differ}, and {self.agreement:.2%} of the classes are "
             "the same"
         )
+        if self.accuracy is not None:
+            text += f"; accuracy {self.accuracy[0]:.2%} in Keras, {self.accuracy[1]:.2%} in the file"
         if not self.tells_apart:
-            return f"{text}. They are the same for all images, which shows little."
-        if self.accuracy is None:
-            return f"{text}."
-        return f"{text}; accuracy {self.accuracy[0]:.2%} in Keras, {self.accuracy[1]:.2%} in the file."
+            text += ". The network gives the same outputs for all of them, so this says little"
+        return f"{text}."
 
 
 def verify(found: np.ndarray, wanted: np.ndarray, images: Images, kind: Kind, precision: str) -> Verification:

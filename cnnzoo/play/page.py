@@ -44,8 +44,8 @@ class Page:
     snapshots: int
 
     def _repr_html_(self) -> str | None:
-        """Return the page in a frame for a notebook, which keeps what it shows; None, and text, for a large one."""
-        if self.size > LARGEST_FRAMED:
+        """Return the page in a frame for a notebook; None, so that text is shown, if it is too large or gone."""
+        if self.size > LARGEST_FRAMED or not self.path.is_file():
             return None
         return framed(self.path.read_text(encoding="utf-8"), f"{self.path.name}, to draw on")
 

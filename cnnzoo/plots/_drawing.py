@@ -1,4 +1,4 @@
-"""What all figures have in common: themselves, colours, and how names and images are drawn.
+"""What all figures share: their class, a colour, and how names and images are drawn.
 
 Names are always drawn as plain text, in an installed font that has their characters.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 
 from cnnzoo._support.fonts import Lettering, cut
 
-VERMILION = "#d55e00"  # like all colours here of M. Okabe, K. Ito (2008), distinguishable with any colour vision
+VERMILION = "#d55e00"  # of M. Okabe, K. Ito (2008), whose colours can be told apart with any colour vision
 DPI = 120
 NOTE_SIZE = 7
 LONGEST_NAME = 16  # columns of a class name that fit under an image
@@ -30,6 +31,14 @@ class NotebookFigure(Figure):
         content = io.BytesIO()
         self.savefig(content)
         return content.getvalue()
+
+
+def as_array(values: Any) -> np.ndarray:
+    """Return an array, or a tensor of any backend, as an array."""
+    if hasattr(values, "detach"):  # PyTorch: on any device, with a gradient, in bfloat16
+        values = values.detach().cpu()
+        values = values.float() if values.is_floating_point() else values
+    return np.asarray(values)
 
 
 def both_of(axes: Sequence[Axes]) -> tuple[Axes, Axes]:

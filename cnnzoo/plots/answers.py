@@ -18,6 +18,7 @@ from cnnzoo.plots._drawing import (
     NOTE_SIZE,
     VERMILION,
     NotebookFigure,
+    as_array,
     both_of,
     figure_of,
     returned,
@@ -65,7 +66,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
     >>> len(confusion(np.eye(2, dtype=int), ["cat", "dog"]).axes)
     1
     """
-    counts, classes = np.asarray(counts), len(class_names := check_strings("class_names", class_names))
+    counts, classes = as_array(counts), len(class_names := check_strings("class_names", class_names))
     if classes < 1 or np.shape(counts) != (classes, classes):
         raise ValueError(
             f"`counts` must be of shape (classes, classes), at least (1, 1). Received: {np.shape(counts)}, "
@@ -185,7 +186,7 @@ def samples(
     4
     """
     class_names = check_strings("class_names", class_names)
-    images, labels, probabilities = np.asarray(images), np.asarray(labels), np.asarray(probabilities)
+    images, labels, probabilities = as_array(images), as_array(labels), as_array(probabilities)
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: none")
     lettered = letter(class_names)

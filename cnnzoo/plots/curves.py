@@ -14,7 +14,7 @@ from cnnzoo._support.fonts import cut, letter
 from cnnzoo._support.tables import BLUE
 from cnnzoo.plots._drawing import DPI, VERMILION, NotebookFigure, both_of, figure_of, literal, returned, with_note
 
-COLORS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLORS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # of Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v")
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 LONGEST_RUN = 48  # columns of a run's name that fit into a legend

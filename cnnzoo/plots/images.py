@@ -15,6 +15,7 @@ from cnnzoo.data.split import Dataset, as_float
 from cnnzoo.plots._drawing import (
     DPI,
     NotebookFigure,
+    as_array,
     literal,
     paint,
     short,
@@ -75,7 +76,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
     6
     """
-    images, titles = np.asarray(images), check_strings("titles", titles)
+    images, titles = as_array(images), check_strings("titles", titles)
     if len(titles) not in (0, len(images)):
         raise ValueError(
             f"`titles` must hold a title for each of {len(images)} images, or none. Received: {len(titles)}"
@@ -109,7 +110,7 @@ def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
     >>> blend(np.zeros((2, 8, 8, 1)), np.ones((2, 8, 8))).shape
     (2, 8, 8, 3)
     """
-    images, heat = np.asarray(images), np.asarray(heat)
+    images, heat = as_array(images), as_array(heat)
     if images.ndim != 4 or heat.shape != images.shape[:3]:
         raise ValueError(
             "`heat` must hold a map for each image, and `images` must have channels last. "
@@ -138,7 +139,7 @@ def filters(kernel: np.ndarray, columns: int = 8) -> Figure:
     >>> len(filters(np.ones((5, 5, 1, 6))).axes)
     6
     """
-    kernel = np.asarray(kernel)
+    kernel = as_array(kernel)
     if kernel.ndim != 4:
         raise ValueError(f"`kernel` must be of shape (height, width, channels, filters). Received: {kernel.shape}")
     images = np.moveaxis(kernel, -1, 0)
@@ -178,11 +179,11 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
     figure = NotebookFigure(figsize=(columns * 1.1 + 1.2, rows * 1.35), dpi=DPI, layout="constrained")
     strips = figure.subfigures(rows, 1, squeeze=False).ravel()
     if image is not None:
-        show(strips[0].add_subplot(1, columns, 1), as_float(np.asarray(image)))
+        show(strips[0].add_subplot(1, columns, 1), as_float(as_array(image)))
         strips[0].suptitle("image", x=0.0, ha="left", fontsize=9)
     lettered = letter([*maps], "layer")
     for strip, name, values in zip(strips[-len(maps) :], lettered.names, maps.values(), strict=True):
-        of_image = np.asarray(values)[0]
+        of_image = as_array(values)[0]
         strongest = np.sort(np.argsort(-of_image.mean(axis=(0, 1)), kind="stable")[:columns])
         height, width, channels = of_image.shape
         title = strip.suptitle(f"{literal(name)}: {channels} maps of {height} x {width}", x=0.0, ha="left", fontsize=9)

@@ -97,15 +97,15 @@ def fit(
             that floats of another range are meant. None takes what the graph of ``model`` tells, else "unit".
         snapshots: Whether to keep the weights of some steps in the run folder: before the first, after 1, 2, 4, 8 ...
             steps and at the end, see ``Run.snapshots``. Neither weights nor history depend on it.
-        **changes: Fields of ``Recipe`` to change in the recipe: ``epochs=5``.
+        **changes: Fields of ``Recipe`` to change, whichever recipe is taken: ``epochs=5``.
 
     Returns:
         The run: the trained model, its history, its evaluation on the test images, and the record of how it came about.
 
     Raises:
         ValueError: Images, labels, names or ``seed`` do not fit, an image is not finite, ``model`` takes images with
-            the channels first or cannot be copied, there is no such recipe, or a run is resumed with other arguments or
-            is finished, or ``snapshots`` are asked for without ``out``.
+            the channels first or cannot be copied, there is no such recipe, a field of it is unknown or out of range,
+            a run is resumed with other arguments or is finished, or ``snapshots`` are asked for without ``out``.
         FileExistsError: ``out`` exists already.
         FileNotFoundError: An image file has gone since it was listed, or there is no run to resume.
         BlockingIOError: Another process is writing ``out``.
@@ -192,8 +192,8 @@ def _chosen(network: str, recipe: Recipe | str | None, changes: dict[str, Any]) 
     if isinstance(recipe, Recipe):
         return changed(recipe, changes), ""
     card = recipe_card(network, recipe or "default")
-    words = "the general recipe: " if card is OTHER else f"recipe '{card.name}' of {card.network}: "
-    return changed(card.recipe, changes), words
+    words = "the general recipe" if card is OTHER else f"recipe '{card.name}' of {card.network}"
+    return changed(card.recipe, changes), f"{words}{', changed' if changes else ''}: "
 
 
 def _as_dataset(train: Dataset | Split, test: Split | None) -> Dataset:

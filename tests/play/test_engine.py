@@ -14,6 +14,7 @@ from cnnzoo._keras.graph import layer_names, outputs_of
 from cnnzoo.data import load_digits
 from cnnzoo.play import write_page
 from tests.browser import browser, watched  # noqa: F401  # fixtures
+from tests.play.explaining import unexplained
 
 pytestmark = pytest.mark.slow
 
@@ -192,6 +193,7 @@ def test_layers_and_heat_maps_are_those_of_python(watched, tmp_path, name):  # n
     if name.startswith("lenet"):
         image = uncertain(model)
     label = prepare(page, image)
+    assert unexplained(page) == []
     heat = heat_of(page, f"return Array.from(subject.gradcam(subject.heatLayer(), {label}));")
     wanted = cnnzoo.inspect.gradcam(model, image[None], label, scale="unit")[0]
     assert wanted.max() == 1 or not wanted.any()

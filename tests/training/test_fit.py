@@ -10,7 +10,7 @@ import cnnzoo
 from cnnzoo._keras.hardware import choose_precision
 from cnnzoo.data import Dataset, Split
 from cnnzoo.data.sampling import subset
-from cnnzoo.training import Recipe, RecipeCard, TensorBoard, fit
+from cnnzoo.training import Recipe, RecipeCard, TensorBoard, fit, recipe_card
 from cnnzoo.training._loop import runs_on_tensorflow_cpu
 
 QUICK = Recipe(epochs=2, batch_size=50, learning_rate=5e-3)
@@ -197,13 +197,27 @@ def test_the_recipe_that_is_taken_by_name_is_named(small, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_fields_of_the_recipe_are_changed(small):
-    with pytest.raises(ValueError, match=r"Unknown recipe option 'epoch'\. Did you mean 'epochs'"):
-        quick_fit(small, epoch=1)
-    run = quick_fit(small, epochs=1)
-    assert run.record.recipe == replace(QUICK, epochs=1)
+@pytest.mark.parametrize("recipe", [None, "default", QUICK])
+def test_fields_of_any_recipe_are_changed(small, recipe, capsys):
+    run = fit(cnnzoo.models.lenet5(), *small, recipe=recipe, epochs=1)
+    chosen = QUICK if recipe is QUICK else recipe_card("lenet5").recipe
+    assert run.record.recipe == replace(chosen, epochs=1)
+    assert ("recipe 'default' of lenet5, changed: 1 epoch" in capsys.readouterr().out) == (recipe is not QUICK)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epoch": 1}, r"Unknown recipe option 'epoch'\. Did you mean 'epochs'"),
+        ({"epochs": -1}, "`epochs` must be an integer of at least"),
+    ],
+)
+def test_changes_that_no_recipe_takes_are_refused(small, changes, message):
+    with pytest.raises(ValueError, match=message):
+        quick_fit(small, **changes)
+
+
+@pytest.mark.slow
 def test_images_of_any_number_of_channels_leave_a_whole_run(tmp_path):
     split = Split(np.random.default_rng(0).random((20, 32, 32, 2), dtype="float32"), np.arange(20) % 10)
     model = cnnzoo.models.lenet5(input_shape=(32, 32, 2))

@@ -3,6 +3,9 @@
 
 const arithmetic = (() => {
   const MOST_PRODUCTS = 5, MOST_VALUES = 9, MOST_PICTURES = 8, PICTURE_SIDE = 48;
+  const LARGEST_EXPONENT = 700; // beyond it, exponentials are infinite
+  const ONE_BY_ONE = new Set(["reshape", "affine", "combine", "function"]); // whose values are each made of one
+  const SIGNS = { add: "+", subtract: "-", multiply: "x", divide: "/" };
   const { say, number } = words, { element, paintMap, largestOf } = painting;
 
   const at = (shape, index) => index.reduce((position, each, axis) => position * shape[axis] + each, 0);
@@ -17,30 +20,22 @@ const arithmetic = (() => {
     return index;
   }
 
-  /** The index in what a step takes of the one value that it makes the value at `index` of; null where there are several. */
+  /** The index in what a step takes of the value that makes the one at `index`; only of ONE_BY_ONE. */
   function earlier(step, shape, index) {
     if (step.op === "reshape") return indexAt(shape, at(step.shape, index));
-    return shape.join() === step.shape.join() ? index : null;
+    return shape.map((side, axis) => (side === 1 ? 0 : index[axis])); // combined values may be repeated
   }
 
-  /** The steps of a layer from the first that is explained to the one that gives `end`, each with the index in it; null if unknown. */
+  /** The last steps of a layer, of which all but the first take one value, each with the index in what it gives. */
   function chainOf(network, end, index) {
-    const whole = stepsOf(network, end), kernels = whole.filter((each) => network.steps[each - 1].kernel);
-    const numbers = kernels.length ? whole.slice(whole.indexOf(kernels[kernels.length - 1])) : whole, chain = [];
-    for (let last = index; numbers.length && last; ) {
-      const number = numbers.pop(), step = network.steps[number - 1];
-      chain.unshift({ number, step, index: last });
-      last = numbers.length ? earlier(step, network.shapes[step.inputs[0]], last) : last;
-      if (!last) return null;
+    const { layer } = network.steps[end - 1], chain = [];
+    for (let number = end; number > 0 && network.steps[number - 1].layer === layer; ) {
+      const step = network.steps[number - 1], [from] = step.inputs;
+      chain.unshift({ number, step, index });
+      if (!ONE_BY_ONE.has(step.op)) break;
+      [number, index] = [from, earlier(step, network.shapes[from], index)];
     }
     return chain;
-  }
-
-  /** The steps of the layer that end in the value `end`: the first computes from the layer before. */
-  function stepsOf(network, end) {
-    const layer = network.steps[end - 1].layer, numbers = [];
-    for (let each = end; each > 0 && network.steps[each - 1].layer === layer; each = network.steps[each - 1].inputs[0]) numbers.unshift(each);
-    return numbers;
   }
 
   const product = (value, weight, place) => ({ value, weight, result: value * weight, place });
@@ -75,9 +70,8 @@ const arithmetic = (() => {
     const lines = [element("strong", `${step.layer}, ${placeText(index)}: ${value}`)];
     if (network.off.get(end)?.has(index[index.length - 1])) lines.push(element("p", say("It is switched off.")));
     lines.push(element("p", say("It depends on rows {top} to {bottom}, columns {left} to {right} of the image.", { top, bottom: bottom - 1, left, right: right - 1 })));
-    const chain = chainOf(network, end, index);
-    if (!chain) return { lines: [...lines, element("p", `= ${say("{type} of the layers before", { type: step.type })}`)], field };
-    const [first, ...others] = chain, { text, more } = beginning(network, values, first), later = others.map((each) => afterwards(network, values, each)).filter(Boolean);
+    const [first, ...others] = chainOf(network, end, index), { text, more } = beginning(network, values, first);
+    const later = others.map((each) => explained(network, values, each, true)).filter(Boolean);
     lines.push(element("p", `${later.length ? "" : "= "}${text}`), ...later.map((each) => element("p", `= ${each}`)), ...more);
     return { lines, field };
   }
@@ -86,10 +80,10 @@ const arithmetic = (() => {
   function beginning(network, values, { number: end, step, index }) {
     if (step.op === "distances") {
       const found = differences(network, values, step, index), total = found.reduce((sum, each) => sum + each.result, 0);
-      const text = say("-{total}, the sum of {count} squared differences", { total: number(total), count: found.length });
+      const text = say("minus the sum of {count} squared differences: -{total}", { total: number(total), count: found.length });
       return { text, more: [tableOf(found, ["value", "centre", "(value - centre)\u00b2"])] };
     }
-    if (!step.kernel) return { text: explained(network, values, step, index), more: [] };
+    if (!step.kernel) return { text: explained(network, values, { step, index }, false), more: [] };
     const { found, bias } = products(network, values, end, index), sum = found.reduce((total, each) => total + each.result, 0);
     const told = { count: found.length, sum: number(sum), bias: number(bias), total: number(sum + bias) };
     const more = [tableOf(found, ["value", "x weight", "= product"]), ...patches(step, found)];
@@ -105,66 +99,60 @@ const arithmetic = (() => {
     });
   }
 
-  /** What a step does to the value before it in the same layer; nothing where it stays as it is. */
-  function afterwards(network, values, { step, index }) {
-    if (step.op === "reshape") return "";
-    if (step.op === "affine") return say("that x {factor} + {offset}", affine(network, step, index));
-    if (step.op === "combine") return say("{kind}: that and {other}", { kind: step.kind, other: number(values[step.inputs[1]][broadcast(network.shapes[step.inputs[1]], index)]) });
-    if (step.kind !== "softmax") return say("{kind} of that", { kind: step.kind || step.op });
-    const total = values[step.inputs[0]].reduce((sum, value) => sum + Math.exp(value), 0);
-    return say("exp of that / {total}, the sum over all classes", { total: number(total) });
+  /** How a step makes its value of what it takes; `isLater` tells that its value is "that", in the line before. */
+  function explained(network, values, { step, index }, isLater) {
+    const [from] = step.inputs, x = values[from], shape = network.shapes[from];
+    const own = () => (isLater ? say("that") : number(x[at(shape, earlier(step, shape, index))]));
+    return explanations[step.op]({ network, values, step, index, from, x, shape, own, isLater });
   }
 
-  /** Factor and offset of a value's channel, as texts. */
-  function affine(network, step, index) {
-    const [factor, offset] = [step.factors, step.offsets].map((each) => number(network.weight(each)[index[index.length - 1]]));
-    return { factor, offset };
-  }
+  const explanations = {
+    pool: ({ step, x, shape, index }) => say("the {kind} of {values}", { kind: say(step.kind), values: listed(windowOf(step, x, shape, index)) }),
+    adaptive: ({ step, x, shape, index }) => say("the {kind} of {values}", { kind: say("mean"), values: listed(adaptiveWindow(step, x, shape, index)) }),
+    reshape: ({ network, values, step, index, from, shape, isLater }) => (isLater ? "" : taken(network, values, from, earlier(step, shape, index))),
+    responses: ({ step, x, shape, index }) => responses(step, x, shape, index),
 
-  function explained(network, values, step, index) {
-    const x = values[step.inputs[0]], shape = network.shapes[step.inputs[0]];
-    if (step.op === "pool") return say("the {kind} of {values}", { kind: say(step.kind), values: shortened(windowOf(step, x, shape, index)).join(", ") });
-    if (step.op === "adaptive") return say("the {kind} of {values}", { kind: say("mean"), values: shortened(adaptiveWindow(step, x, shape, index)).join(", ") });
-    if (step.op === "place") {
-      const from = index.map((each, axis) => each - step.at[axis]), isInside = from.every((each, axis) => each >= 0 && each < shape[axis]);
-      return isInside ? say("{value}, as it is", { value: number(x[at(shape, from)]) }) : say("0, which is added here");
-    }
-    if (step.op === "function" && step.kind === "softmax") {
-      const total = x.reduce((sum, value) => sum + Math.exp(value), 0);
-      return say("exp({value}) / {total}, the sum over all classes", { value: number(x[at(shape, index)]), total: number(total) });
-    }
-    if (step.op === "function" && shape.length === index.length) return say("{kind} of {value}", { kind: step.kind, value: number(x[at(shape, index)]) });
-    if (step.op === "affine") {
-      const { factor, offset } = affine(network, step, index);
-      return `${number(x[at(shape, index)])} x ${factor} + ${offset}`;
-    }
-    if (step.op === "combine") {
-      const [one, other] = step.inputs.map((from) => number(values[from][broadcast(network.shapes[from], index)]));
-      return say("{kind}: {one} and {other}", { kind: step.kind, one, other });
-    }
-    if (step.op === "reshape") return say("{value}, as it is", { value: number(x[at(step.shape, index)]) });
-    if (step.op === "responses") return responses(step, x, shape, index);
-    if (step.op === "concatenate") {
+    place({ network, values, step, index, from, shape }) {
+      const inner = index.map((each, axis) => each - step.at[axis]), isInside = inner.every((each, axis) => each >= 0 && each < shape[axis]);
+      return isInside ? taken(network, values, from, inner) : say("0, which is added here");
+    },
+
+    function({ step, index, x, shape, own }) {
+      if (step.kind !== "softmax") return say("{kind} of {value}", { kind: step.kind, value: own() });
+      const start = at(shape, [...index.slice(0, -1), 0]), row = x.subarray(start, start + shape[shape.length - 1]);
+      const largest = Math.max(...row), shift = largest > LARGEST_EXPONENT ? largest : 0;
+      const total = row.reduce((sum, value) => sum + Math.exp(value - shift), 0);
+      return say("exp({value}) / {total}, the sum over all classes", { value: shift ? `${own()} - ${number(shift)}` : own(), total: number(total) });
+    },
+
+    affine({ network, step, index, own }) {
+      const [factor, offset] = [step.factors, step.offsets].map((each) => number(network.weight(each)[index[index.length - 1]]));
+      return `${own()} x ${factor} + ${offset}`;
+    },
+
+    combine({ network, values, step, index, own }) {
+      const [, second] = step.inputs, shape = network.shapes[second], other = number(values[second][at(shape, earlier(step, shape, index))]);
+      return SIGNS[step.kind] ? `${own()} ${SIGNS[step.kind]} ${other}` : `${step.kind === "maximum" ? "max" : "min"}(${own()}, ${other})`;
+    },
+
+    concatenate({ network, values, step, index }) {
       let map = index[index.length - 1], which = 0;
       const length = (from) => network.shapes[from][network.shapes[from].length - 1];
       for (; map >= length(step.inputs[which]); which++) map -= length(step.inputs[which]);
       return taken(network, values, step.inputs[which], [...index.slice(0, -1), map]);
-    }
-    if (step.op === "shuffle") {
-      const map = index[2], each = step.shape[2] / step.groups;
-      return taken(network, values, step.inputs[0], [index[0], index[1], (map % step.groups) * each + Math.floor(map / step.groups)]);
-    }
-    return say("{kind} of the layer before", { kind: step.op });
-  }
+    },
+
+    shuffle({ network, values, step, index: [row, column, map], from }) {
+      const each = step.shape[2] / step.groups;
+      return taken(network, values, from, [row, column, (map % step.groups) * each + Math.floor(map / step.groups)]);
+    },
+  };
 
   /** A value that is taken as it is, and where from. */
   function taken(network, values, from, index) {
     const told = { value: number(values[from][at(network.shapes[from], index)]), place: placeText(index) };
     return from === 0 ? say("{value}, {place} of the image", told) : say("{value}, {place} of {layer}", { ...told, layer: network.steps[from - 1].layer });
   }
-
-  /** The position of a value in a shape that has 1 where it is repeated. */
-  const broadcast = (shape, index) => at(shape, shape.map((side, axis) => (side === 1 ? 0 : index[axis])));
 
   /** Local response normalisation: a value over a power of the squares in the maps beside its own. */
   function responses(step, x, shape, index) {
@@ -195,8 +183,8 @@ const arithmetic = (() => {
     return found;
   }
 
-  /** The first of many values. */
-  const shortened = (found) => (found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), say("... ({count} values)", { count: found.length })] : found);
+  /** Values as a text; of many, the first. */
+  const listed = (found) => (found.length > MOST_VALUES ? [...found.slice(0, MOST_VALUES), say("... ({count} values)", { count: found.length })] : found).join(", ");
 
   function tableOf(found, names) {
     const table = element("table"), head = element("tr");

@@ -54,7 +54,8 @@
 
   /** Tell a screen reader the answers, which change with every frame while one draws. */
   function speak() {
-    $("spoken").textContent = subjects.map((each) => (subjects.length > 1 ? `${each.name}: ${answerOf(each)}` : answerOf(each))).join(". ");
+    const text = subjects.map((each) => (subjects.length > 1 ? `${each.name}: ${answerOf(each)}` : answerOf(each))).join(". ");
+    if ($("spoken").textContent !== text) $("spoken").textContent = text;
   }
 
   function showAnswer(subject, index) {
@@ -148,7 +149,7 @@
 
   /** List the maps that matter most of those that were tried so far. */
   function showMattering({ done, value }) {
-    const list = $("mattering"), focused = list.contains(document.activeElement) ? document.activeElement.dataset.map : null;
+    const list = $("mattering"), focused = list.contains(document.activeElement) ? document.activeElement.dataset.map ?? "" : null;
     const tried = done ? value : value.tried, sorted = [...tried].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
     $("mattering-note").textContent = done ? "" : say("Tried so far: {part}", { part: percent(value.part) });
     list.replaceChildren(...sorted.slice(0, MOST_MATTERING).map((part) => {
@@ -165,7 +166,7 @@
       item.append(button);
       return item;
     }));
-    if (focused !== null) (list.querySelector(`[data-map="${focused}"]`) ?? list).focus({ preventScroll: true }); // which the list took from it
+    if (focused !== null) (list.querySelector(`[data-map="${focused}"]`) ?? list).focus({ preventScroll: true }); // which the new list took
   }
 
   // Layers
@@ -277,7 +278,7 @@
 
   function link() {
     if (location.protocol === "about:") { // in a notebook
-      tell(say("A page within another has no address of its own. Open its file to copy a link."));
+      tell(say("This page is shown in a frame and has no address. Open its file to copy a link."));
       return;
     }
     if (board.strokes.length && !board.picture) history.replaceState(null, "", `#drawing=${board.written()}`);
