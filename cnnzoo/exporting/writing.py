@@ -177,11 +177,10 @@ def _check_targets(path: Path, form: Format, force: bool) -> None:
 
 def _card_of(network: Trained, run: Run | None) -> ModelCard | None:
     """Return what the network is in this zoo, if it is certain that it is of it."""
-    if run is None:
-        name = network_name(network) if isinstance(network, str | os.PathLike) else None
+    if run is not None:
+        name: str | None = run.network
     else:
-        finetuned = run.record.finetuned
-        name = run.record.model.name if finetuned is None else finetuned.network or finetuned.backbone
+        name = network_name(network) if isinstance(network, str | os.PathLike) else None
     return MODEL_CARDS.get(str(name))
 
 

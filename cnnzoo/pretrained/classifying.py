@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.engine import check_engine
@@ -13,6 +14,7 @@ from cnnzoo.models.catalog import MODEL_CARDS, create_model, list_weights
 from cnnzoo.models.published import IMAGENET, TorchWeights
 from cnnzoo.pretrained.builders import load
 from cnnzoo.pretrained.networks import are_of_the_zoo, network_name
+from cnnzoo.runs.folder import RECORD
 from cnnzoo.runs.run import load_run
 
 
@@ -29,8 +31,9 @@ def open_classifier(
         network: A run folder; the name of a network that ships trained, "lenet5"; or of one with weights for ImageNet:
             of ``list_models(weights="imagenet")``, or of ``list_pretrained``, which comes first where both have it. A
             run folder of that name in the working directory comes before all.
-        weights: Of a network with weights for ImageNet: their name, or a file; None is "imagenet". Its classes have
-            ImageNet's names if they are 1,000, and numbers otherwise. Of a network that ships trained: their name.
+        weights: Of a network with weights for ImageNet: their name, a file, or a run of that network, which predicts as
+            by itself; None is "imagenet". The classes of a file have ImageNet's names if they are 1,000, and numbers
+            otherwise. Of a network that ships trained: their name.
         crop: Whether photographs keep their proportions, and their middle is seen, or are squashed to the size of the
             network. None: networks with ImageNet's weights crop, as for their published accuracies; runs prepare images
             as those that they were trained on.
@@ -44,7 +47,7 @@ def open_classifier(
     engine = check_engine(engine)
     name = network_name(network)
     if name and has_imagenet(network):
-        classifier = _of_imagenet(name, IMAGENET if weights is None else weights)
+        classifier = _of_run(name, weights) or _of_imagenet(name, IMAGENET if weights is None else weights)
     else:
         if weights is not None:
             _check_shipped(network, name, weights)
@@ -71,6 +74,14 @@ def has_imagenet(network: str | os.PathLike[str]) -> bool:
     if name is None or (name in MODEL_CARDS and list_weights(name)):
         return False
     return name in PRETRAINED_CARDS or IMAGENET in MODEL_CARDS[name].weights
+
+
+def _of_run(name: str, weights: str | os.PathLike[str] | None) -> Classifier | None:
+    """Return what the run at ``weights`` predicts with, if it is a run of the network called ``name``."""
+    if weights is None or not Path(weights, RECORD).is_file():
+        return None
+    run = load_run(weights)
+    return run.classifier if run.network == name else None
 
 
 def _of_imagenet(name: str, weights: str | os.PathLike[str]) -> Classifier:

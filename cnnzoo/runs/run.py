@@ -106,6 +106,12 @@ class Run:
         return {} if self.record.metrics is None else asdict(self.record.metrics)
 
     @property
+    def network(self) -> str:
+        """The name of the network that was trained or finetuned, as in ``cnnzoo.list_models``; a model's own name."""
+        finetuned = self.record.finetuned
+        return self.record.model.name if finetuned is None else str(finetuned.network or finetuned.backbone)
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
         return self.record.data.class_names

@@ -26,7 +26,8 @@ from cnnzoo.models._torch_layout import torch_state
 from cnnzoo.models._torchvision import WEIGHTS
 from cnnzoo.models.published import TORCHVISION
 from cnnzoo.pretrained import embed, open_classifier
-from cnnzoo.training import finetune, load_run
+from cnnzoo.training import Recipe, finetune, load_run
+from tests.photographs import write_two_colors
 from tests.torch_checkpoints import write_row, write_zip
 
 NAME = "squeezenet1_1"
@@ -316,6 +317,20 @@ def test_a_file_predicts_its_own_classes(tmp_path, state, monkeypatch):
     classifier = open_classifier(NAME, weights=write_zip(tmp_path / "a.pth", own))
     assert (classifier.class_names, classifier.identifiers) == (tuple("0123456"), ())
     assert len(open_classifier(NAME, weights=write_zip(tmp_path / "b.pth", state)).class_names) == 1000
+
+
+@pytest.mark.slow
+def test_a_run_as_weights_predicts_as_by_itself(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    write_two_colors(photos, 3, 40)
+    options = {"weights": None, "image_size": 48, "recipe": Recipe(epochs=1, batch_size=4), "progress": False}
+    run = finetune(NAME, photos, out=tmp_path / "run", **options)
+    picture = photos / "red" / "0.png"
+    assert open_classifier(NAME, weights=run.path).predict(picture) == run.predict(picture)
+    assert open_classifier(NAME, weights=run.path).class_names == ("blue", "red")
+    with pytest.raises(ValueError, match="looks like the squeezenet1_1 of this zoo"):
+        open_classifier("resnet18", weights=run.path)
 
 
 def test_every_published_file_ends_in_the_beginning_of_its_hash():
