@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
 from PIL import Image
 
 from cnnzoo._keras.engine import check_engine, compiled_predictor
-from cnnzoo._keras.scale import Scale
+from cnnzoo._keras.scale import Scale, check_scale
 from cnnzoo._support.lookup import look_up
 from cnnzoo.data.folder import load_labelled
 from cnnzoo.data.given import Images, as_picture, each_given, read_given
@@ -33,7 +34,7 @@ class Classifier:
         class_names: Its classes, in the order of their numbers.
         image_size: Height and width of the images that it sees; None if unknown.
         preparation: How a picture becomes such an image, see ``cnnzoo.data.prepare_picture``.
-        scale: The range of pixels that it takes.
+        scale: The range of pixels that it takes: "unit" for [0, 1], "byte" for [0, 255], "raw" for another.
         shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels.
         identifiers: Other names of the classes, in the same order, such as those of WordNet; empty if there are none.
         engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``.
@@ -49,8 +50,10 @@ class Classifier:
     engine: str = "auto"
 
     def __post_init__(self) -> None:
-        """Check the engine, before any image is read."""
+        """Check what can be checked before any image is read."""
         check_engine(self.engine)
+        check_scale(self.scale)
+        look_up(dict.fromkeys(get_args(Preparation)), self.preparation, "preparation")
 
     def predict(self, images: Images) -> list[Prediction]:
         """Predict the class of each of a user's images, prepared like those that the network was trained on.
@@ -100,7 +103,7 @@ class Classifier:
             for (name, _), outcome in zip(batch, prepared, strict=True):
                 yield outcome if isinstance(outcome, Unreadable) else self._prediction(name, next(rows))
 
-    def prepare(self, images: Images, *, most: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    def prepare(self, images: Images, *, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return a user's images as the network takes them, and their classes, without predicting.
 
         Args:
@@ -109,7 +112,7 @@ class Classifier:
 
         Returns:
             Float32 in the network's range, of shape (n, height, width, channels); and the numbers of their classes, of
-            shape (n,), if every image is a file in a folder with the name of a class, otherwise None.
+            shape (n,): -1 for an image that is no file in a folder with the name of a class.
 
         Raises:
             FileNotFoundError: A file does not exist.
@@ -128,8 +131,8 @@ class Classifier:
             raise ValueError("There must be at least one image. Received none.")
         numbers = self._numbers()
         folders = [content.parent.name if isinstance(content, Path) else "" for _, content in chosen]
-        labels = [numbers.get(_plain(folder)) for folder in folders]
-        return to_scale(np.stack(pixels), self.scale), None if None in labels else np.array(labels)
+        labels = [numbers.get(_plain(folder), -1) for folder in folders]
+        return to_scale(np.stack(pixels), self.scale), np.array(labels)
 
     def _numbers(self) -> dict[str, int]:
         """Return the number of each class by its name, and by its identifier."""

@@ -88,15 +88,18 @@ def _found(classifier: Classifier, run: Run | None, given: Given | None, is_cali
     return Images(pixels, shown.labels, ORIGINS[origin], calibrating)
 
 
-def _given(pixels: np.ndarray, labels: np.ndarray | None, is_calibrated: bool) -> Images:
+def _given(pixels: np.ndarray, numbers: np.ndarray, is_calibrated: bool) -> Images:
+    unknown = int(np.count_nonzero(numbers < 0))
+    labels = None if unknown else numbers
+    lacking = ", without accuracy, as not every folder is named after a class" if 0 < unknown < len(numbers) else ""
     if not is_calibrated:
-        return Images(pixels, labels, "the given images", None)
+        return Images(pixels, labels, f"the given images{lacking}", None)
     if len(pixels) < 2 * LEAST:
         raise ValueError(
             f"int8 takes at least {2 * LEAST} images: half to calibrate by, half to compare. Received: {len(pixels)}"
         )
     shown = None if labels is None else labels[1::2]
-    return Images(pixels[1::2], shown, "half of the given images", pixels[::2][:CALIBRATING])
+    return Images(pixels[1::2], shown, f"half of the given images{lacking}", pixels[::2][:CALIBRATING])
 
 
 def _count(model: keras.Model, shape: tuple[int, int, int]) -> int:

@@ -157,6 +157,8 @@ def _body(subject: Subject, form: Format, options: Options, path: Path, metadata
     torchvision = metadata.get("torchvision")
     build = f"torchvision.models.{torchvision}" if torchvision else "Network()"
     return [
+        "if len(sys.argv) != 2:",
+        f'    sys.exit("usage: python {_plain(script_name(path, form))} PICTURE")',
         f"path = Path(__file__).with_name({json.dumps(path.name)})",
         *_prepared(subject, options.layout, metadata),
         *([f"network = {build}"] if form.name == "torch" else []),
@@ -217,6 +219,8 @@ def _digit(height: int, width: int) -> Iterable[str]:
     yield f"picture.thumbnail(({LARGEST_SIDE}, {LARGEST_SIDE}))"
     yield "pixels = np.asarray(picture, np.float32) / 255"
     yield "paper = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]))"
+    yield "if pixels.min() == pixels.max():"
+    yield '    sys.exit("The picture shows no digit: it has a single colour.")'
     yield "ink = pixels - paper if paper <= (pixels.min() + pixels.max()) / 2 else paper - pixels"
     yield f"ink = np.clip((ink / ink.max() - {GRAIN}) / {1 - GRAIN}, 0, 1)"
     yield f"rows, columns = (np.flatnonzero((ink > {STROKE}).any(axis)) for axis in (1, 0))"

@@ -54,7 +54,7 @@ SAVED_MODEL_FILE = "saved_model.pb"
 RANGES = {"unit": "pixels in [0, 1]", "byte": "pixels in [0, 255]", "raw": "in the range of its training"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported:
     """What was exported.
 
@@ -73,6 +73,10 @@ class Exported:
     script: Path | None
     verification: Verification | None
     metadata: dict[str, str]
+
+    def __repr__(self) -> str:
+        """Say what was written, and how it compares."""
+        return f"<Exported {self.path}, {self.size:,} bytes. {self.verification or 'Not verified.'}>"
 
 
 def export(
@@ -99,10 +103,11 @@ def export(
 
     Args:
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
-            model. The classes of a model have their numbers as names, and where its graph does not show what pixels it
-            takes, there is no script: a ``Classifier`` says both.
+            model, or the file that Keras saved it in. Where this package did not train or load the model, its classes
+            have numbers as names, pictures are resized, and if its graph does not show what pixels it takes, there is
+            no script: a ``Classifier`` says all that.
         path: The file to write, with the suffix of the format, or for SavedModel the folder; None: the name of the
-            network, or of the run's folder, in the working directory.
+            network, or of the run's folder, in the working directory, with "_float16" or "_int8".
         to: One of ``cnnzoo.exporting.FORMATS``: "onnx", "litert", "openvino", "savedmodel", "torch", "keras".
         float16: Whether to store weights as float16, in half the space. Most frameworks compute in float32 with them.
         int8: Whether to quantise weights and maps to 8 bits, calibrated on 200 training images, or on ``images``.
@@ -127,10 +132,11 @@ def export(
     if path is not None:
         _check_targets(Path(path), form, force)  # before a network is loaded
     classifier, run = open_trained(network)
-    if isinstance(network, keras.Model) and scale_of(network) is None:
+    if run is None and not isinstance(network, Classifier) and scale_of(classifier.model) is None:
         classifier = replace(classifier, scale="raw")  # nothing tells what pixels it takes
+        _check_needs_no_pixels(classifier, images, int8=int8)
     name = name_of(classifier, run)
-    target = Path(path) if path is not None else Path(name + (form.suffix or f"_{form.name}"))
+    target = Path(path) if path is not None else _named_target(name, form, options)
     _check_targets(target, form, force)
     found = find_images(classifier, run, images, is_calibrated=int8)
     wanted = outputs_of(lambda batch: predict_on_batch(classifier.model, batch), found.images, _batch(classifier))
@@ -150,6 +156,23 @@ def export(
         if text is None:  # that of a file before
             target.with_name(script.name).unlink(missing_ok=True)
     return Exported(target, size, None if text is None else target.with_name(script.name), verification, metadata)
+
+
+def _check_needs_no_pixels(classifier: Classifier, images: Given | None, *, int8: bool) -> None:
+    if images is None and not int8:
+        return
+    sides = ", ".join(map(str, classifier.image_size or ("height", "width")))
+    raise ValueError(
+        f"The graph of {classifier.model.name} does not show what pixels it takes, so no images can be prepared for "
+        f'it. Say it: `cnnzoo.evaluation.Classifier(model, class_names, ({sides}), scale="unit")` for [0, 1], "byte" '
+        "for [0, 255]."
+    )
+
+
+def _named_target(name: str, form: Format, options: Options) -> Path:
+    """Return the file in the working directory that a network gets where the user gives none."""
+    precision = "" if options.precision == "float32" else f"_{options.precision}"
+    return Path(f"{name}{precision}{form.suffix or f'_{form.name}'}")
 
 
 def _check_backend(form: Format) -> None:

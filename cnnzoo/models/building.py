@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from cnnzoo._keras.origin import Origin, note_origin
 from cnnzoo._keras.preprocessing import MeanStd, preprocessed, preprocessed_grey
 from cnnzoo._keras.ready import make_exportable
 from cnnzoo._keras.scale import note_scale
@@ -16,6 +20,7 @@ from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models._deferred import DeferredInitializer as DeferredInitializer
 from cnnzoo.models._deferred import draw_where_not_loaded
 from cnnzoo.models.cards import InputShape, ModelCard
+from cnnzoo.models.published import RECORD, ShippedRun
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
 from cnnzoo.models.weights import preprocessing_of as preprocessing_of
@@ -199,4 +204,18 @@ def finish(
     note_scale(model, "unit")
     make_exportable(model)
     draw_where_not_loaded(model, load_weights(model, card, weights))
+    if weights is not None:
+        _note_origin(model, card, weights)
     return model
+
+
+def _note_origin(model: keras.Model, card: ModelCard, weights: str | os.PathLike[str]) -> None:
+    """Record what ``model`` was trained for, if its weights are a run's with as many classes."""
+    shipped = card.weights.get(str(weights).lower())
+    record = (shipped.path if isinstance(shipped, ShippedRun) else Path(weights)) / RECORD
+    if not record.is_file():
+        return
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # of a damaged record, or one of an early version
+        data = json.loads(record.read_text(encoding="utf-8"))["data"]
+        if model.output_shape == (None, len(data["class_names"])):
+            note_origin(model, Origin(tuple(data["class_names"]), data["preparation"]))

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import keras
 import numpy as np
 
 from cnnzoo._keras.ending import check_classifier, count_classes
+from cnnzoo._keras.origin import Origin, origin_of
+from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import scale_of
 from cnnzoo.data.catalog import DATA_CARDS, local_copies
 from cnnzoo.data.digits import load_digits
 from cnnzoo.data.mnist import PADDING
 from cnnzoo.data.source import DataSource
-from cnnzoo.data.split import Split
+from cnnzoo.data.split import Preparation, Split
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.pretrained.classifying import has_imagenet, open_classifier
 from cnnzoo.runs.run import Run, is_shipped, load_run
 
 Trained: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
 
+SAVED = (".keras", ".h5")  # files of models
 DIGITS = tuple(map(str, range(10)))
 
 
@@ -30,7 +33,8 @@ def open_trained(network: Trained) -> tuple[Classifier, Run | None]:
 
     Args:
         network: A run folder, or a name, as ``open_classifier`` takes them; a ``Run``; a ``Classifier``; or a Keras
-            model, whose classes have their numbers as names.
+            model, or the file that Keras saved it in. Of one that this package trained or loaded, the classes are
+            known; others have numbers as names.
 
     Raises:
         FileNotFoundError: ``network`` names nothing.
@@ -47,15 +51,26 @@ def open_trained(network: Trained) -> tuple[Classifier, Run | None]:
     if isinstance(network, Run):
         return network.classifier, network
     if isinstance(network, keras.Model):
-        check_classifier(network)
-        names = tuple(map(str, range(count_classes(network))))
-        height, width = network.input_shape[1:3]
-        size = None if None in (height, width) else (height, width)
-        return Classifier(network, names, size, scale=scale_of(network) or "unit"), None
+        return _of_model(network), None
+    if Path(network).suffix in SAVED and Path(network).is_file():
+        return _of_model(read_model(Path(network))), None
     if has_imagenet(network):
         return open_classifier(network), None
     run = load_run(network)
     return run.classifier, run
+
+
+def _of_model(model: keras.Model) -> Classifier:
+    """Return what predicts with a model, as far as its graph and its training by this package tell."""
+    check_classifier(model)
+    classes = count_classes(model)
+    height, width = model.input_shape[1:3]
+    size = None if None in (height, width) else (height, width)
+    origin = origin_of(model)
+    if origin is None or len(origin.class_names) != classes:
+        origin = Origin(tuple(map(str, range(classes))), "resize")
+    preparation = cast("Preparation", origin.preparation)
+    return Classifier(model, origin.class_names, size, preparation, scale_of(model) or "unit")
 
 
 def name_of(classifier: Classifier, run: Run | None, depth: int = 1) -> str:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 import cnnzoo
 from cnnzoo import plots
 from cnnzoo._keras.ending import count_classes
+from cnnzoo._keras.origin import Origin, note_origin
 from cnnzoo._keras.ready import compile_classifier, make_exportable
 from cnnzoo._keras.scale import note_scale
 from cnnzoo._support.files import suggest_path
@@ -70,6 +71,11 @@ class Run:
     history: History
     record: Record
     path: Path | None
+
+    def __post_init__(self) -> None:
+        """Let the model alone know its classes, too."""
+        data = self.record.data
+        note_origin(self.model, Origin(data.class_names, data.preparation))
 
     def __repr__(self) -> str:
         """Show what was trained on what, and how well, in one line."""

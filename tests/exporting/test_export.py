@@ -236,6 +236,14 @@ def test_the_script_imports_what_defines_layers(here):
     assert f"import {__name__}  # layers of this network" in exported.script.read_text()
 
 
+def test_images_for_a_network_of_unknown_pixels_are_refused(here):
+    images = np.zeros((40, 8, 8, 3), np.float32)
+    for options in ({"images": images}, {"int8": True}):
+        with pytest.raises(ValueError, match=r"does not show what pixels it takes.*\(8, 8\), scale=\"unit\"\)"):
+            cnnzoo.export(small(is_known=False), **options)
+    assert not files(here)
+
+
 def test_images_that_the_user_gives(here):
     model = small()
     with pytest.raises(
@@ -277,7 +285,40 @@ def test_given_images_in_folders_of_classes_show_the_accuracy(here, int8):
 
 def test_given_images_in_other_folders_show_no_accuracy(here):
     shades("dark_one", "other")
-    assert cnnzoo.export(of_shades(), images="photos").verification.accuracy is None
+    seen = cnnzoo.export(of_shades(), images="photos").verification
+    assert seen.accuracy is None
+    assert seen.origin == "the given images, without accuracy, as not every folder is named after a class"
+    assert cnnzoo.export(of_shades(), images="photos/other", force=True).verification.origin == "the given images"
+
+
+def test_a_model_that_was_trained_here_knows_its_classes_and_how_pictures_become_images(here, monkeypatch, capsys):
+    model = cnnzoo.models.lenet1(weights="mnist")
+    exported = cnnzoo.export(model)
+    assert exported.verification.origin == "digits that ship with cnnzoo"
+    assert run_script(exported.script, SEVEN, monkeypatch, capsys)[0].startswith("7: ")
+    assert json.loads(cnnzoo.export(cnnzoo.models.resnet20(weights="cifar10")).metadata["class_names"])[3] == "cat"
+    model.layers[-1].bias.assign(np.ones(10))  # trained on, maybe on something else
+    assert cnnzoo.export(model, force=True).metadata["preparation"] == "resize"
+
+
+def test_a_file_of_keras_is_exported_as_its_model(here):
+    small().save("mine.keras")
+    assert cnnzoo.export("mine.keras").path == Path("small.onnx")
+
+
+def test_a_precision_has_a_file_of_its_own(here, run):
+    assert cnnzoo.export(run, float16=True).path == Path("lenet1_float16.onnx")
+    assert repr(cnnzoo.export(run, int8=True)).startswith("<Exported lenet1_int8.onnx, ")
+
+
+def test_scripts_say_what_they_take(here, run, monkeypatch, capsys):
+    script = cnnzoo.export(run).script
+    Image.new("L", (30, 30), 255).save("white.png")
+    with pytest.raises(SystemExit, match="shows no digit: it has a single colour"):
+        run_script(script, "white.png", monkeypatch, capsys)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    with pytest.raises(SystemExit, match=r"^usage: python lenet1_onnx\.py PICTURE$"):
+        runpy.run_path(str(script), run_name="__main__")
 
 
 def test_images_are_taken_from_all_over_a_folder(here, monkeypatch):
