@@ -53,11 +53,11 @@ def png(content: bytes, alt: str) -> str:
     return f'<img src="{_data(content)}" alt="{escape(alt)}" style="max-width:100%">'
 
 
-def framed(page: str, title: str) -> str:
-    """Return a whole page in a frame of its own, which scrolls."""
+def framed(page: str, title: str, height: int = FRAME) -> str:
+    """Return a whole page in a frame of its own, so many pixels high, which scrolls."""
     return (
         f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" '
-        f'style="border:1px solid #8888;height:{FRAME}px;width:100%"></iframe>'
+        f'style="border:1px solid #8888;height:{height}px;width:100%"></iframe>'
     )
 
 

@@ -214,7 +214,7 @@ def _separable(writer: _Writer, layer: Any, value: Value) -> Value:
 
 def _by_table(writer: _Writer, layer: Any, value: Value) -> Value:
     sides = (side - size + 1 for side, size in zip(value.shape[:2], layer.kernel_size, strict=True))
-    window = {**ONE_BY_ONE, "size": list(layer.kernel_size)}
+    window = {**ONE_BY_ONE, "size": list(layer.kernel_size), "table": layer.table}
     return _conv(writer, value, whole_kernel(layer), 1, layer.bias, (*sides, len(layer.table)), window)
 
 

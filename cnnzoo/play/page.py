@@ -22,6 +22,7 @@ from cnnzoo.pretrained.opening import Trained, name_of, open_trained
 from cnnzoo.runs.run import Run
 
 LARGEST_FRAMED = 4_000_000  # bytes
+FRAME = 900  # pixels of a frame's height
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (  # each uses those before it
     *("words.js", "engine.js", "gradients.js", "pixels.js", "painting.js", "arithmetic.js"),
@@ -47,7 +48,7 @@ class Page:
         """Return the page in a frame for a notebook; None, so that text is shown, if it is too large or gone."""
         if self.size > LARGEST_FRAMED or not self.path.is_file():
             return None
-        return framed(self.path.read_text(encoding="utf-8"), f"{self.path.name}, to draw on")
+        return framed(self.path.read_text(encoding="utf-8"), f"{self.path.name}, to draw on", FRAME)
 
 
 def write_page(

@@ -14,10 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cnnzoo._support.fonts import Lettering, cut
+from cnnzoo.data.split import as_float
 
 VERMILION = "#d55e00"  # of M. Okabe, K. Ito (2008), whose colours can be told apart with any colour vision
 DPI = 120
 NOTE_SIZE = 7
+ROUNDING = 1e-3  # of floats in [0, 1]
 LONGEST_NAME = 16  # columns of a class name that fit under an image
 
 
@@ -39,6 +41,24 @@ def as_array(values: Any) -> np.ndarray:
         values = values.detach().cpu()
         values = values.float() if values.is_floating_point() else values
     return np.asarray(values)
+
+
+def as_images(name: str, values: Any) -> np.ndarray:
+    """Return several images as floats in [0, 1], of shape (n, height, width, channels); grey ones may lack the last.
+
+    Raises:
+        ValueError: They have another shape, or floats lie elsewhere.
+    """
+    images = as_array(values)
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    if images.ndim != 4:
+        raise ValueError(f"`{name}` must be of shape (n, height, width, channels). Received: {images.shape}")
+    if images.dtype != np.uint8 and images.size and not (images.min() >= -ROUNDING and images.max() <= 1 + ROUNDING):
+        raise ValueError(
+            f"`{name}` must be uint8, or floats in [0, 1]. Received: {images.dtype} from {images.min():g} to "
+            f"{images.max():g}"
+        )
+    return as_float(images).clip(0, 1)
 
 
 def both_of(axes: Sequence[Axes]) -> tuple[Axes, Axes]:

@@ -13,12 +13,15 @@ from matplotlib.ticker import PercentFormatter
 from cnnzoo._support.arguments import check_strings
 from cnnzoo._support.fonts import Lettering, letter, width_of
 from cnnzoo._support.tables import BLUE
+from cnnzoo.data.labels import class_numbers
 from cnnzoo.plots._drawing import (
     DPI,
     NOTE_SIZE,
+    ROUNDING,
     VERMILION,
     NotebookFigure,
     as_array,
+    as_images,
     both_of,
     figure_of,
     returned,
@@ -72,6 +75,8 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], axes: Axes | None 
             f"`counts` must be of shape (classes, classes), at least (1, 1). Received: {np.shape(counts)}, "
             f"{classes} class names"
         )
+    if counts.dtype.kind not in "iu":
+        raise ValueError(f"`counts` must be integers: how many images, not fractions. Received: {counts.dtype}")
     if axes is None:
         side = min(max(4.0, 0.52 * classes + 1.6), LARGEST_FIGURE)
         axes = NotebookFigure(figsize=(side, side), dpi=DPI, layout="constrained").subplots()
@@ -121,6 +126,8 @@ def calibration(bins: Calibration, axes: Axes | None = None) -> Figure | None:
     >>> calibration(bins).axes[0].get_xlabel()
     'probability of the predicted class'
     """
+    if not hasattr(bins, "edges"):
+        raise ValueError(f"`bins` must be what `Evaluation.calibration` returns. Received: {type(bins).__name__}")
     if axes is None:
         axes = NotebookFigure(figsize=(4.4, 4.4), dpi=DPI, layout="constrained").subplots()
     widths = np.diff(bins.edges)
@@ -169,8 +176,9 @@ def samples(
     """Draw images, each with its true class, its predicted class and the three largest probabilities.
 
     Args:
-        images: Float32 in [0, 1] of shape (n, height, width, channels); of other than 3 channels, the first is shown.
-        labels: True class numbers of shape (n,).
+        images: Floats in [0, 1] or uint8, of shape (n, height, width, channels), or (n, height, width) for grey ones.
+            Of other than 3 channels, the first is shown.
+        labels: True class numbers of shape (n,), or one-hot rows.
         probabilities: In [0, 1], of shape (n, classes).
         class_names: The class names.
         axes: Two axes of your own per image, for the image and for its probabilities: ``pyplot.subplots(2, n)[1].T``;
@@ -180,15 +188,20 @@ def samples(
         A figure; wrong predictions are marked by colour and by the word "wrong". None where ``axes`` are given.
 
     Raises:
-        ValueError: There are no images, or not two axes per image.
+        ValueError: There are no images, or not two axes per image; shapes do not fit, or values lie outside [0, 1].
 
     >>> len(samples(np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.eye(2), ["cat", "dog"]).axes)
     4
     """
     class_names = check_strings("class_names", class_names)
-    images, labels, probabilities = as_array(images), as_array(labels), as_array(probabilities)
+    images, labels, probabilities = (
+        as_images("images", images),
+        class_numbers(as_array(labels)),
+        as_array(probabilities),
+    )
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: none")
+    _check_probabilities(probabilities, (len(labels), len(class_names)))
     lettered = letter(class_names)
     space_below = NOTE_HEIGHT if lettered.note else 0
     pairs = _cells(len(images), space_below) if axes is None else [both_of(pair) for pair in axes]
@@ -200,6 +213,18 @@ def samples(
         _draw_image(picture, image, int(label), int(chances.argmax()), lettered)
         _draw_probabilities(bars, label, chances, lettered)
     return returned(with_note(figure_of(pairs[0][0]), lettered))
+
+
+def _check_probabilities(probabilities: np.ndarray, shape: tuple[int, int]) -> None:
+    if probabilities.shape != shape:
+        raise ValueError(
+            f"`probabilities` must be of shape (images, classes), {shape}. Received: {probabilities.shape}"
+        )
+    if probabilities.size and not (probabilities.min() >= 0 and probabilities.max() <= 1 + ROUNDING):
+        raise ValueError(
+            "`probabilities` must lie in [0, 1]: of logits, take the softmax. Received: values from "
+            f"{probabilities.min():g} to {probabilities.max():g}"
+        )
 
 
 def _cells(count: int, space_below: float) -> list[tuple[Axes, Axes]]:

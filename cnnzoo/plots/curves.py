@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import NamedTuple, Protocol, TypeAlias, overload
@@ -17,6 +18,7 @@ from cnnzoo.plots._drawing import DPI, VERMILION, NotebookFigure, both_of, figur
 COLORS = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # of Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v")
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+ACCURACY = re.compile(r"^(val_)?(?:acc|(?:binary|categorical|sparse_categorical)_accuracy)$")  # Keras' other names
 LONGEST_RUN = 48  # columns of a run's name that fit into a legend
 
 Curves: TypeAlias = Mapping[str, Sequence[float]]
@@ -59,7 +61,7 @@ def history(
     >>> len(history({name: [1.0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}).axes)
     2
     """
-    curves = run if isinstance(run, Mapping) else run.history
+    curves = _curves_of(run)
     _check_curves("", curves)
     name = str(validated_on or getattr(run, "validated_on", "validation"))
     return returned(_draw_curves(_two_colours(curves, name), axes))
@@ -93,7 +95,7 @@ def histories(runs: Mapping[str, Curves | HasHistory], axes: Sequence[Axes] | No
         raise ValueError(
             f"`runs` must be a dictionary of runs by name, {{'mine': run}}. Received: {type(runs).__name__}"
         )
-    all_curves = {name: run if isinstance(run, Mapping) else run.history for name, run in runs.items()}
+    all_curves = {name: _curves_of(run) for name, run in runs.items()}
     for name, curves in all_curves.items():
         _check_curves(f" in '{name}'", curves)
     lettered = letter([*all_curves], "run")
@@ -108,6 +110,12 @@ class _Line(NamedTuple):
     color: str
     style: str
     marker: str
+
+
+def _curves_of(run: Curves | HasHistory) -> Curves:
+    """Return the curves of a run, under the name "accuracy" for whichever accuracy Keras was asked for."""
+    curves = run if isinstance(run, Mapping) else run.history
+    return {ACCURACY.sub(r"\1accuracy", name): values for name, values in curves.items()}
 
 
 def _check_curves(where: str, curves: Curves) -> None:
@@ -127,10 +135,13 @@ def _draw_curves(lines: Sequence[_Line], axes: Sequence[Axes] | None, families: 
         panel.set(title=measure.capitalize(), xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.grid(alpha=0.3)
+        panel.spines[["top", "right"]].set_visible(False)
+        if not any(line.curves.get(line.prefix + measure) for line in lines):
+            panel.text(0.5, 0.5, f"no {measure} recorded", ha="center", va="center", transform=panel.transAxes)
+            continue
         legend = panel.legend(frameon=False)
         for text in legend.get_texts() if families else ():
             text.set_fontfamily(families)
-        panel.spines[["top", "right"]].set_visible(False)
     accuracy, loss = both
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     loss.set_ylim(bottom=0)

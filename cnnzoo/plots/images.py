@@ -16,6 +16,7 @@ from cnnzoo.plots._drawing import (
     DPI,
     NotebookFigure,
     as_array,
+    as_images,
     literal,
     paint,
     short,
@@ -76,7 +77,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     >>> len(overlay(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8))).axes)
     6
     """
-    images, titles = as_array(images), check_strings("titles", titles)
+    images, titles = as_images("images", images), check_strings("titles", titles)
     if len(titles) not in (0, len(images)):
         raise ValueError(
             f"`titles` must hold a title for each of {len(images)} images, or none. Received: {len(titles)}"
@@ -84,7 +85,7 @@ def overlay(images: np.ndarray, heat: np.ndarray, titles: Sequence[str] = ()) ->
     lettered = letter(titles, "title")
     figure = NotebookFigure(figsize=(2.0 * len(images), 4.4), dpi=DPI, layout="constrained")
     rows = figure.subplots(2, len(images), squeeze=False)
-    for column, (image, heated) in enumerate(zip(as_float(images), blend(images, heat), strict=True)):
+    for column, (image, heated) in enumerate(zip(images, blend(images, heat), strict=True)):
         above, below = rows[:, column]
         show(above, image)
         show(below, heated)
@@ -110,14 +111,14 @@ def blend(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
     >>> blend(np.zeros((2, 8, 8, 1)), np.ones((2, 8, 8))).shape
     (2, 8, 8, 3)
     """
-    images, heat = as_array(images), as_array(heat)
-    if images.ndim != 4 or heat.shape != images.shape[:3]:
+    images, heat = as_images("images", images), as_array(heat)
+    heat = heat[..., 0] if heat.shape[3:] == (1,) else heat
+    if heat.shape != images.shape[:3]:
         raise ValueError(
             "`heat` must hold a map for each image, and `images` must have channels last. "
             f"Received: images of shape {images.shape}, heat of shape {heat.shape}"
         )
-    floats = as_float(images)
-    grey = floats.mean(axis=-1, keepdims=True) if floats.shape[-1] == 3 else floats[..., :1]
+    grey = images.mean(axis=-1, keepdims=True) if images.shape[-1] == 3 else images[..., :1]
     blended: np.ndarray = HEAT_ALPHA * colormaps[HEAT](heat)[..., :3] + (1 - HEAT_ALPHA) * grey
     return blended
 
@@ -170,6 +171,11 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
     >>> len(feature_maps({"c1": np.ones((1, 8, 8, 6)), "c3": np.ones((1, 4, 4, 16))}).axes)
     14
     """
+    if not isinstance(maps, Mapping):
+        raise ValueError(
+            "`maps` must be a dictionary of arrays by layer name, as `cnnzoo.inspect.features` gives it. Received: "
+            f"{type(maps).__name__}"
+        )
     for name, values in maps.items():
         if np.ndim(values) != 4 or len(values) != 1:
             raise ValueError(
@@ -179,7 +185,7 @@ def feature_maps(maps: Mapping[str, np.ndarray], image: np.ndarray | None = None
     figure = NotebookFigure(figsize=(columns * 1.1 + 1.2, rows * 1.35), dpi=DPI, layout="constrained")
     strips = figure.subfigures(rows, 1, squeeze=False).ravel()
     if image is not None:
-        show(strips[0].add_subplot(1, columns, 1), as_float(as_array(image)))
+        show(strips[0].add_subplot(1, columns, 1), as_images("image", as_array(image)[np.newaxis])[0])
         strips[0].suptitle("image", x=0.0, ha="left", fontsize=9)
     lettered = letter([*maps], "layer")
     for strip, name, values in zip(strips[-len(maps) :], lettered.names, maps.values(), strict=True):

@@ -111,3 +111,11 @@ def test_the_softmax_of_large_values_is_told_without_infinity(watched, tmp_path,
     shift = " - 800.0000" if logits[0][0] == 800 else ""
     exponential = shown(1 if shift else np.exp(1))
     assert page.evaluate(SAID, ["answer", [0]])[3] == f"= exp(that{shift}) / {exponential}, the sum over all classes"
+
+
+def test_maps_that_a_table_leaves_out_are_not_summed(watched, tmp_path):  # noqa: F811
+    page = watched(write_page("lenet5_1998", tmp_path / "page.html").path)
+    page.evaluate("() => window.cnnzoo.subjects[0].see(new Float32Array(1024).fill(0.5))")
+    lines = page.evaluate(SAID, ["c3", [4, 4, 5]])
+    assert lines[2].startswith("= sum of 75 products")  # of three maps
+    assert [f"map {number}:" in lines[-1] for number in range(6)] == [True, True, False, False, False, True]

@@ -140,6 +140,7 @@ def test_the_softmax_can_be_checked_by_hand(lenet):
     logits = before @ kernel + bias
     page.get_by_role("button", name="output: 10 values").focus()  # by the keyboard: the largest value
     text = page.locator("#look").inner_text()
+    assert text.startswith("output, value 7, 7: 0.9")
     assert f"bias {bias[7]:.4f} = {logits[7]:.4f}" in text
     assert f"= exp(that) / {np.exp(logits).sum():.4f}, the sum over all classes" in text
 
@@ -216,8 +217,12 @@ def test_maps_that_matter_are_switched_off_to_see_by_how_much(lenet):
     lines.first.press("Enter")
     assert page.locator("#look strong").inner_text().startswith(largest[0].partition(",")[0])
     sync_api.expect(page.locator("#off")).to_have_text("1 map is switched off.")
-    sync_api.expect(page.locator(f'#mattering [data-map="{name}"]')).to_have_count(0)  # the list was made anew
-    assert page.evaluate("document.activeElement.id") == "mattering"
+    switched = page.locator(f'#mattering [data-map="{name}"]')
+    sync_api.expect(switched).to_have_text(f"{largest[0]}: switched off")
+    assert page.evaluate("document.activeElement.dataset.map") == name
+    switched.press("Enter")
+    sync_api.expect(page.locator("#off")).to_have_text("")
+    sync_api.expect(lines.first).to_contain_text("points")
 
 
 def test_the_answer_is_spoken_once_the_drawing_pauses(lenet):
@@ -494,7 +499,7 @@ def test_the_language_changes_nothing_else(watched, tmp_path):  # noqa: F811
 def test_the_page_speaks_korean(lenet):
     page = lenet(locale="ko-KR")
     assert page.evaluate("document.documentElement.lang") == "ko"
-    page.get_by_role("button", name="예 8: 7", exact=True).click()
+    page.get_by_role("button", name="예시 8: 7", exact=True).click()
     settle(page)
     page.get_by_role("button", name="c3, 맵 2", exact=True).hover()
     spoken = [each for each in page.locator("[data-say]").all_inner_texts() if re.fullmatch(r"[A-Za-z .,]{9,}", each)]

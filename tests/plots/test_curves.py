@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import keras
+import pytest
 
 from cnnzoo import plots
 from cnnzoo.runs.record import Finetuning
@@ -60,3 +61,16 @@ def test_several_histories_differ_in_colour_and_marks():
     assert [line.get_ydata().tolist() for line in loss.lines] == [[2.0, 1.0], [2.5, 1.5], [3.0], []]
     assert len({(line.get_color(), line.get_marker()) for line in loss.lines}) == 2
     assert [text.get_text() for text in loss.get_legend().get_texts()] == [r"one \$", "two"]
+
+
+@pytest.mark.parametrize("name", ["acc", "sparse_categorical_accuracy", "binary_accuracy"])
+def test_any_accuracy_of_keras_is_drawn(name):
+    accuracy, _ = plots.history({name: [0.3, 0.6], f"val_{name}": [0.2, 0.5], "loss": [2.0, 1.0]}).axes
+    assert [line.get_ydata().tolist() for line in accuracy.lines if len(line.get_ydata())] == [[0.3, 0.6], [0.2, 0.5]]
+
+
+def test_a_measure_that_was_not_recorded_is_told():
+    accuracy, loss = plots.history({"loss": [2.0, 1.0]}).axes
+    assert "no accuracy recorded" in text_of(accuracy)
+    assert accuracy.get_legend() is None
+    assert loss.get_legend() is not None

@@ -48,6 +48,19 @@ def test_plots_touch_no_global_state():
     assert finished.stdout.strip() == "False"
 
 
+GREY = np.zeros((2, 4, 4))  # two images without channels
+
+
+def samples(images, probabilities=((1, 0), (0, 1))):
+    return plots.samples(images, np.eye(2), np.array(probabilities), ["cat", "dog"])
+
+
+def test_grey_images_and_one_hot_labels_are_drawn():
+    assert len(samples(GREY).axes) == 4
+    assert len(plots.overlay(GREY, np.zeros((2, 4, 4, 1))).axes) == 4
+    assert len(plots.feature_maps({"c1": np.ones((1, 4, 4, 2))}, np.ones((4, 4, 1))).axes) == 3
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
@@ -72,6 +85,13 @@ def test_plots_touch_no_global_state():
         (lambda: plots.filters(np.zeros((3, 3, 4))), "`kernel` must be of shape"),
         (lambda: plots.feature_maps({"f6": np.zeros((1, 84))}), "The maps of 'f6' must be of shape"),
         (lambda: plots.feature_maps({"c1": np.zeros((2, 4, 4, 1))}), "The maps of 'c1' must be of shape"),
+        (lambda: plots.feature_maps(np.zeros((1, 4, 4, 1))), r"`maps` must be a dictionary.*Received: ndarray"),
+        (lambda: plots.confusion(np.eye(2), ["cat", "dog"]), r"`counts` must be integers.*Received: float64"),
+        (lambda: plots.calibration(np.eye(2)), r"`bins` must be what `Evaluation\.calibration` returns"),
+        (lambda: samples(np.full((2, 4, 4, 1), 200.0)), r"`images` must be uint8, or floats in \[0, 1\].* 200 to 200"),
+        (lambda: samples(np.zeros((4, 4))), r"`images` must be of shape \(n, height, width, channels\)"),
+        (lambda: samples(GREY, np.array([[-3.0, 4], [2, 1]])), r"`probabilities` must lie in \[0, 1\]: of logits"),
+        (lambda: samples(GREY, np.eye(3)), r"`probabilities` must be of shape \(images, classes\), \(2, 2\)\."),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw, message):

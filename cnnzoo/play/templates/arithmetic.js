@@ -52,6 +52,7 @@ const arithmetic = (() => {
         for (let j = 0; j < step.size[1]; j++) {
           const row = engine.place(step, 0, index[0], i, shape[0]), column = engine.place(step, 1, index[1], j, shape[1]);
           for (let k = 0; k < taken && row >= 0 && column >= 0; k++) {
+            if (step.table && !step.table[index[2]].includes(k)) continue; // not connected
             const weight = kernel[((i * step.size[1] + j) * taken + k) * step.shape[2] + index[2]], map = group * taken + k;
             found.push({ ...product(x[at(shape, [row, column, map])], weight, [row, column, map]), offset: i * step.size[1] + j });
           }
@@ -64,10 +65,11 @@ const arithmetic = (() => {
   const placeText = (place) => (place.length === 3 ? say("row {row}, column {column}, map {map}", { row: place[0], column: place[1], map: place[2] }) : say("value {number}", { number: place[0] }));
 
   /** What the page says about a value: elements, and the part of the image that the value depends on. */
-  function described({ network, values }, end, index) {
+  function described({ network, values, classes }, end, index) {
     const step = network.steps[end - 1], field = fieldOf(network, end, index.length === 3 ? [index[0], index[0] + 1, index[1], index[1] + 1] : [0, 1, 0, 1]);
     const [top, bottom, left, right] = field, value = number(values[end][at(network.shapes[end], index)]);
-    const lines = [element("strong", `${step.layer}, ${placeText(index)}: ${value}`)];
+    const place = end === values.length - 1 && network.shapes[end][0] === classes.length ? `${placeText(index)}, ${classes[index[0]]}` : placeText(index);
+    const lines = [element("strong", `${step.layer}, ${place}: ${value}`)];
     if (network.off.get(end)?.has(index[index.length - 1])) lines.push(element("p", say("It is switched off.")));
     lines.push(element("p", say("It depends on rows {top} to {bottom}, columns {left} to {right} of the image.", { top, bottom: bottom - 1, left, right: right - 1 })));
     const [first, ...others] = chainOf(network, end, index), { text, more } = beginning(network, values, first);
@@ -197,7 +199,7 @@ const arithmetic = (() => {
       table.append(line);
     }
     if (found.length > MOST_PRODUCTS) {
-      const line = element("tr"), cell = element("td", say("the largest {most} of {count}", { most: MOST_PRODUCTS, count: found.length }));
+      const line = element("tr"), cell = element("td", say("the {most} of {count} of largest size", { most: MOST_PRODUCTS, count: found.length }));
       cell.colSpan = 4;
       line.append(cell);
       table.append(line);

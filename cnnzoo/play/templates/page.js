@@ -120,8 +120,9 @@
       const end = performance.now() + SLICE;
       let step = steps.next();
       while (!step.done && performance.now() < end) step = steps.next();
-      show(step);
-      if (!step.done && performance.now() < limit) setTimeout(some);
+      const isOver = performance.now() >= limit;
+      show(step, isOver);
+      if (!step.done && !isOver) setTimeout(some);
     };
     some();
   }
@@ -147,16 +148,18 @@
     proceed(chosen.mattering(asked()), showMattering, LONGEST);
   }
 
-  /** List the maps that matter most of those that were tried so far. */
-  function showMattering({ done, value }) {
+  /** List the maps that are switched off, and those that matter most of the others that were tried so far. */
+  function showMattering({ done, value }, isOver) {
     const list = $("mattering"), focused = list.contains(document.activeElement) ? document.activeElement.dataset.map ?? "" : null;
     const tried = done ? value : value.tried, sorted = [...tried].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
-    $("mattering-note").textContent = done ? "" : say("Tried so far: {part}", { part: percent(value.part) });
-    list.replaceChildren(...sorted.slice(0, MOST_MATTERING).map((part) => {
+    const part = done ? "" : percent(value.part), seconds = LONGEST / 1000;
+    $("mattering-note").textContent = done ? "" : isOver ? say("{part} were tried in {seconds} seconds, the others were not.", { part, seconds }) : say("Tried so far: {part}", { part });
+    const off = chosen.layers.flatMap((each) => [...chosen.network.off.get(each.number) || []].map((map) => ({ ...each, map })));
+    list.replaceChildren(...[...off, ...sorted.slice(0, MOST_MATTERING)].map((part) => {
       const { number, layer, map, isMap, change } = part;
       const item = element("li"), name = say(isMap ? "{layer}, map {map}" : "{layer}, value {map}", { layer, map });
       const points = `${change < 0 ? "\u2212" : "+"}${(100 * Math.abs(change)).toFixed(1)}`;
-      const button = element("button", say("{map}: {change} points", { map: name, change: points }));
+      const button = element("button", change === undefined ? say("{map}: switched off", { map: name }) : say("{map}: {change} points", { map: name, change: points }));
       button.type = "button";
       button.dataset.map = `${number},${map}`;
       button.addEventListener("click", () => {
@@ -166,7 +169,7 @@
       item.append(button);
       return item;
     }));
-    if (focused !== null) (list.querySelector(`[data-map="${focused}"]`) ?? list).focus({ preventScroll: true }); // which the new list took
+    if (focused !== null) (list.querySelector(`[data-map="${focused}"]`) ?? list).focus({ preventScroll: true }); // the old button is gone
   }
 
   // Layers
