@@ -20,6 +20,7 @@ from cnnzoo.data.source import DataSource
 from cnnzoo.data.split import Preparation, Split
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.pretrained.classifying import has_imagenet, open_classifier
+from cnnzoo.runs.folder import RECORD
 from cnnzoo.runs.run import Run, is_shipped, load_run
 
 Trained: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
@@ -52,8 +53,9 @@ def open_trained(network: Trained) -> tuple[Classifier, Run | None]:
         return network.classifier, network
     if isinstance(network, keras.Model):
         return _of_model(network), None
-    if Path(network).suffix in SAVED and Path(network).is_file():
-        return _of_model(read_model(Path(network))), None
+    path = Path(network)
+    if path.suffix in SAVED and path.is_file() and not path.with_name(RECORD).is_file():  # the file of a run knows less
+        return _of_model(read_model(path)), None
     if has_imagenet(network):
         return open_classifier(network), None
     run = load_run(network)

@@ -304,6 +304,9 @@ def test_a_model_that_was_trained_here_knows_its_classes_and_how_pictures_become
 def test_a_file_of_keras_is_exported_as_its_model(here):
     small().save("mine.keras")
     assert cnnzoo.export("mine.keras").path == Path("small.onnx")
+    Path("run.json").touch()
+    with pytest.raises(FileNotFoundError, match=r"'mine\.keras' is a file\. Give the folder of a run"):
+        cnnzoo.export("mine.keras", force=True)
 
 
 def test_a_precision_has_a_file_of_its_own(here, run):
