@@ -8,6 +8,8 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="the extra cnnzoo[test]")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra cnnzoo[test]")
 
+sync_api.expect.set_options(timeout=20_000)  # milliseconds: a busy machine takes long
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 OPTIONS.append("--use-fake-device-for-media-stream")  # a camera

@@ -262,7 +262,7 @@ def test_occlusion_is_drawn_once_the_drawing_pauses(lenet):
     page = lenet()
     draw(page, SEVEN)
     page.locator("#method").select_option("occlusion")
-    sync_api.expect(page.locator("#heat-note")).to_have_text("Orange marks what supports 7.", timeout=20_000)
+    sync_api.expect(page.locator("#heat-note")).to_have_text("Orange marks what supports 7.")
 
 
 def test_two_networks_see_the_same_drawing(watched, tmp_path):  # noqa: F811
