@@ -22,9 +22,10 @@ from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import did_you_mean
 from cnnzoo._support.notebook import block, facts, listing, png
 from cnnzoo._support.wording import pluralize, printable
-from cnnzoo.data.catalog import find_source, load_dataset
+from cnnzoo.data.catalog import FOLDER, find_source, load_dataset
+from cnnzoo.data.folder import ImageFiles
 from cnnzoo.data.given import Images
-from cnnzoo.data.split import Dataset, as_float
+from cnnzoo.data.split import Dataset, Split, as_float
 from cnnzoo.data.streaming import Shard, steps_per_epoch
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
@@ -166,6 +167,8 @@ class Run:
                 "This run does not say what data set it was trained on. Name one (`data`, --data), or evaluate it by "
                 "`cnnzoo.evaluation.evaluate(run.model, (images, labels))`."
             )
+        if source.name == FOLDER and data is not None:
+            source = replace(source, crop=self.record.data.preparation == "crop")
         dataset = load_dataset(replace(source, image_size=self.image_size or source.image_size))
         if dataset.class_names != self.class_names:
             raise ValueError(
@@ -188,11 +191,14 @@ class Run:
         return self.evaluate_on(self.load_data(data, data_path), engine=engine)
 
     def evaluate_on(self, dataset: Dataset, *, engine: str = "auto") -> Evaluation:
-        """Evaluate the network on the test images of ``dataset``, resized to what it takes."""
-        size, scale = self.image_size, self.record.data.scale
-        return evaluate(
-            self.model, dataset.test, class_names=self.class_names, image_size=size, scale=scale, engine=engine
-        )
+        """Evaluate the network on the test images of ``dataset``, resized to what it takes.
+
+        A network of digits sees the files of a folder as in ``predict``: each digit found, scaled and placed.
+        """
+        size, scale, test = self.image_size, self.record.data.scale, dataset.test
+        if self.record.data.preparation == "digit" != dataset.preparation and isinstance(test.images, ImageFiles):
+            test = Split(self.classifier.prepare(test.images)[0], test.labels)
+        return evaluate(self.model, test, class_names=self.class_names, image_size=size, scale=scale, engine=engine)
 
     def report(self, out: str | os.PathLike[str] | None = None, *, force: bool | None = None) -> cnnzoo.report.Report:
         """Write the report of this run, which a notebook shows in a frame: ``cnnzoo.report.write_report``.

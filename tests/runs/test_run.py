@@ -92,6 +92,30 @@ def test_prediction_recognises_drawn_digits(run, pictures, digits):
     assert np.mean(drawn == labels) >= np.mean(own_pixels == labels) - 0.03
 
 
+def test_a_folder_of_drawn_digits_is_evaluated_as_it_is_predicted(run, pictures, digits, tmp_path):
+    """On the fifth of each class that is held out."""
+    for number, path in enumerate(pictures):
+        folder = tmp_path / "drawn" / str(digits[1].labels[number])
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
+    evaluation = run.evaluate(str(tmp_path / "drawn"))
+    tested = run.load_data(str(tmp_path / "drawn")).test
+    found = [prediction.label for prediction in run.predict(tested.images)]
+    assert [run.class_names[number] for number in evaluation.predictions] == found
+    assert evaluation.accuracy > 0.85
+
+
+def test_a_folder_for_a_run_that_crops_is_cropped(run, tmp_path):
+    for label in range(10):
+        (tmp_path / "photos" / str(label)).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (40, 60), (label, 0, number)).save(tmp_path / "photos" / str(label) / f"{number}.png")
+    data = replace(run.record.data, preparation="crop")
+    cropping = replace(run, record=replace(run.record, data=data))
+    assert cropping.load_data(str(tmp_path / "photos")).preparation == "crop"
+    assert run.load_data(str(tmp_path / "photos")).preparation == "resize"
+
+
 def test_prediction_gives_every_class_best_first(run, pictures):
     for path, prediction in zip(pictures[:3], run.predict(pictures[:3]), strict=True):
         values = list(prediction.probabilities.values())
