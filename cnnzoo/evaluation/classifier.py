@@ -178,7 +178,8 @@ class Classifier:
         found = load_labelled(folder, self.image_size, shorter_side=shorter_side, skip_broken=skip_broken)
         known = self._numbers()
         numbers = np.array([look_up(known, _plain(name), "class") for name in found.class_names])
-        split = Split(found.test.images, numbers[found.test.labels])
+        images = self.prepare(found.test.images)[0] if self.preparation == "digit" else found.test.images
+        split = Split(images, numbers[found.test.labels])
         return evaluate(self.model, split, class_names=self.class_names, scale=self.scale, engine=self.engine)
 
     def _prepared(

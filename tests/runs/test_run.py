@@ -103,6 +103,9 @@ def test_a_folder_of_drawn_digits_is_evaluated_as_it_is_predicted(run, pictures,
     found = [prediction.label for prediction in run.predict(tested.images)]
     assert [run.class_names[number] for number in evaluation.predictions] == found
     assert evaluation.accuracy > 0.85
+    whole = run.classifier.evaluate_folder(tmp_path / "drawn")  # all of them
+    found = [prediction.label for prediction in run.predict(tmp_path / "drawn")]
+    assert [run.class_names[number] for number in whole.predictions] == found
 
 
 def test_a_folder_for_a_run_that_crops_is_cropped(run, tmp_path):
