@@ -46,6 +46,8 @@ def build(folder):
     for table in DOCS.glob("*.csv"):
         shutil.copy(table, docs)
     shutil.copytree(DOCS.parent / "examples", folder / "examples")
+    (folder / "benchmarks").mkdir()
+    shutil.copy(DOCS.parent / "benchmarks" / "README.md", folder / "benchmarks")
     (docs / "conf.py").write_text((DOCS / "conf.py").read_text(encoding="utf-8") + LESS, encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", docs, folder / "site"]
     finished = subprocess.run(command, capture_output=True, text=True)

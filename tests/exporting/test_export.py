@@ -77,13 +77,13 @@ def test_a_format_gives_what_keras_gives(to, run, here):
 def test_the_script_says_what_predict_says(options, here):
     to = options.get("to", "onnx")
     skip_without(to)
-    cnnzoo.export("lenet5", **options)
+    exported = cnnzoo.export("lenet5", **options)
     picture = Image.open(SEVEN).convert("L").rotate(10, fillcolor=255)
     picture.save("picture.png")
     needed = {"savedmodel": {"tensorflow", "keras"}, "keras": {"tensorflow", "keras"}, "torch": {"torch"}}
     forbidden = {"cnnzoo", "keras", "tensorflow", "torch", "scipy", "matplotlib"} - needed.get(to, set())
     (here / "sitecustomize.py").write_text(f"import sys\nsys.modules |= dict.fromkeys({forbidden})\n")
-    command, environment = [sys.executable, f"lenet5_{to}.py", "picture.png"], {**os.environ, "PYTHONPATH": str(here)}
+    command, environment = [sys.executable, exported.script, "picture.png"], {**os.environ, "PYTHONPATH": str(here)}
     finished = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert not finished.returncode, finished.stderr
     shown = finished.stdout.splitlines()
