@@ -50,3 +50,8 @@ def watched(browser):
     for context in contexts:
         context.close()
     assert told == [], told
+
+
+def settle(page):
+    """Wait until what was done is shown: a page to draw on computes in the next frame, also the first time."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -10,6 +10,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Whatever the environment says: tests of other backends start processes of their own
 os.environ["KERAS_BACKEND"] = "tensorflow"
+if "PYTEST_XDIST_WORKER" in os.environ:  # PyTorch's threads wait for others by spinning, which slows all workers down
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Keras' own answers, except where a test is about others
 os.environ["CNNZOO_ENGINE"] = "keras"
 

@@ -1,10 +1,18 @@
 """What the page says about values, of the network that it runs."""
 
+from tests.browser import settle
+
 SAID = """([layer, index]) => {
   const [subject] = window.cnnzoo.subjects;
   const number = subject.network.steps.findLastIndex((step) => step.layer === layer) + 1;
   return arithmetic.described(subject, number, index).lines.map((line) => line.textContent);
 }"""
+
+
+def see(page, image):
+    """Let the first network see an image, once the page has shown that nothing is drawn."""
+    settle(page)
+    page.evaluate("(image) => window.cnnzoo.subjects[0].see(Float32Array.from(image))", image.ravel().tolist())
 
 
 def unexplained(page):

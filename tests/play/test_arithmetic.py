@@ -16,7 +16,7 @@ from cnnzoo.models.layers import (
 )
 from cnnzoo.play import write_page
 from tests.browser import browser, watched  # noqa: F401  # fixtures
-from tests.play.explaining import SAID
+from tests.play.explaining import SAID, see
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def opened(watched, tmp_path, model):  # noqa: F811
     """Return a function that gives the page's explanation of a value, and the values of all layers."""
     page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
     image = np.random.default_rng(0).random((6, 6, 3), np.float32)
-    page.evaluate("(image) => window.cnnzoo.subjects[0].see(Float32Array.from(image))", image.ravel().tolist())
+    see(page, image)
     names = [layer.name for layer in model.layers[1:]]
     found = keras.Model(model.inputs, [model.get_layer(name).output for name in names])([image[None]])
     values = {name: np.asarray(value)[0] for name, value in zip(names, found, strict=True)}
@@ -107,7 +107,7 @@ def test_the_softmax_of_large_values_is_told_without_infinity(watched, tmp_path,
     model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="answer")(pooled))
     model.set_weights([np.array(logits), np.zeros(2)])
     page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
-    page.evaluate("() => window.cnnzoo.subjects[0].see(new Float32Array(16).fill(1))")
+    see(page, np.ones(16))
     shift = " - 800.0000" if logits[0][0] == 800 else ""
     exponential = shown(1 if shift else np.exp(1))
     assert page.evaluate(SAID, ["answer", [0]])[3] == f"= exp(that{shift}) / {exponential}, the sum over all classes"
@@ -115,7 +115,7 @@ def test_the_softmax_of_large_values_is_told_without_infinity(watched, tmp_path,
 
 def test_maps_that_a_table_leaves_out_are_not_summed(watched, tmp_path):  # noqa: F811
     page = watched(write_page("lenet5_1998", tmp_path / "page.html").path)
-    page.evaluate("() => window.cnnzoo.subjects[0].see(new Float32Array(1024).fill(0.5))")
+    see(page, np.full(1024, 0.5))
     lines = page.evaluate(SAID, ["c3", [4, 4, 5]])
     assert lines[2].startswith("= sum of 75 products")  # of three maps
     assert [f"map {number}:" in lines[-1] for number in range(6)] == [True, True, False, False, False, True]

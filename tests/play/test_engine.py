@@ -14,7 +14,7 @@ from cnnzoo._keras.graph import layer_names, outputs_of
 from cnnzoo.data import load_digits
 from cnnzoo.play import write_page
 from tests.browser import browser, watched  # noqa: F401  # fixtures
-from tests.play.explaining import unexplained
+from tests.play.explaining import see, unexplained
 
 pytestmark = pytest.mark.slow
 
@@ -166,14 +166,8 @@ OCCLUSION = """
 
 def prepare(page, image):
     """Let the first network see ``image``, and return the class that it answers."""
-    return page.evaluate(
-        """(image) => {
-          const [subject] = window.cnnzoo.subjects;
-          subject.see(Float32Array.from(image));
-          return subject.ranking()[0];
-        }""",
-        image.ravel().tolist(),
-    )
+    see(page, image)
+    return page.evaluate("window.cnnzoo.subjects[0].ranking()[0]")
 
 
 def uncertain(model):

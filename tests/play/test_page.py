@@ -13,14 +13,9 @@ from cnnzoo.data.picture import read_picture
 from cnnzoo.data.split import take
 from cnnzoo.data.streaming import plain_batches
 from cnnzoo.play import write_page
-from tests.browser import axe, browser, sync_api, watched  # noqa: F401  # two are fixtures
+from tests.browser import axe, browser, settle, sync_api, watched  # noqa: F401  # two are fixtures
 
 pytestmark = pytest.mark.slow
-
-
-def settle(page):
-    """Wait until what was done is shown: the page computes in the next frame."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def draw(page, points):
