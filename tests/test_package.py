@@ -48,6 +48,30 @@ def test_a_builder_keeps_its_name_when_its_module_is_imported_first():
     assert in_new_interpreter(code) == "True True"
 
 
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+
+class Missing:
+    @staticmethod
+    def find_spec(name, *_):
+        if name.partition(".")[0] in ("torch", "jax", "tensorboard"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing)
+import cnnzoo
+for module in pkgutil.walk_packages(cnnzoo.__path__, "cnnzoo."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.slow
+def test_every_module_is_imported_without_optional_packages():
+    """As for its doctests, on a machine that has only what the tests need."""
+    finished = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+
+
 def test_command_line_help_loads_no_framework():
     code = "import sys, cnnzoo.cli; print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
     assert in_new_interpreter(code) == "[]"

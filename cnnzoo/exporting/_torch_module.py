@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
-import torch
 from onnx import helper, numpy_helper
 
 from cnnzoo._keras.onnx_graph import Form, write_onnx
@@ -76,10 +75,12 @@ class _Writer:
     """The module so far."""
 
     def __init__(self, arrays: dict[str, np.ndarray], shapes: dict[str, list[int | None]]) -> None:
+        from torch import nn  # here: tests import this module where PyTorch, which is optional, is missing
+
         self.arrays = arrays
         self.shapes = shapes
         self.module = Module()
-        self._names: set[str] = {PREVIOUS, "images", "self", "torch", "nn", "F", *dir(torch.nn.Module())}
+        self._names: set[str] = {PREVIOUS, "images", "self", "torch", "nn", "F", *dir(nn.Module())}
         self._values: dict[str, str] = {"images": "images"}
         self._buffers: dict[str, str] = {}
 
