@@ -182,6 +182,11 @@ def as_float(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
 
 
+def shown_as_pictures(images: np.ndarray) -> np.ndarray:
+    """Return images as floats in [0, 1], to be looked at: what a run's own range has beyond is cut off."""
+    return as_float(images).clip(0, 1)
+
+
 def one_hot_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Return class numbers of shape (n,) as float32 rows of shape (n, num_classes)."""
     rows: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]

@@ -23,7 +23,8 @@ class Verification:
 
     Attributes:
         images: How many images were compared.
-        origin: Which: "the run's test images", "digits that ship with cnnzoo", "the given images" or "random images".
+        origin: Which: "the run's test images", "digits that ship with cnnzoo", "the given images" or "random images";
+            and, of given images of which only some have a class, that their accuracy is missing.
         difference: The largest difference between outputs, as a fraction of the largest output.
         agreement: The fraction of the images whose class is the same, in [0, 1].
         accuracy: The accuracy of Keras and that of the file, in [0, 1]; None where the images have no labels.

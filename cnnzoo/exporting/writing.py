@@ -134,7 +134,7 @@ def export(
     classifier, run = open_trained(network)
     if run is None and not isinstance(network, Classifier) and scale_of(classifier.model) is None:
         classifier = replace(classifier, scale="raw")  # nothing tells what pixels it takes
-        _check_needs_no_pixels(classifier, images, int8=int8)
+        _check_no_images_needed(classifier, images, int8=int8)
     name = name_of(classifier, run)
     target = Path(path) if path is not None else _named_target(name, form, options)
     _check_targets(target, form, force)
@@ -158,7 +158,7 @@ def export(
     return Exported(target, size, None if text is None else target.with_name(script.name), verification, metadata)
 
 
-def _check_needs_no_pixels(classifier: Classifier, images: Given | None, *, int8: bool) -> None:
+def _check_no_images_needed(classifier: Classifier, images: Given | None, *, int8: bool) -> None:
     if images is None and not int8:
         return
     sides = ", ".join(map(str, classifier.image_size or ("height", "width")))

@@ -211,9 +211,10 @@ def finish(
 
 def _note_origin(model: keras.Model, card: ModelCard, weights: str | os.PathLike[str]) -> None:
     """Record what ``model`` was trained for, if its weights are a run's with as many classes."""
-    shipped = card.weights.get(str(weights).lower())
-    record = (shipped.path if isinstance(shipped, ShippedRun) else Path(weights)) / RECORD
-    if not record.is_file():
+    published = card.weights.get(str(weights).lower())
+    folder = published.path if isinstance(published, ShippedRun) else Path(weights)
+    record = folder / RECORD
+    if not record.is_file() or (published is not None and not isinstance(published, ShippedRun)):
         return
     with contextlib.suppress(ValueError, KeyError, TypeError):  # of a damaged record, or one of an early version
         data = json.loads(record.read_text(encoding="utf-8"))["data"]

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cnnzoo._support.fonts import Lettering, cut
-from cnnzoo.data.split import as_float
+from cnnzoo.data.split import shown_as_pictures
 
 VERMILION = "#d55e00"  # of M. Okabe, K. Ito (2008), whose colours can be told apart with any colour vision
 DPI = 120
@@ -58,7 +58,7 @@ def as_images(name: str, values: Any) -> np.ndarray:
             f"`{name}` must be uint8, or floats in [0, 1]. Received: {images.dtype} from {images.min():g} to "
             f"{images.max():g}"
         )
-    return as_float(images).clip(0, 1)
+    return shown_as_pictures(images)
 
 
 def both_of(axes: Sequence[Axes]) -> tuple[Axes, Axes]:

@@ -13,7 +13,7 @@ from cnnzoo._keras.graph import graph_inputs, walk
 from cnnzoo._keras.kinds import is_kind
 from cnnzoo.data.pixels import to_scale
 from cnnzoo.data.resize import resize_into
-from cnnzoo.data.split import Dataset
+from cnnzoo.data.split import Dataset, shown_as_pictures
 from cnnzoo.evaluation.metrics import Evaluation
 from cnnzoo.inspect import gradcam
 from cnnzoo.inspect.features import features
@@ -76,7 +76,7 @@ def _pictures(found: Findings, positions: list[int], heat: np.ndarray | None = N
         return []
     evaluation, images = found.evaluation, _seen(found.model, found.dataset, positions)
     side = LARGEST_SIDE if heat is None else HEATED_SIDE
-    blended = [None] * len(images) if heat is None else plots.blend(images, heat)
+    blended = [None] * len(images) if heat is None else plots.blend(shown_as_pictures(images), heat)
     files = getattr(found.dataset.test.images, "paths", None)
     return [
         Picture(
@@ -152,7 +152,7 @@ def feature_maps(found: Findings, missing: list[str]) -> dict[str, Any] | None:
         name: np.moveaxis(keras.ops.convert_to_numpy(values), channels[name], -1) for name, values in outputs.items()
     }
     return {
-        "chart": photograph_address(plots.feature_maps(maps, images[0])),
+        "chart": photograph_address(plots.feature_maps(maps, shown_as_pictures(images[0]))),
         "layers": names,
         "class": found.evaluation.class_names[found.evaluation.labels[position]],
     }

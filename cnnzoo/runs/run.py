@@ -25,7 +25,7 @@ from cnnzoo._support.wording import pluralize, printable
 from cnnzoo.data.catalog import FOLDER, find_source, load_dataset
 from cnnzoo.data.folder import ImageFiles
 from cnnzoo.data.given import Images
-from cnnzoo.data.split import Dataset, Split, as_float
+from cnnzoo.data.split import Dataset, Split, shown_as_pictures
 from cnnzoo.data.streaming import Shard, steps_per_epoch
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
@@ -245,7 +245,10 @@ def write_run(folder: RunFolder, run: Run, evaluation: Evaluation, images: np.nd
         CURVES: lambda: plots.history(run),
         CONFUSION: lambda: plots.confusion(evaluation.confusion, evaluation.class_names),
         SAMPLES: lambda: plots.samples(
-            as_float(images[shown]), evaluation.labels[shown], evaluation.probabilities[shown], evaluation.class_names
+            shown_as_pictures(images[shown]),
+            evaluation.labels[shown],
+            evaluation.probabilities[shown],
+            evaluation.class_names,
         ),
     }
     folder.write(MODEL, run.model.save)

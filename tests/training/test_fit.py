@@ -205,6 +205,15 @@ def test_fields_of_any_recipe_are_changed(small, recipe, capsys):
     assert ("recipe 'default' of lenet5, changed: 1 epoch" in capsys.readouterr().out) == (recipe is not QUICK)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [3, 255])
+def test_images_of_another_range_leave_pictures_and_a_report(small, tmp_path, factor):
+    raw = [Split(split.images * factor - 0.4, split.labels) for split in small]
+    run = fit(cnnzoo.models.lenet5(), *raw, recipe=QUICK, out=tmp_path / "run", progress=False, scale="raw")
+    assert (run.path / "samples.png").is_file()
+    assert cnnzoo.report.write_report(run.path).path.is_file()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -46,21 +46,16 @@
 
   // The answer
 
-  const answerOf = (subject) => {
-    if (!subject.image) return say("Nothing drawn yet.");
-    const [best] = subject.ranking();
-    return `${subject.classes[best]}, ${percent(subject.chances()[best])}`;
-  };
-
   /** Tell a screen reader the answers, which change with every frame while one draws. */
   function speak() {
-    const text = subjects.map((each) => (subjects.length > 1 ? `${each.name}: ${answerOf(each)}` : answerOf(each))).join(". ");
+    const answers = subjects.map((_, index) => $(`answer-${index}`).textContent);
+    const text = subjects.length > 1 ? answers.map((answer, index) => `${subjects[index].name}: ${answer}`).join(". ") : answers[0];
     if ($("spoken").textContent !== text) $("spoken").textContent = text;
   }
 
   function showAnswer(subject, index) {
     const chances = subject.chances(), order = subject.ranking(), { classes, image } = subject;
-    const answer = answerOf(subject);
+    const answer = image ? `${classes[order[0]]}, ${percent(chances[order[0]])}` : say("Nothing drawn yet.");
     const places = [$(`answer-${index}`), ...(subject === chosen ? [$("short")] : [])];
     for (const each of places) if (each.textContent !== answer) each.textContent = answer;
     const shown = classes.length <= MOST_CLASSES ? [...classes.keys()] : order.slice(0, MOST_CLASSES);
