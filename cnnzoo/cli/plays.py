@@ -33,12 +33,8 @@ def play(
         ),
     ] = None,
     float32: Annotated[
-        bool | None,
-        typer.Option(
-            "--float32/--float16",
-            help="Store the weights in full precision, or in half the space.  [default: in full up to 300,000 weights]",
-        ),
-    ] = None,
+        bool, typer.Option("--float32", help="Store weights in full precision, in twice the space.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Write a page to draw on, that runs a trained network in the browser and shows what every layer makes of it."""

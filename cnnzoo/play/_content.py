@@ -15,13 +15,12 @@ from cnnzoo.data.split import spread, take
 from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
-from cnnzoo.play._program import write_program
+from cnnzoo.play._program import PackedWeights, write_program
 from cnnzoo.pretrained.opening import images_at_hand
 from cnnzoo.runs.run import Run
 from cnnzoo.runs.snapshots import Snapshot
 
-LARGEST_NETWORK = 10_000_000  # weights: 27 MB as a page, and half a second and more for an answer
-IN_FULL = 300_000  # weights up to which a page has them in full precision
+LARGEST_NETWORK = 50_000_000  # weights: 134 MB as a page, and some seconds for an answer
 LARGEST_SNAPSHOTS = 4_000_000  # bytes of the weights of all snapshots
 LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
 MISTAKES = 6
@@ -38,7 +37,7 @@ def check_size(name: str, size: int) -> None:
         )
 
 
-def content_of(name: str, classifier: Classifier, float32: bool | None) -> dict[str, Any]:
+def content_of(name: str, classifier: Classifier, *, float32: bool) -> dict[str, Any]:
     """Return what the page's script needs of a network, which the page calls ``name``.
 
     Raises:
@@ -55,7 +54,6 @@ def content_of(name: str, classifier: Classifier, float32: bool | None) -> dict[
         raise ValueError(f"{model.name} was trained on floats of an unknown range, which images do not have.")
     if program.shape[2] not in (1, 3):
         raise ValueError(f"A page takes images of 1 or 3 channels. Received a network with {program.shape[2]}.")
-    in_full = program.size <= IN_FULL if float32 is None else float32
     return {
         "name": name,
         "params": count_parameters(model).params,
@@ -65,9 +63,13 @@ def content_of(name: str, classifier: Classifier, float32: bool | None) -> dict[
         "preparation": classifier.preparation,
         "shorterSide": classifier.shorter_side or shorter_side_of((program.shape[0], program.shape[1])),
         "program": {"shape": program.shape, "steps": program.steps},
-        "isHalf": not in_full,
-        "weights": _text(program.buffer(np.float32 if in_full else np.float16)),
+        "weights": _written(program.packed(in_full=float32)),
     }
+
+
+def _written(weights: PackedWeights) -> dict[str, Any]:
+    texts = {"levels": _text(weights.levels), "floats": _text(weights.floats)}
+    return {"size": weights.size, "kernels": weights.kernels} | texts
 
 
 def _text(content: bytes) -> str:
@@ -97,7 +99,7 @@ def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict
 
 
 def snapshots_of(run: Run | None) -> dict[str, Any] | None:
-    """Return the weights of a run's snapshots as float16: of all that differ from the end, or of evenly fewer.
+    """Return the weights of a run's snapshots: of all that differ from the end, or of evenly fewer.
 
     None where there are none, or so few fit that there is nothing to slide through.
     """
@@ -114,14 +116,13 @@ def snapshots_of(run: Run | None) -> dict[str, Any] | None:
     for snapshot in kept:
         if _can_show(snapshot, copy, run.model):
             shown.append(snapshot)
-            parts.append(write_program(copy).buffer(np.float16))
+            parts.append(_written(write_program(copy).packed(in_full=False)))
     if not shown:
         return None
     return {
-        "size": len(parts[0]) // 2,
         "steps": [snapshot.step for snapshot in shown],
         "epochs": [snapshot.epoch for snapshot in shown],
-        "weights": _text(b"".join(parts)),
+        "weights": parts,
     }
 
 
@@ -131,5 +132,7 @@ def _can_show(snapshot: Snapshot, copy: keras.Model, model: keras.Model) -> bool
         copy.set_weights(snapshot.read(copy))
     except (ValueError, OSError):
         return False
+    if not all(np.isfinite(each).all() for each in copy.get_weights()):
+        return False
     both = zip(copy.get_weights(), model.get_weights(), strict=True)
-    return not all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in both)  # as far as float16 tells
+    return not all(np.allclose(kept, end, rtol=1e-3, atol=1e-6) for kept, end in both)  # as a snapshot is float16

@@ -56,7 +56,7 @@ def write_page(
     path: str | os.PathLike[str] | None = None,
     *,
     beside: Trained | None = None,
-    float32: bool | None = None,
+    float32: bool = False,
     force: bool = False,
 ) -> Page:
     """Write a page on which one draws, or opens an image, and sees what every layer of a network makes of it.
@@ -69,8 +69,8 @@ def write_page(
         path: The file to write; None: the name of the network, or of the run's folder, with ".html", in the working
             directory.
         beside: Another network, which sees the same drawing.
-        float32: Whether to store the weights in full precision, or as float16, in half the space. None: in full up to
-            300,000 weights.
+        float32: Whether to store kernels in full precision, or as 16-bit whole numbers with a scale for each map, in
+            half the space.
         force: Whether to overwrite an existing file.
 
     Returns:
@@ -91,7 +91,9 @@ def write_page(
         opened.append(open_trained(each))
     names = _names(opened)
     path = check_target(Path("_".join(names).replace("/", "_") + ".html" if path is None else path), force=force)
-    networks = [content_of(name, classifier, float32) for name, (classifier, _) in zip(names, opened, strict=True)]
+    networks = [
+        content_of(name, classifier, float32=float32) for name, (classifier, _) in zip(names, opened, strict=True)
+    ]
     examples_from, examples = examples_of(*opened[0])
     snapshots = snapshots_of(opened[0][1])
     text = _rendered({"networks": networks, "examples": examples, "snapshots": snapshots}, examples_from)

@@ -18,12 +18,13 @@ from tests.play.explaining import see, unexplained
 
 pytestmark = pytest.mark.slow
 
-# Networks that a page can hold, of as many families as there are, at images that are small for them
+# Networks that a page can hold, of every family, at images that are small for them
 FAMILIES = {
     **{name: None for name in ("lenet1", "lenet5_1998", "lenet5", "resnet20", "nin_cifar10")},
-    "squeezenet1_1": 67,
+    **{"squeezenet1_1": 67, "inception_v3": 75, "zfnet": 63, "alexnet": 163},
     **{name: 32 for name in ("wrn_16_4", "densenet_40_12", "shufflenet_v2_x0_5", "mnasnet0_5", "mobilenet_v1")},
     **{name: 32 for name in ("mobilenet_v2", "mobilenet_v3_small", "googlenet", "densenet121")},
+    **{name: 32 for name in ("resnet18", "resnext50_32x4d", "vgg11")},
 }
 SHIPPED = ("lenet1", "lenet5_1998", "lenet5", "resnet20")
 
@@ -38,7 +39,7 @@ def build(name):
     return model
 
 
-NUMBERS = "(text) => Subject.numbers(text, false)"  # what `text_of` packed
+NUMBERS = "(text) => Subject.floats(text)"  # what `text_of` packed
 TEXT = """(values) => {
   const bytes = new Uint8Array(Float32Array.from(values).buffer);
   let text = "";
@@ -75,15 +76,6 @@ def largest_difference(page, model, image):
     }
     where = max(differences, key=differences.get)
     return differences[where], where
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_weights_of_half_precision_give_nearly_the_values_of_keras(watched, tmp_path, name):  # noqa: F811
-    run = cnnzoo.training.load_run(name)
-    page = watched(write_page(run, tmp_path / "page.html", float32=False).path)
-    image = np.random.default_rng(1).random(run.model.input_shape[1:], np.float32)
-    difference, where = largest_difference(page, run.model, image)
-    assert difference < 1e-2, where
 
 
 def answers(page, images):
@@ -123,7 +115,7 @@ def test_a_thousand_photographs_have_the_same_class(watched, tmp_path, datasets)
 def test_a_moment_of_the_training_has_its_weights(watched, tmp_path):  # noqa: F811
     options = {"epochs": 1, "snapshots": True, "progress": False}
     run = cnnzoo.training.train("lenet5", out=tmp_path / "run", **options)
-    written = write_page(run, tmp_path / "page.html")
+    written = write_page(run, tmp_path / "page.html", float32=True)
     page = watched(written.path)
     assert written.snapshots == len(run.snapshots) - 1 > 5  # the last is the end
     model = keras.models.clone_model(run.model)
@@ -180,10 +172,14 @@ def uncertain(model):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_layers_and_heat_maps_are_those_of_python(watched, tmp_path, name):  # noqa: F811
     model = cnnzoo.training.load_run(name).model if name in SHIPPED else build(name)
-    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
     image = np.random.default_rng(1).random(model.input_shape[1:], np.float32)
+    page = watched(write_page(model, tmp_path / "short.html").path)
     difference, where = largest_difference(page, model, image)
-    assert difference < 1e-5, where
+    assert difference < 1e-3, where
+    if model.count_params() < 5_000_000:  # what larger ones compute, a smaller one does, too
+        page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+        difference, where = largest_difference(page, model, image)
+        assert difference < 1e-5, where
     if name.startswith("lenet"):
         image = uncertain(model)
     label = prepare(page, image)

@@ -104,6 +104,33 @@ def test_photographs_are_prepared_as_in_python(watched, tmp_path, size, preparat
     assert np.abs(seen_in(page, path, (32, 32, 3)) - wanted).max() < 0.01
 
 
+def test_images_that_are_too_large_are_refused(lenet, tmp_path):
+    page = lenet()
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "large.png")  # of few bytes
+    page.locator("#file").set_input_files(tmp_path / "large.png")
+    refusal = "This image is too large: at most 60 megapixels and 50 MB."
+    sync_api.expect(page.locator("#message")).to_have_text(refusal)
+    assert page.locator("#answer-0").inner_text() == "Nothing drawn yet."
+
+
+def test_a_slow_network_waits_for_the_pen_to_rest(watched, tmp_path):  # noqa: F811
+    inputs = keras.Input((128, 128, 3))
+    maps = inputs
+    for _ in range(3):
+        maps = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(maps)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalMaxPooling2D()(maps)))
+    page = watched(write_page(model, tmp_path / "page.html").path)
+    count = """() => {
+      const [subject] = window.cnnzoo.subjects, see = subject.see.bind(subject);
+      window.seen = 0;
+      subject.see = (image) => { window.seen++; see(image); };
+    }"""
+    page.evaluate(count)
+    draw(page, SEVEN)  # of 19 moves
+    sync_api.expect(page.locator("#answer-0")).not_to_have_text("Nothing drawn yet.")
+    assert page.evaluate("window.seen") <= 8
+
+
 def test_images_that_are_too_long_are_refused(lenet, tmp_path):
     page = lenet()
     Image.new("RGB", (1010, 10)).save(tmp_path / "long.png")

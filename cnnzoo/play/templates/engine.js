@@ -6,13 +6,24 @@
 const engine = (() => {
   const count = (shape) => shape.reduce((product, side) => product * side, 1);
 
-  /** Half-precision numbers as single-precision ones. */
-  function fromHalf(halves) {
-    const values = new Float32Array(halves.length);
-    for (let i = 0; i < halves.length; i++) {
-      const sign = halves[i] & 0x8000 ? -1 : 1, exponent = (halves[i] >> 10) & 31, fraction = halves[i] & 1023;
-      values[i] = sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+  /**
+   * All weights, of which kernels are stored as whole numbers with a scale for each map.
+   * @param {{size: number, kernels: number[][], levels: Int16Array, floats: Float32Array}} packed see `PackedWeights`
+   */
+  function unpacked({ size, kernels, levels, floats }) {
+    const values = new Float32Array(size);
+    let to = 0, level = 0, float = 0;
+    const copy = (end) => {
+      values.set(floats.subarray(float, float + end - to), to);
+      float += end - to;
+      to = end;
+    };
+    for (const [first, length, maps] of kernels) {
+      copy(first);
+      for (let i = 0; i < length; i++) values[to++] = levels[level++] * floats[float + (i % maps)];
+      float += maps;
     }
+    copy(size);
     return values;
   }
 
@@ -276,5 +287,5 @@ const engine = (() => {
     }
   }
 
-  return { Network, fromHalf, place, sigmoid, count };
+  return { Network, unpacked, place, sigmoid, count };
 })();

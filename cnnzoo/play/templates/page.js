@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const MOST_CLASSES = 10, MOST_MATTERING = 8, MOST_LINKED = 4096, PAUSE = 150, SLICE = 12, LONGEST = 6000; // the last three in ms
+  const MOST_CLASSES = 10, MOST_MATTERING = 8, MOST_LINKED = 4096, SLOW = 250, PAUSE = 150, SLICE = 12, LONGEST = 6000; // the last four in ms
   const { say, percent } = words, { element, paintImage, paintHeat, frame } = painting;
   const $ = (id) => document.getElementById(id);
   const content = JSON.parse($("content").textContent);
@@ -16,14 +16,25 @@
   const tell = (text) => { $("message").textContent = text; };
   const board = new Board($("board"), brush, () => { unlook(); update(); }, tell);
 
-  let isWaiting = false;
+  let waiting = null, took = 0; // took: how long the last frame was computed, in ms
+
+  /** Compute at the next frame; a network that takes longer than one waits for the pen to rest, so that strokes stay fluent. */
   function update() {
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(() => { isWaiting = false; compute(); });
+    const isSlow = took > SLOW;
+    if (waiting !== null && !isSlow) return;
+    clearTimeout(waiting);
+    const act = () => { waiting = null; compute(); };
+    if (isSlow) waiting = setTimeout(act, PAUSE);
+    else { waiting = 0; requestAnimationFrame(act); }
   }
 
   function compute() {
+    const begun = performance.now();
+    showAll();
+    took = performance.now() - begun;
+  }
+
+  function showAll() {
     const source = board.isEmpty() ? null : board.source();
     for (const each of subjects) each.see(source && (board.exact?.(each) ?? pixels.prepared(...source, each.content)));
     tell(source && subjects.some(({ image }) => !image) ? say(isErasing() ? "The eraser is on." : "This shows no digit: it has a single colour. Use a dark or a light stroke.") : board.note);
