@@ -14,12 +14,15 @@ class Origin(NamedTuple):
     """What a network was trained for.
 
     Attributes:
-        class_names: Its classes, in the order of their numbers.
+        class_names: Its classes, in the order of their numbers; None for ImageNet's 1,000.
         preparation: How a picture becomes an image for it, as of a ``Classifier``.
+        shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels; None
+            where its size tells.
     """
 
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] | None
     preparation: str
+    shorter_side: int | None = None
 
 
 _KNOWN: weakref.WeakKeyDictionary[keras.Model, tuple[Origin, int]] = weakref.WeakKeyDictionary()

@@ -20,7 +20,7 @@ from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models._deferred import DeferredInitializer as DeferredInitializer
 from cnnzoo.models._deferred import draw_where_not_loaded
 from cnnzoo.models.cards import InputShape, ModelCard
-from cnnzoo.models.published import RECORD, ShippedRun
+from cnnzoo.models.published import IMAGENET_CLASSES, RECORD, ShippedRun, TorchWeights
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
 from cnnzoo.models.weights import preprocessing_of as preprocessing_of
@@ -210,8 +210,11 @@ def finish(
 
 
 def _note_origin(model: keras.Model, card: ModelCard, weights: str | os.PathLike[str]) -> None:
-    """Record what ``model`` was trained for, if its weights are a run's with as many classes."""
+    """Record what ``model`` was trained for, if its weights are published or a run's, and for as many classes."""
     published = card.weights.get(str(weights).lower())
+    if isinstance(published, TorchWeights) and model.output_shape == (None, IMAGENET_CLASSES):
+        is_as_published = model.input_shape[1:3] == (published.crop, published.crop)
+        note_origin(model, Origin(None, "crop", published.resize if is_as_published else None))
     folder = published.path if isinstance(published, ShippedRun) else Path(weights)
     record = folder / RECORD
     if not record.is_file() or (published is not None and not isinstance(published, ShippedRun)):

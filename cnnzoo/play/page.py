@@ -65,7 +65,7 @@ def write_page(
 
     Args:
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
-            model, whose classes have their numbers as names.
+            model. Of one that this package trained or loaded, the classes are known; others have numbers as names.
         path: The file to write; None: the name of the network, or of the run's folder, with ".html", in the working
             directory.
         beside: Another network, which sees the same drawing.

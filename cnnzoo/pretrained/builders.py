@@ -6,16 +6,17 @@ from typing import Literal
 import keras
 
 from cnnzoo._keras.applications import CLASSIFIERS, HEADS
+from cnnzoo._keras.origin import Origin, note_origin
 from cnnzoo._keras.ready import compile_classifier
 from cnnzoo._keras.scale import Scale
 from cnnzoo._support.arguments import check_integer
 from cnnzoo.models.building import check_input_shape
 from cnnzoo.models.cards import InputShape
 from cnnzoo.models.keras_applications import IMAGENET, build_application
+from cnnzoo.models.published import IMAGENET_CLASSES
 from cnnzoo.models.weights import classes_in, load_file
 from cnnzoo.pretrained.catalog import pretrained_card
 
-IMAGENET_CLASSES = 1000
 POOLINGS = (None, "avg", "max")
 
 Pooling = Literal["avg", "max"]
@@ -112,6 +113,8 @@ def load(
         load_file(model, weights, HEADS)
     if include_top and weights is not None:
         compile_classifier(model)
+    if include_top and imagenet:
+        note_origin(model, Origin(None, "crop"))
     return model
 
 

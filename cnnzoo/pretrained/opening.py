@@ -15,6 +15,7 @@ from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import scale_of
 from cnnzoo.data.catalog import DATA_CARDS, local_copies
 from cnnzoo.data.digits import load_digits
+from cnnzoo.data.imagenet import imagenet_classes
 from cnnzoo.data.mnist import PADDING
 from cnnzoo.data.source import DataSource
 from cnnzoo.data.split import Preparation, Split
@@ -68,11 +69,14 @@ def _of_model(model: keras.Model) -> Classifier:
     classes = count_classes(model)
     height, width = model.input_shape[1:3]
     size = None if None in (height, width) else (height, width)
-    origin = origin_of(model)
-    if origin is None or len(origin.class_names) != classes:
-        origin = Origin(tuple(map(str, range(classes))), "resize")
+    origin = origin_of(model) or Origin((), "resize")
+    names, identifiers = origin.class_names, ()
+    if names is None:
+        identifiers, names = zip(*imagenet_classes(), strict=True)
+    if len(names) != classes:
+        origin, names, identifiers = Origin((), "resize"), tuple(map(str, range(classes))), ()
     preparation = cast("Preparation", origin.preparation)
-    return Classifier(model, origin.class_names, size, preparation, scale_of(model) or "unit")
+    return Classifier(model, names, size, preparation, scale_of(model) or "unit", origin.shorter_side, identifiers)
 
 
 def name_of(classifier: Classifier, run: Run | None, depth: int = 1) -> str:

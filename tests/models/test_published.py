@@ -26,6 +26,7 @@ from cnnzoo.models._torch_layout import torch_state
 from cnnzoo.models._torchvision import WEIGHTS
 from cnnzoo.models.published import TORCHVISION
 from cnnzoo.pretrained import embed, open_classifier
+from cnnzoo.pretrained.opening import open_trained
 from cnnzoo.training import Recipe, finetune, load_run
 from tests.photographs import write_two_colors
 from tests.torch_checkpoints import write_row, write_zip
@@ -365,6 +366,18 @@ def test_a_name_predicts_imagenets_classes_of_the_middle_of_a_photograph(server)
     assert prediction.label == imagenet_classes()[int(probabilities.argmax())].name
     (squashed,) = open_classifier(NAME, crop=False).predict(picture)
     assert squashed.probabilities != prediction.probabilities
+
+
+def test_a_model_with_published_weights_knows_its_classes_and_preparation(server):
+    model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
+    found, _ = open_trained(model)
+    alike = {"model": None, "engine": "keras"}
+    assert replace(found, **alike) == replace(open_classifier(NAME), **alike)
+    smaller, _ = open_trained(cnnzoo.create_model(NAME, weights="imagenet", input_shape=(48, 48, 3)))
+    assert (smaller.preparation, smaller.shorter_side, smaller.class_names[281]) == ("crop", None, "tabby")
+    model.set_weights([each + 1 for each in model.get_weights()])
+    trained, _ = open_trained(model)
+    assert (trained.preparation, trained.class_names[281], trained.identifiers) == ("resize", "281", ())
 
 
 def test_a_run_crops_where_it_is_asked_to_and_one_of_digits_refuses():
