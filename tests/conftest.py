@@ -41,6 +41,7 @@ def pytest_addoption(parser):
     )
 
 
+LOOKED_THROUGH: set[str] = set()  # modules that are left out of looks for garbage
 HOMES = itertools.count()  # numbers of the folders that hold no cache
 MOST_PARAMS = 2_000_000  # of a network whose docstring's example is run by default
 
@@ -66,6 +67,10 @@ def _freed(request):
     yield
     if request.node.get_closest_marker("slow"):
         gc.collect()
+        new = sys.modules.keys() - LOOKED_THROUGH
+        if len(new) > 500:  # Keras, for one, which takes 0.3 s each time
+            gc.freeze()
+            LOOKED_THROUGH.update(new)
 
 
 @pytest.fixture(autouse=True, scope="session")

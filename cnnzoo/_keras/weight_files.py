@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from cnnzoo._keras._members import open_member
 from cnnzoo._support.checkpoints import SUFFIXES as CHECKPOINTS
 
 WEIGHTS_ONLY = ".weights.h5"
@@ -65,7 +65,7 @@ def open_weights(path: Path) -> Iterator[list[StoredLayer]]:
         try:
             source: Any = path
             if path.suffix == ".keras":
-                source = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(IN_KERAS_FILE))
+                source = stack.enter_context(open_member(path, IN_KERAS_FILE))
             layers = _layers_in(stack.enter_context(h5py.File(source)))
         except Exception as error:  # zipfile and h5py can raise anything for a damaged file
             raise ValueError(

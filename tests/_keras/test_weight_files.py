@@ -1,3 +1,5 @@
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -33,3 +35,21 @@ def test_each_layer_is_listed_with_its_weights(tmp_path, suffix, kind):
             stored = by_name[layer.name]
             assert stored.shapes == tuple(tuple(weight.shape) for weight in layer.weights)
             assert all(map(np.array_equal, stored.arrays(), layer.get_weights()))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_that_others_packed_is_read(tmp_path, compression):
+    """With a comment and files before the weights, or compressed, which Keras does not do."""
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(300, name="a"), keras.layers.Dense(2, name="b")])
+    model.save(tmp_path / "model.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "model.keras") as archive,
+        zipfile.ZipFile(tmp_path / "other.keras", "w", compression) as other,
+    ):
+        other.comment = b"packed again"
+        for info in archive.infolist():
+            other.writestr(info.filename, archive.read(info))
+    with open_weights(tmp_path / "other.keras") as layers:
+        assert [layer.name for layer in layers] == ["a", "b"]
+        for layer in layers:
+            assert all(map(np.array_equal, layer.arrays(), model.get_layer(layer.name).get_weights()))

@@ -84,6 +84,7 @@ def torchvision_weights(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")  # by Keras' own `fit`, of its own data
+@pytest.mark.usefixtures("eagerly")
 def test_from_keras_applications(folder, keras_weights):
     theirs, ours = pages.run("from-keras-applications", "Keras Applications", "cnnzoo")
     np.testing.assert_allclose(ours["probabilities"], theirs["probabilities"], rtol=1e-3)
@@ -96,6 +97,7 @@ def test_from_keras_applications(folder, keras_weights):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_from_torchvision(folder, torchvision_weights, monkeypatch):
     if not importlib.util.find_spec("torchvision"):
         pytest.skip("torchvision is not installed")
@@ -114,6 +116,7 @@ def test_from_torchvision(folder, torchvision_weights, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_from_fastai(folder, torchvision_weights):
     (ours,) = pages.run("from-fastai", "cnnzoo")
     assert ours["prediction"].label in ("cat", "dog")

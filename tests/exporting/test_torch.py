@@ -88,7 +88,7 @@ def test_torchvision_loads_it_strictly_and_gives_the_same(run, tmp_path):
 def test_other_images_than_torchvisions_make_a_module(tmp_path):
     """Of a network of torchvision, but for grey images."""
     recipe = Recipe(epochs=1, batch_size=20)
-    options = {"weights": None, "limit": 20, "recipe": recipe, "progress": False}
+    options = {"weights": None, "image_size": 64, "limit": 20, "recipe": recipe, "progress": False}
     run = finetune(NAME, "digits", out=tmp_path / "run", **options)
     exported = cnnzoo.export(run, tmp_path / "a.safetensors", to="torch")
     assert "torchvision" not in exported.metadata
