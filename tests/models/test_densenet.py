@@ -75,7 +75,6 @@ class DenseNet(nn.Module):
         ("densenet_40_12", 40, 12, False),
         pytest.param("densenet_bc_100_12", 100, 12, True, marks=pytest.mark.slow),
         pytest.param("densenet_bc_250_24", 250, 24, True, marks=pytest.mark.slow),
-        pytest.param("densenet_bc_190_40", 190, 40, True, marks=pytest.mark.slow),
     ],
 )
 def test_it_gives_what_the_equations_give(name, depth, growth_rate, is_bc):

@@ -1,4 +1,4 @@
-"""The smallest network of every builder, through all that users do with a network."""
+"""The smallest network of every builder, or of every family, through all that users do with a network."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.training import Recipe, finetune
-from tests.models.smallest import SMALLEST
+from tests.models.smallest import OF_FAMILIES, SMALLEST
 from tests.photographs import write_two_colors
 from tests.without_weights import without_weights
 
@@ -57,8 +57,9 @@ def test_it_is_looked_into_saved_and_taken_apart(card, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("card", CARDS, ids=SMALLEST)
-def test_it_is_finetuned_and_reported(card, photos, tmp_path):
+@pytest.mark.parametrize("name", OF_FAMILIES)
+def test_it_is_finetuned_and_reported(name, photos, tmp_path):
+    card = cnnzoo.model_card(name)
     options = {"weights": None, "image_size": shape_of(card)[0], "recipe": Recipe(epochs=1, batch_size=4)}
     run = finetune(card.name, photos, out=tmp_path / "run", progress=False, **options)
     assert run.predict(photos / "red" / "0.png")[0].label in ("blue", "red")
