@@ -76,9 +76,8 @@ class Program:
             else:
                 floats.append(weight.ravel())
             first += weight.size
-        return PackedWeights(
-            self.size, kernels, *(_bytes(parts, kind) for parts, kind in ((levels, "<i2"), (floats, "<f4")))
-        )
+        whole, rest = np.concatenate(levels).astype("<i2"), np.concatenate(floats).astype("<f4")
+        return PackedWeights(self.size, kernels, whole.tobytes(), rest.tobytes())
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,8 @@ def _in_levels(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     as close.
     """
     scales = (np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)), initial=0) / LARGEST_LEVEL).astype(np.float32)
-    scales[scales == 0] = 1
+    scales[scales < np.finfo(np.float32).tiny] = 1  # of a map of zeros, or as good as that
     return scales, np.rint(kernel / scales)
-
-
-def _bytes(parts: list[np.ndarray], kind: str) -> bytes:
-    return np.concatenate(parts).astype(kind).tobytes()
 
 
 def write_program(model: keras.Model) -> Program:

@@ -456,6 +456,15 @@ LIT = """() => {
 }"""  # pixels of a column of the board
 
 
+def test_one_goes_to_a_layer_of_many(watched, tmp_path):  # noqa: F811
+    page = watched(write_page("resnet20", tmp_path / "page.html").path)
+    layer = page.get_by_role("heading", name="conv4_3_relu")
+    assert layer.bounding_box()["y"] > 2000
+    page.get_by_label("Go to layer").select_option("conv4_3_relu")
+    sync_api.expect(layer).to_be_in_viewport()
+    assert not watched(write_page("lenet5", tmp_path / "small.html").path).get_by_label("Go to layer").is_visible()
+
+
 def test_the_pressure_of_a_pen_makes_strokes_thicker(lenet):
     page = lenet()
     box = page.locator("#board").bounding_box()

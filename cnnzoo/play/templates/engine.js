@@ -1,19 +1,27 @@
 // A trained network, run step by step. Values are Float32Arrays in the order rows, columns, channels, as in Keras.
 "use strict";
 
-/** @typedef {{op: string, layer: string, type: string, inputs: number[], shape: number[]}} Step */
+/** @typedef {number[]} Shape */
+/** @typedef {[number, Shape]} Weight The first position among all weights, and the shape. */
+/** @typedef {{op: string, layer: string, type: string, inputs: number[], shape: Shape} & Record<string, any>} Step With the options of its operation. */
+/** @typedef {{shape: Shape, steps: Step[]}} Program */
+/** @typedef {{size: number, kernels: [number, number, number][], levels: Int16Array, floats: Float32Array}} Packed See `PackedWeights`. */
+/** @typedef {(place: Weight) => Float32Array} Lookup */
+/** @typedef {(step: Step, inputs: Float32Array[], shapes: Shape[], weight: Lookup) => Float32Array} Operation */
+/** @typedef {(x: number, step: Step) => number} Activation */
 
 const engine = (() => {
+  /** @param {Shape} shape */
   const count = (shape) => shape.reduce((product, side) => product * side, 1);
 
   /**
    * All weights, of which kernels are stored as whole numbers with a scale for each map.
-   * @param {{size: number, kernels: number[][], levels: Int16Array, floats: Float32Array}} packed see `PackedWeights`
+   * @param {Packed} packed
    */
   function unpacked({ size, kernels, levels, floats }) {
     const values = new Float32Array(size);
     let to = 0, level = 0, float = 0;
-    const copy = (end) => {
+    const copy = (/** @type {number} */ end) => {
       values.set(floats.subarray(float, float + end - to), to);
       float += end - to;
       to = end;
@@ -27,13 +35,28 @@ const engine = (() => {
     return values;
   }
 
-  /** What one input value of a convolution is: its position, or -1 where it lies in the padding. */
+  /**
+   * What one input value of a convolution is: its position, or -1 where it lies in the padding.
+   * @param {Step} step
+   * @param {0 | 1} axis
+   * @param {number} output
+   * @param {number} offset In the window.
+   * @param {number} side Of the input.
+   */
   const place = (step, axis, output, offset, side) => {
     const position = output * step.strides[axis] + offset * step.dilations[axis] - step.before[axis];
     return position >= 0 && position < side ? position : -1;
   };
 
-  /** Add four values, each times its line of the kernel: in one pass over the sums, which takes half the time of four. */
+  /**
+   * Add four values, each times its line of the kernel: in one pass over the sums, which takes half the time of four.
+   * @param {Float64Array} sums
+   * @param {number} first
+   * @param {number} given
+   * @param {Float32Array} kernel
+   * @param {Float64Array} values
+   * @param {Int32Array} lines
+   */
   function addFour(sums, first, given, kernel, values, lines) {
     const a = values[0], b = values[1], c = values[2], d = values[3];
     for (let map = 0, i = lines[0], j = lines[1], k = lines[2], l = lines[3]; map < given; map++, i++, j++, k++, l++) {
@@ -41,6 +64,7 @@ const engine = (() => {
     }
   }
 
+  /** @type {Record<string, Operation>} */
   const operations = {
     convolution(step, [x], [[height, width, channels]], weight) {
       const [rows, columns, maps] = step.shape, kernel = weight(step.kernel), bias = step.bias && weight(step.bias);
@@ -130,7 +154,7 @@ const engine = (() => {
 
     adaptive(step, [x], [[height, width, channels]]) {
       const size = step.shape[0], y = new Float32Array(count(step.shape));
-      const edges = (index, side) => [Math.floor(index * side / size), Math.ceil((index + 1) * side / size)];
+      const edges = (/** @type {number} */ index, /** @type {number} */ side) => [Math.floor(index * side / size), Math.ceil((index + 1) * side / size)];
       for (let row = 0; row < size; row++) {
         for (let column = 0; column < size; column++) {
           const [top, bottom] = edges(row, height), [left, right] = edges(column, width);
@@ -193,13 +217,14 @@ const engine = (() => {
     },
 
     combine(step, [a, b], [shapeOfA, shapeOfB]) {
+      /** @type {Record<string, (one: number, other: number) => number>} */
       const functions = {
         add: (one, other) => one + other, subtract: (one, other) => one - other,
         multiply: (one, other) => one * other, divide: (one, other) => one / other,
         maximum: Math.max, minimum: Math.min,
       };
       const of = functions[step.kind], y = new Float32Array(count(step.shape));
-      const position = (shape, indices) => shape.reduce((at, side, axis) => at * side + (side === 1 ? 0 : indices[axis]), 0);
+      const position = (/** @type {Shape} */ shape, /** @type {number[]} */ indices) => shape.reduce((at, side, axis) => at * side + (side === 1 ? 0 : indices[axis]), 0);
       if (shapeOfA.join() === shapeOfB.join()) return y.map((_, i) => of(a[i], b[i]));
       const indices = step.shape.map(() => 0);
       for (let i = 0; i < y.length; i++) {
@@ -215,8 +240,11 @@ const engine = (() => {
     },
   };
 
+  /** @type {(value: number) => number} */
   const sigmoid = (value) => 1 / (1 + Math.exp(-value));
+  /** @type {(value: number) => number} */
   const hardSigmoid = (value) => Math.min(Math.max(value / 6 + 0.5, 0), 1);
+  /** @type {Record<string, Activation>} */
   const functions = {
     relu: (value) => Math.max(value, 0), relu6: (value) => Math.min(Math.max(value, 0), 6),
     clip: (value, step) => Math.min(Math.max(value, step.least), step.largest),
@@ -229,6 +257,10 @@ const engine = (() => {
     hard_sigmoid: hardSigmoid, hard_silu: (value) => value * hardSigmoid(value), silu: (value) => value * sigmoid(value),
   };
 
+  /**
+   * @param {Step} step
+   * @param {Float32Array} x
+   */
   function alongChannels(step, x) {
     const channels = step.shape[step.shape.length - 1], y = new Float32Array(x.length);
     for (let start = 0; start < x.length; start += channels) {
@@ -244,23 +276,31 @@ const engine = (() => {
 
   class Network {
     /**
-     * @param {{shape: number[], steps: Step[]}} program
+     * @param {Program} program
      * @param {Float32Array} weights
      */
     constructor(program, weights) {
       this.steps = program.steps;
       this.shapes = [program.shape, ...program.steps.map((step) => step.shape)];
       this.weights = weights;
+      /** @type {Lookup} */
       this.weight = ([first, shape]) => this.weights.subarray(first, first + count(shape));
-      this.off = new Map(); // the numbers of the maps that are switched off, by the number of their value
+      /** @type {Map<number, Set<number>>} The numbers of the maps that are switched off, by the number of their value. */
+      this.off = new Map();
     }
 
-    /** All values for an image: the image first, then what each step gives. */
+    /**
+     * All values for an image: the image first, then what each step gives.
+     * @param {Float32Array} image
+     */
     run(image) {
       return this.continued([image]);
     }
 
-    /** All values, of which the first are given: what the steps after them give. */
+    /**
+     * All values, of which the first are given: what the steps after them give.
+     * @param {Float32Array[]} given
+     */
     continued(given) {
       const values = [...given];
       for (const step of this.steps.slice(given.length - 1)) {
@@ -270,17 +310,32 @@ const engine = (() => {
       return values;
     }
 
-    /** The values that a step takes, and their shapes. */
+    /**
+     * The values that a step takes, and their shapes.
+     * @param {Step} step
+     * @param {Float32Array[]} values
+     * @returns {[Float32Array[], Shape[]]}
+     */
     taken(step, values) {
       return [step.inputs.map((number) => values[number]), step.inputs.map((number) => this.shapes[number])];
     }
 
+    /**
+     * The value of a number, without its maps that are switched off.
+     * @param {number} number
+     * @param {Float32Array} value
+     */
     silenced(number, value) {
       const maps = this.off.get(number);
       return maps && maps.size ? this.without(number, value, maps) : value;
     }
 
-    /** A value with 0 in some of its maps. */
+    /**
+     * A value with 0 in some of its maps.
+     * @param {number} number
+     * @param {Float32Array} value
+     * @param {Set<number>} maps
+     */
     without(number, value, maps) {
       const shape = this.shapes[number], channels = shape[shape.length - 1];
       return value.map((each, i) => (maps.has(i % channels) ? 0 : each));

@@ -1,10 +1,18 @@
 // Gradients by backpropagation: of each operation, the gradient with respect to each of its inputs.
 "use strict";
 
+/** @typedef {(step: Step, inputs: Float32Array[], shapes: Shape[], weight: Lookup, y: Float32Array, dy: Float32Array) => Float32Array[]} Backward */
+/** @typedef {(x: number, y: number, step: Step) => number} Slope */
+
 const gradients = (() => {
   const { place, sigmoid, count } = engine;
 
-  /** Call `visit` with the positions of an input that a window covers, for each position of the output. */
+  /**
+   * Call `visit` with the positions of an input that a window covers, for each position of the output.
+   * @param {Step} step
+   * @param {Shape} shape Of the input.
+   * @param {(to: number, from: number, offset: number) => void} visit
+   */
   function windows(step, [height, width], visit) {
     const [rows, columns] = step.shape;
     for (let row = 0; row < rows; row++) {
@@ -20,6 +28,7 @@ const gradients = (() => {
     }
   }
 
+  /** @type {Record<string, Backward>} */
   const backward = {
     convolution(step, [x], [shape], weight, y, dy) {
       const channels = shape[2], maps = step.shape[2], kernel = weight(step.kernel), dx = new Float32Array(x.length);
@@ -65,7 +74,7 @@ const gradients = (() => {
 
     adaptive(step, [x], [[height, width, channels]], weight, y, dy) {
       const size = step.shape[0], dx = new Float32Array(x.length);
-      const edges = (index, side) => [Math.floor(index * side / size), Math.ceil((index + 1) * side / size)];
+      const edges = (/** @type {number} */ index, /** @type {number} */ side) => [Math.floor(index * side / size), Math.ceil((index + 1) * side / size)];
       for (let at = 0; at < size * size; at++) {
         const [top, bottom] = edges(Math.floor(at / size), height), [left, right] = edges(at % size, width);
         for (let i = top; i < bottom; i++) {
@@ -96,7 +105,7 @@ const gradients = (() => {
 
     responses(step, [x], shapes, weight, y, dy) {
       const channels = step.shape[step.shape.length - 1], side = Math.floor(step.neighbours / 2);
-      const near = (map) => [Math.max(map - side, 0), Math.min(map + side, channels - 1)];
+      const near = (/** @type {number} */ map) => [Math.max(map - side, 0), Math.min(map + side, channels - 1)];
       const sums = x.map((_, i) => {
         const map = i % channels, [first, end] = near(map);
         let energy = 0;
@@ -124,15 +133,16 @@ const gradients = (() => {
     },
 
     combine(step, [a, b], shapes, weight, y, dy) {
+      /** @type {Record<string, (one: number, other: number) => [number, number]>} */
       const slopes = {
         add: () => [1, 1], subtract: () => [1, -1], multiply: (one, other) => [other, one],
         divide: (one, other) => [1 / other, -one / other ** 2],
         maximum: (one, other) => (one >= other ? [1, 0] : [0, 1]), minimum: (one, other) => (one <= other ? [1, 0] : [0, 1]),
-      }[step.kind];
+      };
       const found = [new Float32Array(a.length), new Float32Array(b.length)], indices = step.shape.map(() => 0);
-      const position = (shape) => shape.reduce((at, side, axis) => at * side + (side === 1 ? 0 : indices[axis]), 0);
+      const position = (/** @type {Shape} */ shape) => shape.reduce((at, side, axis) => at * side + (side === 1 ? 0 : indices[axis]), 0);
       for (const each of dy) {
-        const at = shapes.map(position), pair = slopes(a[at[0]], b[at[1]]);
+        const at = shapes.map(position), pair = slopes[step.kind](a[at[0]], b[at[1]]);
         at.forEach((where, number) => { found[number][where] += each * pair[number]; });
         for (let axis = indices.length - 1; axis >= 0 && ++indices[axis] === step.shape[axis]; axis--) indices[axis] = 0;
       }
@@ -145,6 +155,7 @@ const gradients = (() => {
     },
   };
 
+  /** @type {Record<string, Slope>} */
   const slopes = {
     relu: (x) => (x > 0 ? 1 : 0), relu6: (x) => (x > 0 && x < 6 ? 1 : 0),
     clip: (x, y, step) => (x > step.least && x < step.largest ? 1 : 0),
@@ -157,6 +168,11 @@ const gradients = (() => {
     silu: (x) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
   };
 
+  /**
+   * @param {Step} step
+   * @param {Float32Array} y
+   * @param {Float32Array} dy
+   */
   function alongChannels(step, y, dy) {
     const channels = step.shape[step.shape.length - 1], dx = new Float32Array(y.length);
     for (let start = 0; start < y.length; start += channels) {
@@ -169,21 +185,25 @@ const gradients = (() => {
 
   /**
    * The gradient of a number with respect to the values of a network.
+   * @param {InstanceType<typeof engine.Network>} network
+   * @param {Float32Array[]} values All its values.
    * @param {number} end The value that the number is computed from.
    * @param {Float32Array} seed The number's gradient with respect to that value.
    * @param {number} [least] The first value whose gradient is wanted.
    * @returns {(Float32Array | undefined)[]} A gradient for each value from `least` to `end` that the number depends on.
    */
   function through(network, values, end, seed, least = 0) {
+    /** @type {(Float32Array | undefined)[]} */
     const found = [];
     found[end] = seed;
     for (let number = end; number > least; number--) {
-      if (!found[number]) continue;
+      const own = found[number];
+      if (!own) continue;
       const step = network.steps[number - 1], [inputs, shapes] = network.taken(step, values);
-      const dy = network.silenced(number, found[number]);
+      const dy = network.silenced(number, own);
       backward[step.op](step, inputs, shapes, network.weight, values[number], dy).forEach((dx, which) => {
-        const from = step.inputs[which];
-        found[from] = found[from] ? found[from].map((each, i) => each + dx[i]) : dx;
+        const from = step.inputs[which], sum = found[from];
+        found[from] = sum ? sum.map((each, i) => each + dx[i]) : dx;
       });
     }
     return found;

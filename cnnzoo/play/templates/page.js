@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const MOST_CLASSES = 10, MOST_MATTERING = 8, MOST_LINKED = 4096, SLOW = 250, PAUSE = 150, SLICE = 12, LONGEST = 6000; // the last four in ms
+  const MOST_CLASSES = 10, MOST_MATTERING = 8, FEW_LAYERS = 12, MOST_LINKED = 4096, SLOW = 250, PAUSE = 150, SLICE = 12, LONGEST = 6000; // the last four in ms
   const { say, percent } = words, { element, paintImage, paintHeat, frame } = painting;
   const $ = (id) => document.getElementById(id);
   const content = JSON.parse($("content").textContent);
@@ -185,6 +185,8 @@
   function buildLayers() {
     view = new layering.LayerView(chosen, look, toggle);
     $("layers").replaceChildren(...view.sections);
+    $("jump").replaceChildren(...chosen.layers.map(({ layer }, place) => Object.assign(element("option", layer), { value: place })));
+    $("jump-part").hidden = chosen.layers.length <= FEW_LAYERS;
     const maps = chosen.layers.filter(({ isMap }) => isMap);
     $("heat-layer").replaceChildren(...maps.map(({ layer, number }) => Object.assign(element("option", layer), { value: number })));
     $("heat-layer").value = chosen.heatLayer() ?? maps[maps.length - 1]?.number;
@@ -351,6 +353,7 @@
   on("take", "click", () => { board.show(Board.flattened($("video"))); board.stop($("video")); showCamera(false); });
   on("stop", "click", () => { board.stop($("video")); showCamera(false); });
   for (const id of ["method", "class", "heat-layer"]) on(id, "change", () => { showHeat(); later(); });
+  on("jump", "change", () => view.parts[Number($("jump").value)].section.scrollIntoView());
   on("all-on", "click", () => {
     chosen.network.off.clear();
     for (const { number } of view.parts) view.showSwitches(number);

@@ -45,7 +45,7 @@ const words = (() => {
     "Moment of training": "학습 시점", "as trained": "학습 완료", "step {step}, epoch {epoch}": "스텝 {step}, 에포크 {epoch}",
     "Layers": "층", "Layers of": "층을 볼 네트워크",
     "Orange is positive, blue negative, each layer by its own largest value. Point at a value to see how it is computed. Click a map, or double-tap it, to switch it off or on. By keyboard: arrows go from map to map, Shift and arrows from value to value, Enter switches. Rows, columns, maps and values are counted from 0; numbers are rounded.": "주황색은 양수, 파란색은 음수이며 층마다 가장 큰 값을 기준으로 합니다. 값을 가리키면 계산 과정이 나타납니다. 맵을 클릭하거나 두 번 탭하면 꺼지고 켜집니다. 키보드: 화살표는 맵 사이, Shift와 화살표는 값 사이를 이동하고 Enter로 끄고 켭니다. 행, 열, 맵, 값의 번호는 0부터 시작하며 수는 반올림한 것입니다.",
-    "Switch all maps on": "모든 맵 켜기", "Point at a value of a map below.": "아래 맵의 값을 가리켜 보세요.",
+    "Switch all maps on": "모든 맵 켜기", "Go to layer": "층으로 이동", "Point at a value of a map below.": "아래 맵의 값을 가리켜 보세요.",
     "Kernels": "커널", "Kernels of {layer}": "{layer}의 커널", "and {count} more maps": "그 밖에 맵 {count}개",
     "{layer}: {count} values": "{layer}: 값 {count}개",
     "This page is self-contained and loads nothing from the internet.": "이 페이지는 독립적이며 인터넷에서 아무것도 불러오지 않습니다.",
