@@ -38,12 +38,13 @@ def preprocessed(
 
     Args:
         images: RGB of shape (n, height, width, 3), or grey with one channel, which is repeated.
-        mode: One of ``cnnzoo._keras.applications.PREPROCESSING``, or means and standard deviations of the channels.
+        mode: One of ``cnnzoo._keras.applications.PREPROCESSING``, or means and standard deviations of the channels, or
+            of grey, which is then not repeated.
         scale: "byte" for values in [0, 255], "unit" for [0, 1].
         layer: What turns the name of the layer into that in the model.
     """
     to_bytes, name = look_up(SCALES, scale, "scale")
-    if images.shape[-1] == 1:
+    if images.shape[-1] == 1 and (isinstance(mode, str) or len(mode[0]) > 1):
         images = keras.ops.repeat(images, 3, axis=-1)
     if mode == "caffe":
         images = keras.ops.flip(images, axis=-1)
@@ -72,7 +73,7 @@ def mode_of(rescaling: Rescaling) -> str | MeanStd | None:
     for constants in (_constants("caffe", SCALES["unit"][0]), _grey_constants()):
         if all(len(a) == len(b) and np.allclose(a, b) for a, b in zip(rescaling, constants, strict=True)):
             return "caffe"
-    if len(factors) != 3 or len(offsets) != 3 or min(factors) <= 0:
+    if len(factors) not in (1, 3) or len(offsets) != len(factors) or min(factors) <= 0:
         return None
     std = tuple(round(1 / factor, 6) for factor in factors)
     return tuple(round(-offset * each, 6) for offset, each in zip(offsets, std, strict=True)), std

@@ -76,10 +76,15 @@ def normalization_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] 
         mean, std = (tuple(map(float, json.loads(given[key]))) for key in ("mean", "std"))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         mean = std = ()
-    if len(mean) != CHANNELS or len(std) != CHANNELS or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
+    if (
+        len(mean) != len(std)
+        or len(mean) not in (1, CHANNELS)
+        or not all(map(math.isfinite, mean + std))
+        or min(std) <= 0
+    ):
         raise ValueError(
-            f"The metadata of '{path}' must have lists of {CHANNELS} numbers under `mean` and `std`, as JSON, those of "
-            f"`std` above 0. Received: {str(given)[:200]}"
+            f"The metadata of '{path}' must have lists of {CHANNELS} numbers, or for grey images of one, under `mean` "
+            f"and `std`, as JSON, those of `std` above 0. Received: {str(given)[:200]}"
         )
     return mean, std
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,8 @@ from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.preprocessing import FROM_UNIT, NOT_NORMALIZED, MeanStd, mode_of
 from cnnzoo._keras.saved import describe_saved
 from cnnzoo._keras.weight_files import WEIGHTS_ONLY, names_in
-from cnnzoo._support.checkpoints import is_checkpoint, normalization_of
+from cnnzoo._support.callers import level_of_the_user
+from cnnzoo._support.checkpoints import CHANNELS, is_checkpoint, normalization_of, open_checkpoint
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
 from cnnzoo.models._fetching import fetch_weights
@@ -81,7 +83,8 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
 
     What torchvision and timm publish, and checkpoints of their networks, take images as torchvision's do; such files do
-    not say, unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. ``.keras``
+    not say, unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. For grey
+    images, where torchvision has no usage, those of a file that does not say are left as they are. ``.keras``
     files and run folders contain the preprocessing of the model that was saved; ``.weights.h5`` files only whether
     there is one.
 
@@ -95,12 +98,26 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     if is_checkpoint(source):
         counterpart, normalization = counterpart_of(card, source), normalization_of(source)
         if normalization is None:
-            return counterpart.default.preprocessing
+            return None if _is_of_grey(source) else counterpart.default.preprocessing
         return None if normalization == NOT_NORMALIZED else normalization
     if source.name.endswith(WEIGHTS_ONLY):
         return _preprocessing_of_weights(card, source)
     rescaling = describe_saved(source).rescaling
     return None if rescaling is None else mode_of(rescaling)
+
+
+def _is_of_grey(path: Path) -> bool:
+    """Tell whether the kernels of a checkpoint take grey images; warn that it does not say how these are normalised."""
+    with open_checkpoint(path) as state:
+        taken = {tensor.shape[1] for tensor in state.values() if len(tensor.shape) == 4}
+    is_grey = 1 in taken and CHANNELS not in taken  # depthwise kernels take one as well, after one that takes three
+    if is_grey:
+        message = (
+            f"'{path}' is of grey images, and does not say how they are normalised: pixels in [0, 1] are taken as they "
+            "are. The metadata of a .safetensors file can say it, as `mean` and `std`."
+        )
+        warnings.warn(message, stacklevel=level_of_the_user())
+    return is_grey
 
 
 def _preprocessing_of_weights(card: TrainedNetwork, path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """Weights that torchvision publishes: fetched from a server on loopback, converted, kept, and loaded."""
 
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -225,13 +226,32 @@ def test_a_file_may_say_how_its_images_are_normalised(theirs, state, tmp_path, m
         {"mean": "[0.5, 0.5, 0.5]"},
         {"mean": "[0, 0, 0]", "std": "[0, 0, 0]"},
         {"mean": "[0.5, 0.5]", "std": "[1, 1]"},
+        {"mean": "[0.5]", "std": "[1, 1, 1]"},
         {"mean": "[" * 100_000, "std": "[1, 1, 1]"},
     ],
 )
 def test_a_normalisation_that_is_none_is_refused(state, tmp_path, metadata):
     save_file(state, tmp_path / "a.safetensors", metadata)
-    with pytest.raises(ValueError, match="must have lists of 3 numbers under `mean` and `std`"):
+    with pytest.raises(ValueError, match="must have lists of 3 numbers, or for grey images of one, under"):
         cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **SMALL)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"mean": "[0.1307]", "std": "[0.3081]"}])
+def test_a_file_of_a_network_of_grey_images_is_taken(tmp_path, metadata):
+    grey = {"input_shape": (64, 64, 1)}
+    theirs = cnnzoo.create_model(NAME, num_classes=7, **grey)
+    save_file(torch_state(theirs, CARD.torchvision.module), tmp_path / "a.safetensors", metadata)
+    said = (
+        contextlib.nullcontext() if metadata else pytest.warns(UserWarning, match="is of grey images, and does not say")
+    )
+    with said:
+        model = cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **grey)
+    pixels = images()[..., :1]
+    wanted = outputs(theirs, (pixels - 0.1307) / 0.3081 if metadata else pixels)
+    np.testing.assert_allclose(outputs(model, pixels), wanted, rtol=1e-3)
+    model.save(tmp_path / "a.keras")
+    again = cnnzoo.create_model(NAME, weights=tmp_path / "a.keras", **grey)
+    np.testing.assert_allclose(outputs(again, pixels), outputs(model, pixels), rtol=1e-4)
 
 
 def test_a_checkpoint_without_a_head_warns(state, tmp_path):
