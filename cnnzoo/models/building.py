@@ -20,7 +20,7 @@ from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models._deferred import DeferredInitializer as DeferredInitializer
 from cnnzoo.models._deferred import draw_where_not_loaded
 from cnnzoo.models.cards import InputShape, ModelCard
-from cnnzoo.models.published import IMAGENET_CLASSES, RECORD, ShippedRun, TorchWeights
+from cnnzoo.models.published import RECORD, ShippedRun, TorchWeights
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
 from cnnzoo.models.weights import preprocessing_of as preprocessing_of
@@ -210,9 +210,9 @@ def finish(
 
 
 def _note_origin(model: keras.Model, card: ModelCard, weights: str | os.PathLike[str]) -> None:
-    """Record what ``model`` was trained for, if its weights are published or a run's, and for as many classes."""
+    """Record what ``model`` was trained for, if its weights are published or a run's."""
     published = card.weights.get(str(weights).lower())
-    if isinstance(published, TorchWeights) and model.output_shape == (None, IMAGENET_CLASSES):
+    if isinstance(published, TorchWeights):
         is_as_published = model.input_shape[1:3] == (published.crop, published.crop)
         note_origin(model, Origin(None, "crop", published.resize if is_as_published else None))
     folder = published.path if isinstance(published, ShippedRun) else Path(weights)
@@ -221,5 +221,4 @@ def _note_origin(model: keras.Model, card: ModelCard, weights: str | os.PathLike
         return
     with contextlib.suppress(ValueError, KeyError, TypeError):  # of a damaged record, or one of an early version
         data = json.loads(record.read_text(encoding="utf-8"))["data"]
-        if model.output_shape == (None, len(data["class_names"])):
-            note_origin(model, Origin(tuple(data["class_names"]), data["preparation"]))
+        note_origin(model, Origin(tuple(data["class_names"]), data["preparation"]))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-IMAGENET_CLASSES = 1000
 IMAGENET = "imagenet"  # the name of all weights that were trained on it
 IMAGENET_KERAS = "imagenet-keras"  # of those of Keras Applications, where there are others as well
 TRAINED = Path(__file__).with_name("trained")

@@ -13,10 +13,10 @@ from cnnzoo._support.arguments import check_integer
 from cnnzoo.models.building import check_input_shape
 from cnnzoo.models.cards import InputShape
 from cnnzoo.models.keras_applications import IMAGENET, build_application
-from cnnzoo.models.published import IMAGENET_CLASSES
 from cnnzoo.models.weights import classes_in, load_file
 from cnnzoo.pretrained.catalog import pretrained_card
 
+IMAGENET_CLASSES = 1000
 POOLINGS = (None, "avg", "max")
 
 Pooling = Literal["avg", "max"]

@@ -13,12 +13,14 @@ import numpy as np
 from cnnzoo._keras.engine import Predictor, check_engine, compiled_predictor, predict_on_batch
 from cnnzoo._keras.graph import graph_inputs, graph_outputs
 from cnnzoo._keras.layout import check_channels_last
+from cnnzoo._keras.origin import origin_of
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo._support.arguments import shape_fits
 from cnnzoo._support.files import check_target, write_whole
 from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed_over_lines
+from cnnzoo.data.picture import read_picture
 from cnnzoo.data.pixels import check_pixels
-from cnnzoo.data.preparing import shorter_side_of
+from cnnzoo.data.preparing import prepare_picture, shorter_side_of
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.streaming import plain_batches, reraise_read_errors
 from cnnzoo.evaluation.evaluator import batch_size_for
@@ -64,7 +66,8 @@ def embed(
         scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
             "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
         crop: Whether files keep their proportions and their middle is seen, instead of the whole image without them.
-            None does so with the weights that torchvision and timm publish.
+            None does so with the weights that torchvision and timm publish; and for networks that were trained on
+            digits it places the stroke as MNIST's are.
         force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
         engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``.
 
@@ -82,6 +85,7 @@ def embed(
     engine = check_engine(engine)
     target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
+    was_left = crop is None
     if crop is None:
         named = None if isinstance(model, keras.Model) else network_name(model)
         crop = named is not None and are_published(named, weights)
@@ -90,7 +94,9 @@ def embed(
     _check_graph(model)
     if image_size is not None or not isinstance(images, np.ndarray):
         check_channels_last(model, "to be given files, or images to resize")
-    pixels, names = _pixels(images, model, size, skip_broken=skip_broken, crop=crop)
+    origin = origin_of(model)
+    is_digit = was_left and origin is not None and origin.preparation == "digit"
+    pixels, names = _pixels(images, model, size, skip_broken=skip_broken, crop=crop, is_digit=is_digit)
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
     channels = graph_outputs(model)[0].channels + 1
@@ -124,7 +130,13 @@ def _check_graph(model: keras.Model) -> None:
 
 
 def _pixels(
-    images: Images, model: keras.Model, image_size: tuple[int, int] | None, *, skip_broken: bool, crop: bool
+    images: Images,
+    model: keras.Model,
+    image_size: tuple[int, int] | None,
+    *,
+    skip_broken: bool,
+    crop: bool,
+    is_digit: bool,
 ) -> tuple[np.ndarray, list[str]]:
     """Return the images, unread where they are files, and the files' names."""
     height, width, channels = model.input_shape[1:]
@@ -151,8 +163,21 @@ def _pixels(
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
     shorter_side = shorter_side_of((height, width)) if crop else None
-    read = ImageFiles(files, (height, width), channels, cached=False, shorter_side=shorter_side)
+    kind = _DigitFiles if is_digit else ImageFiles
+    read = kind(files, (height, width), channels, cached=False, shorter_side=shorter_side)
     return cast(np.ndarray, read), names
+
+
+class _DigitFiles(ImageFiles):
+    """Image files whose stroke is placed as MNIST's digits are."""
+
+    def _pixels(self, path: str) -> np.ndarray:
+        picture = read_picture(path)
+        try:
+            image = prepare_picture(picture, self.shape[1:], "digit")
+        except ValueError as error:
+            raise ValueError(f"'{path}': {error}") from error
+        return np.round(image * 255).astype(np.uint8)
 
 
 def _batches(

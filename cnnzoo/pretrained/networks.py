@@ -10,6 +10,7 @@ import keras
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.heads import without_head
+from cnnzoo._keras.origin import note_origin, origin_of
 from cnnzoo._keras.preprocessing import with_channels
 from cnnzoo._keras.saved import read_model
 from cnnzoo._keras.scale import Scale
@@ -116,7 +117,14 @@ def open_backbone(
     else:
         model = network if isinstance(network, keras.Model) else network.model
     backbone = without_head(model)
-    return backbone if channels is None else with_channels(backbone, channels)
+    return _as_it_was(model, backbone if channels is None else with_channels(backbone, channels))
+
+
+def _as_it_was(model: keras.Model, backbone: keras.Model) -> keras.Model:
+    """Return ``backbone``, and record that it was trained for what ``model`` was."""
+    if backbone is not model and (origin := origin_of(model)) is not None:
+        note_origin(backbone, origin)
+    return backbone
 
 
 def _of_keras(name: str | os.PathLike[str]) -> str:
@@ -213,7 +221,7 @@ def _open_zoo_backbone(
     own = card.input_shape[2] if is_published or channels is None else channels
     shape = (*(image_size or card.input_shape[:2]), own)
     backbone = create_model(name, include_top=False, weights=weights, input_shape=shape)
-    return with_channels(backbone, channels or own)
+    return _as_it_was(backbone, with_channels(backbone, channels or own))
 
 
 def _open_saved(name: str | os.PathLike[str]) -> keras.Model:

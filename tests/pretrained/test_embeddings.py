@@ -1,6 +1,7 @@
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -56,6 +57,22 @@ def test_a_name_a_run_and_its_folder_stand_for_the_backbone(folder, run):
         assert vectors.shape == (5, 120)
         np.testing.assert_allclose(vectors, embed(cnnzoo.backbone(trained), folder), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(embed("lenet5", folder, weights=run.path), embed(run, folder), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_digits_are_placed_as_the_network_saw_them(run, tmp_path):
+    """As ``predict`` places them: dark on light, and anywhere in the picture."""
+    page = Image.new("L", (90, 120), 255)
+    seven = Path(__file__).parents[2] / "examples" / "seven.png"
+    page.paste(Image.open(seven).convert("L").resize((40, 40)), (40, 70))
+    page.save(tmp_path / "7.png")
+    seen = run.classifier.prepare(tmp_path / "7.png")[0]
+    for network in (run, "lenet5", run.path):
+        np.testing.assert_allclose(embed(network, tmp_path), embed(network, seen), atol=0.02)
+    assert np.abs(embed(run, tmp_path, crop=False) - embed(run, seen)).max() > 0.1
+    Image.new("L", (90, 120), 255).save(tmp_path / "blank.png")
+    with pytest.raises(ValueError, match=r"'.*blank\.png': .*no digit"):
+        embed(run, tmp_path)
 
 
 @pytest.mark.slow
