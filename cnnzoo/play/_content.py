@@ -22,7 +22,7 @@ from cnnzoo.runs.snapshots import Snapshot
 
 LARGEST_NETWORK = 50_000_000  # weights: 134 MB as a page, and some seconds for an answer
 LARGEST_SNAPSHOTS = 4_000_000  # bytes of the weights of all snapshots
-LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
+LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples; or a tenth of those of the weights, if that is more
 MISTAKES = 6
 FEWEST_SNAPSHOTS = 2
 EVALUATED = 1000  # images, to choose examples from
@@ -88,7 +88,8 @@ def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict
     height, width, channels = classifier.model.input_shape[1:]
     options: dict[str, Any] = {"class_names": classifier.class_names, "image_size": (height, width)}
     evaluation = evaluate(classifier.model, images, **options, scale=classifier.scale, engine="keras")
-    chosen = evaluation.showcase(MISTAKES)[: LARGEST_EXAMPLES // (height * width * channels)]
+    largest = max(LARGEST_EXAMPLES, sum(count_parameters(classifier.model)) // 5)
+    chosen = evaluation.showcase(MISTAKES)[: largest // (height * width * channels)]
     shown = take(images, chosen)
     pixels = np.concatenate([*plain_batches(shown.images, batch_size=len(chosen), image_size=(height, width))])
     levels = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
