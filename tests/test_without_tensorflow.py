@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.compiled_quickly import COMPILED_QUICKLY
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -21,7 +23,7 @@ def test_what_needs_no_tensorflow_works_without_it(backend, run, tmp_path):
         pytest.skip(f"{backend} is not installed")
     finished = subprocess.run(
         [sys.executable, "-m", "tests.without_tensorflow", str(run.path), str(tmp_path)],
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env={**os.environ, **COMPILED_QUICKLY, "KERAS_BACKEND": backend},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ from keras.src.backend.common import global_state
 import cnnzoo
 from cnnzoo._keras.gradients import weight_gradients
 from cnnzoo.testing import CHECKS, check_network
+from tests.compiled_quickly import COMPILED_QUICKLY
 from tests.testing.networks import Broken, L, Stopped, Unregistered, small
 
 BACKENDS = {"backends": "a process for each takes long"}
@@ -296,6 +297,8 @@ def test_global_state_is_as_before_even_after_a_failure(builder):
 
 @pytest.mark.slow
 def test_it_gives_the_same_on_every_backend_that_is_installed(monkeypatch):
+    for name, value in COMPILED_QUICKLY.items():
+        monkeypatch.setenv(name, value)
     check_network(lambda: small(between=[Stopped()]), skip={name: "not asked for" for name in CHECKS[:-1]})
     others = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
     if not others:
