@@ -16,8 +16,10 @@ from playwright.sync_api import sync_playwright
 
 import cnnzoo
 
-NETWORKS = ["lenet1", "lenet5_1998", "lenet5", "resnet20", "squeezenet1_1", "mobilenet_v2", "googlenet", "densenet121"]
-NETWORKS += ["resnet18", "vgg11", "alexnet"]
+NETWORKS = [
+    *("lenet1", "lenet5_1998", "lenet5", "resnet20", "squeezenet1_1", "mobilenet_v2", "googlenet", "densenet121"),
+    *("resnet18", "vgg11", "alexnet"),
+]
 SHIPPED = ("lenet1", "lenet5_1998", "lenet5", "resnet20")
 TIMED = """(runs) => {
   const { network } = window.cnnzoo, count = network.shapes[0].reduce((product, side) => product * side, 1);

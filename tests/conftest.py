@@ -41,7 +41,7 @@ def pytest_addoption(parser):
     )
 
 
-LOOKED_THROUGH: set[str] = set()  # modules that are left out of looks for garbage
+LOOKED_THROUGH: set[str] = set()  # modules whose objects the garbage collector passes over
 HOMES = itertools.count()  # numbers of the folders that hold no cache
 MOST_PARAMS = 2_000_000  # of a network whose docstring's example is run by default
 
@@ -68,7 +68,7 @@ def _freed(request):
     if request.node.get_closest_marker("slow"):
         gc.collect()
         new = sys.modules.keys() - LOOKED_THROUGH
-        if len(new) > 500:  # Keras, for one, which takes 0.3 s each time
+        if len(new) > 500:  # such as Keras, whose objects take 0.3 s each time
             gc.freeze()
             LOOKED_THROUGH.update(new)
 

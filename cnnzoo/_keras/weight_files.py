@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cnnzoo._keras._members import open_member
+from cnnzoo._support.archives import open_member
 from cnnzoo._support.checkpoints import SUFFIXES as CHECKPOINTS
 
 WEIGHTS_ONLY = ".weights.h5"

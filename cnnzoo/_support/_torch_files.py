@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from cnnzoo._support._torch_pickle import BFLOAT16, MOST_CHARACTERS, Interpreter, RefusedError, Storage, TensorLayout
+from cnnzoo._support.archives import LOCAL_HEADER, SIGNATURE, start_of
 
 # What the pickles of a legacy file begin with: a number that says that they are PyTorch's, and the version
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 PICKLE = b"\x80"  # how any pickle of protocol 2 or later begins
-ZIP = b"PK\x03\x04"
-LOCAL_HEADER = struct.Struct("<26xHH")  # of a file in a zip archive, up to the lengths of its name and extra field
 COUNT = struct.Struct("<q")  # of the elements of a storage in a legacy file
 
 Elements = Callable[[Storage], np.ndarray]
@@ -58,7 +57,7 @@ def open_torch(path: Path) -> Iterator[dict[Any, Any]]:
         if not path.stat().st_size:
             raise RefusedError("is empty")
         with _mapped(stream) as content:
-            read = _read_zip if content[: len(ZIP)] == ZIP else _read_legacy
+            read = _read_zip if content[: len(SIGNATURE)] == SIGNATURE else _read_legacy
             try:
                 root = read(content)
             except RefusedError:
@@ -99,8 +98,7 @@ def _read_zip(content: mmap.mmap) -> Any:
             raise RefusedError(f"has no '{name[:MOST_CHARACTERS]}'")
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & 1:
             raise RefusedError("has compressed or encrypted files in it, which PyTorch never writes")
-        lengths = LOCAL_HEADER.unpack_from(content, info.header_offset)
-        start = info.header_offset + LOCAL_HEADER.size + sum(lengths)
+        start = start_of(info, content[info.header_offset : info.header_offset + LOCAL_HEADER.size])
         if info.header_offset < 0 or start + info.file_size > len(content):
             raise RefusedError("is truncated: a file in it extends beyond its end")
         return slice(start, start + info.file_size)

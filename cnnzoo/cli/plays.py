@@ -33,7 +33,7 @@ def play(
         ),
     ] = None,
     float32: Annotated[
-        bool, typer.Option("--float32", help="Store weights in full precision, in twice the space.")
+        bool, typer.Option("--float32", help="Store kernels in full precision, in twice the space.")
     ] = False,
     force: Force = False,
 ) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import cnnzoo
 from cnnzoo._keras.applications import PRETRAINED_CARDS
-from cnnzoo._keras.preprocessing import FROM_UNIT, NOT_NORMALIZED, MeanStd, mode_of
+from cnnzoo._keras.preprocessing import FROM_UNIT, MeanStd, mode_of
 from cnnzoo._keras.saved import describe_saved
 from cnnzoo._keras.weight_files import WEIGHTS_ONLY, names_in
-from cnnzoo._support.callers import level_of_the_user
 from cnnzoo._support.checkpoints import CHANNELS, is_checkpoint, normalization_of, open_checkpoint
 from cnnzoo._support.files import suggest_path
 from cnnzoo._support.lookup import look_up
@@ -98,26 +96,25 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     if is_checkpoint(source):
         counterpart, normalization = counterpart_of(card, source), normalization_of(source)
         if normalization is None:
-            return None if _is_of_grey(source) else counterpart.default.preprocessing
-        return None if normalization == NOT_NORMALIZED else normalization
+            return None if is_for_grey(source) else counterpart.default.preprocessing
+        mean, std = normalization
+        if (len(mean) == 1) != is_for_grey(source):
+            raise ValueError(
+                f"The metadata of '{source}' have a `mean` of {len(mean)} channels, and its kernels take images of "
+                f"{1 if len(mean) > 1 else CHANNELS}."
+            )
+        return normalization if any(mean) or set(std) != {1.0} else None
     if source.name.endswith(WEIGHTS_ONLY):
         return _preprocessing_of_weights(card, source)
     rescaling = describe_saved(source).rescaling
     return None if rescaling is None else mode_of(rescaling)
 
 
-def _is_of_grey(path: Path) -> bool:
-    """Tell whether the kernels of a checkpoint take grey images; warn that it does not say how these are normalised."""
+def is_for_grey(path: Path) -> bool:
+    """Tell whether the network in a checkpoint takes grey images."""
     with open_checkpoint(path) as state:
         taken = {tensor.shape[1] for tensor in state.values() if len(tensor.shape) == 4}
-    is_grey = 1 in taken and CHANNELS not in taken  # depthwise kernels take one as well, after one that takes three
-    if is_grey:
-        message = (
-            f"'{path}' is of grey images, and does not say how they are normalised: pixels in [0, 1] are taken as they "
-            "are. The metadata of a .safetensors file can say it, as `mean` and `std`."
-        )
-        warnings.warn(message, stacklevel=level_of_the_user())
-    return is_grey
+    return 1 in taken and CHANNELS not in taken  # which depthwise kernels take, too, after one of three
 
 
 def _preprocessing_of_weights(card: TrainedNetwork, path: Path) -> str | None:

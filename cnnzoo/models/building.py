@@ -20,7 +20,7 @@ from cnnzoo._support.lookup import did_you_mean
 from cnnzoo.models._deferred import DeferredInitializer as DeferredInitializer
 from cnnzoo.models._deferred import draw_where_not_loaded
 from cnnzoo.models.cards import InputShape, ModelCard
-from cnnzoo.models.published import RECORD, ShippedRun, TorchWeights
+from cnnzoo.models.published import RECORD, KerasBackbone, ShippedRun, TorchWeights
 from cnnzoo.models.weights import classes_for as classes_for
 from cnnzoo.models.weights import load_weights
 from cnnzoo.models.weights import preprocessing_of as preprocessing_of
@@ -215,9 +215,9 @@ def _note_origin(model: keras.Model, card: ModelCard, weights: str | os.PathLike
     if isinstance(published, TorchWeights):
         is_as_published = model.input_shape[1:3] == (published.crop, published.crop)
         note_origin(model, Origin(None, "crop", published.resize if is_as_published else None))
-    folder = published.path if isinstance(published, ShippedRun) else Path(weights)
-    record = folder / RECORD
-    if not record.is_file() or (published is not None and not isinstance(published, ShippedRun)):
+        return
+    record = (published.path if isinstance(published, ShippedRun) else Path(weights)) / RECORD
+    if isinstance(published, KerasBackbone) or not record.is_file():
         return
     with contextlib.suppress(ValueError, KeyError, TypeError):  # of a damaged record, or one of an early version
         data = json.loads(record.read_text(encoding="utf-8"))["data"]

@@ -23,7 +23,7 @@ from cnnzoo._keras.saved import Saved, describe_saved
 from cnnzoo._keras.weight_files import StoredLayer, open_weights
 from cnnzoo._support.arguments import check_integer
 from cnnzoo._support.callers import level_of_the_user
-from cnnzoo._support.checkpoints import is_checkpoint, open_checkpoint
+from cnnzoo._support.checkpoints import is_checkpoint, normalization_of, open_checkpoint
 from cnnzoo._support.wording import format_shape
 from cnnzoo.models._matching import (
     Pair,
@@ -37,6 +37,7 @@ from cnnzoo.models._matching import (
     shapes_of,
 )
 from cnnzoo.models._sources import TrainedNetwork, counterpart_of, find_file, find_source
+from cnnzoo.models._sources import is_for_grey as is_for_grey
 from cnnzoo.models._sources import preprocessing_of as preprocessing_of
 from cnnzoo.models._torch_layout import FOREIGN, State, classes_of, stored_layers
 from cnnzoo.models._torch_layout import torch_state as torch_state
@@ -114,9 +115,21 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
         return set()
     with _open(source, model, card) as layers:
         loaded = _fill(model, layers, weights, (card.head,), source if isinstance(source, Path) else None)
+    if isinstance(source, Path) and is_checkpoint(source):
+        _warn_of_grey(source)
     if [len(output.shape) for output in model.outputs] == [2]:
         compile_classifier(model)
     return loaded
+
+
+def _warn_of_grey(path: Path) -> None:
+    """Warn where a checkpoint of a network for grey images does not say how these are normalised."""
+    if normalization_of(path) is None and is_for_grey(path):
+        message = (
+            f"'{path}' holds a network for grey images, and does not say how they are normalised: pixels in [0, 1] are "
+            "taken as they are. The metadata of a .safetensors file can say it, as `mean` and `std`."
+        )
+        warnings.warn(message, stacklevel=level_of_the_user())
 
 
 def load_file(model: keras.Model, weights: str | os.PathLike[str], heads: Sequence[str] = ()) -> None:
@@ -282,11 +295,21 @@ def _not_of(
     layers: Sequence[StoredLayer],
     path: Path | None,
 ) -> str:
+    looks = _looks_like(model, layers, path)
+    grey = _for_grey(model, layers) if not looks or model.name in looks else ""
     return (
         f"'{weights}' does not hold the weights of this {model.name} ({count_parameters(model).params:,} parameters): "
-        f"{difference}.{_looks_like(model, layers, path)} Give another file, or build the network with the options "
-        "that the file was saved with."
+        f"{difference}.{looks}{grey} Give another file, or build the network with the options that the file was saved "
+        "with."
     )
+
+
+def _for_grey(model: keras.Model, layers: Sequence[StoredLayer]) -> str:
+    """Say that a file is of a network for grey images, where ``model`` takes colours."""
+    taken = {layer.shapes[0][2] for layer in layers if layer.shapes and len(layer.shapes[0]) == 4}
+    if model.inputs[0].shape[-1] != 3 or 3 in taken or 1 not in taken:
+        return ""
+    return " It is of a network for grey images: build this one with `input_shape=(height, width, 1)`."
 
 
 def _looks_like(model: keras.Model, layers: Sequence[StoredLayer], path: Path | None) -> str:

@@ -22,7 +22,10 @@ from cnnzoo.runs.snapshots import Snapshot
 
 LARGEST_NETWORK = 50_000_000  # weights: 134 MB as a page, and some seconds for an answer
 LARGEST_SNAPSHOTS = 4_000_000  # bytes of the weights of all snapshots
-LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples; or a tenth of those of the weights, if that is more
+LARGEST_EXAMPLES = (
+    400_000  # bytes of the pixels of all examples; of a large network, a byte for every five weights, a tenth of theirs
+)
+WEIGHTS_FOR_A_BYTE = 5
 MISTAKES = 6
 FEWEST_SNAPSHOTS = 2
 EVALUATED = 1000  # images, to choose examples from
@@ -63,11 +66,11 @@ def content_of(name: str, classifier: Classifier, *, float32: bool) -> dict[str,
         "preparation": classifier.preparation,
         "shorterSide": classifier.shorter_side or shorter_side_of((program.shape[0], program.shape[1])),
         "program": {"shape": program.shape, "steps": program.steps},
-        "weights": _written(program.packed(in_full=float32)),
+        "weights": _encoded(program.packed(in_full=float32)),
     }
 
 
-def _written(weights: PackedWeights) -> dict[str, Any]:
+def _encoded(weights: PackedWeights) -> dict[str, Any]:
     texts = {"levels": _text(weights.levels), "floats": _text(weights.floats)}
     return {"size": weights.size, "kernels": weights.kernels} | texts
 
@@ -88,8 +91,10 @@ def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict
     height, width, channels = classifier.model.input_shape[1:]
     options: dict[str, Any] = {"class_names": classifier.class_names, "image_size": (height, width)}
     evaluation = evaluate(classifier.model, images, **options, scale=classifier.scale, engine="keras")
-    largest = max(LARGEST_EXAMPLES, sum(count_parameters(classifier.model)) // 5)
+    largest = max(LARGEST_EXAMPLES, sum(count_parameters(classifier.model)) // WEIGHTS_FOR_A_BYTE)
     chosen = evaluation.showcase(MISTAKES)[: largest // (height * width * channels)]
+    if not len(chosen):
+        return "", []
     shown = take(images, chosen)
     pixels = np.concatenate([*plain_batches(shown.images, batch_size=len(chosen), image_size=(height, width))])
     levels = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
@@ -117,7 +122,7 @@ def snapshots_of(run: Run | None) -> dict[str, Any] | None:
     for snapshot in kept:
         if _can_show(snapshot, copy, run.model):
             shown.append(snapshot)
-            parts.append(_written(write_program(copy).packed(in_full=False)))
+            parts.append(_encoded(write_program(copy).packed(in_full=False)))
     if not shown:
         return None
     return {

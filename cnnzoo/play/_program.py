@@ -157,7 +157,7 @@ class _Writer:
         if known is None:
             values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
             if not np.isfinite(values).all():
-                raise CannotWriteError("it has weights that are no finite numbers, as after a training that diverged")
+                raise CannotWriteError("its weights contain NaN or infinity: the training probably diverged")
             known = variable, [self.program.size, list(values.shape)]  # held, so that no other gets its identity
             self._written[id(variable)] = known
             self.program.weights.append(values)

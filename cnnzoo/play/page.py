@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import cnnzoo
 from cnnzoo._support.files import check_target
 from cnnzoo._support.notebook import framed
 from cnnzoo._support.pages import script_digest, write_page_text
+from cnnzoo._support.wording import memory
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.models.catalog import MODEL_CARDS, list_weights
 from cnnzoo.play._content import check_size, content_of, examples_of, snapshots_of
@@ -45,9 +47,12 @@ class Page:
     snapshots: int
 
     def _repr_html_(self) -> str | None:
-        """Return the page in a frame for a notebook; None, so that text is shown, if it is too large or gone."""
-        if self.size > LARGEST_FRAMED or not self.path.is_file():
+        """Return the page in a frame for a notebook, or where it lies if it is too large; None if it is gone."""
+        if not self.path.is_file():
             return None
+        if self.size > LARGEST_FRAMED:
+            place = html.escape(str(self.path))
+            return f"<p>{place} ({memory(self.size)}) is too large for a cell. Open it in a browser.</p>"
         return framed(self.path.read_text(encoding="utf-8"), f"{self.path.name}, to draw on", FRAME)
 
 
@@ -65,7 +70,7 @@ def write_page(
 
     Args:
         network: A run folder, or a name, as ``cnnzoo predict`` takes them; a ``Run``; a ``Classifier``; or a Keras
-            model. Of one that this package trained or loaded, the classes are known; others have numbers as names.
+            model. The classes are known where this package trained or loaded it; otherwise they have numbers as names.
         path: The file to write; None: the name of the network, or of the run's folder, with ".html", in the working
             directory.
         beside: Another network, which sees the same drawing.

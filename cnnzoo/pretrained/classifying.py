@@ -8,10 +8,13 @@ from pathlib import Path
 
 from cnnzoo._keras.applications import PRETRAINED_CARDS
 from cnnzoo._keras.engine import check_engine
+from cnnzoo._support.checkpoints import is_checkpoint
 from cnnzoo.data.imagenet import imagenet_classes
 from cnnzoo.evaluation.classifier import Classifier
+from cnnzoo.models.cards import InputShape
 from cnnzoo.models.catalog import MODEL_CARDS, create_model, list_weights
-from cnnzoo.models.published import IMAGENET, TorchWeights
+from cnnzoo.models.published import IMAGENET, PublishedWeights, TorchWeights
+from cnnzoo.models.weights import is_for_grey
 from cnnzoo.pretrained.builders import load
 from cnnzoo.pretrained.networks import are_of_the_zoo, network_name
 from cnnzoo.runs.folder import RECORD
@@ -91,10 +94,18 @@ def _of_imagenet(name: str, weights: str | os.PathLike[str]) -> Classifier:
         model, published = load(name, weights=weights, include_top=True, preprocess=True, scale="unit"), None
     else:
         published = MODEL_CARDS[name].weights.get(str(weights).lower())
-        shape = {"input_shape": (published.crop, published.crop, 3)} if isinstance(published, TorchWeights) else {}
-        model = create_model(name, weights=weights, **shape)
+        model = create_model(name, weights=weights, input_shape=_shape_of(name, weights, published))
     classes = model.output_shape[-1]
     if classes != len(names):
         names, identifiers = tuple(map(str, range(classes))), ()
     shorter_side = published.resize if isinstance(published, TorchWeights) else None
     return Classifier(model, names, model.input_shape[1:3], "crop", "unit", shorter_side, identifiers)
+
+
+def _shape_of(name: str, weights: str | os.PathLike[str], published: PublishedWeights | None) -> InputShape:
+    """Return the shape of the images that weights of a network of this zoo are for."""
+    if isinstance(published, TorchWeights):
+        return published.crop, published.crop, 3
+    path, (height, width, channels) = Path(weights), MODEL_CARDS[name].input_shape
+    is_grey = is_checkpoint(path) and path.is_file() and is_for_grey(path)
+    return height, width, 1 if is_grey else channels

@@ -25,7 +25,7 @@ from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.streaming import plain_batches, reraise_read_errors
 from cnnzoo.evaluation.evaluator import batch_size_for
 from cnnzoo.inspect.features import features as features
-from cnnzoo.pretrained.networks import DEFAULT, Network, are_published, network_name, open_backbone
+from cnnzoo.pretrained.networks import DEFAULT, Network, open_backbone
 
 Images = np.ndarray | ImageFiles | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -66,8 +66,8 @@ def embed(
         scale: The range of pixels that ``model`` takes, to which files and uint8 images are brought: "unit" for [0, 1],
             "byte" for [0, 255]. None takes what its graph tells, or that this package built or trained it.
         crop: Whether files keep their proportions and their middle is seen, instead of the whole image without them.
-            None does so with the weights that torchvision and timm publish; and for networks that were trained on
-            digits it places the stroke as MNIST's are.
+            None prepares files as those that the network was trained on, where that is known: of runs, and of weights
+            that ship or that torchvision and timm publish. Of digits, the stroke is placed as MNIST's are.
         force: Whether ``out`` is overwritten where it exists; otherwise it is left as it is.
         engine: The inference engine, one of ``cnnzoo.evaluation.ENGINES``.
 
@@ -85,18 +85,12 @@ def embed(
     engine = check_engine(engine)
     target = None if out is None else _check_target(Path(out), force)
     size = None if image_size is None else check_image_size(image_size)
-    was_left = crop is None
-    if crop is None:
-        named = None if isinstance(model, keras.Model) else network_name(model)
-        crop = named is not None and are_published(named, weights)
     if not isinstance(model, keras.Model):
         model = open_backbone(model, weights=weights, image_size=size, scale="byte")
     _check_graph(model)
     if image_size is not None or not isinstance(images, np.ndarray):
         check_channels_last(model, "to be given files, or images to resize")
-    origin = origin_of(model)
-    is_digit = was_left and origin is not None and origin.preparation == "digit"
-    pixels, names = _pixels(images, model, size, skip_broken=skip_broken, crop=crop, is_digit=is_digit)
+    pixels, names = _pixels(images, model, size, skip_broken=skip_broken, preparation=_preparation(model, crop))
     scale = scale_of(model) if scale is None else check_scale(scale)
     check_pixels(pixels, scale, "images")
     channels = graph_outputs(model)[0].channels + 1
@@ -135,8 +129,7 @@ def _pixels(
     image_size: tuple[int, int] | None,
     *,
     skip_broken: bool,
-    crop: bool,
-    is_digit: bool,
+    preparation: str,
 ) -> tuple[np.ndarray, list[str]]:
     """Return the images, unread where they are files, and the files' names."""
     height, width, channels = model.input_shape[1:]
@@ -162,10 +155,40 @@ def _pixels(
     if isinstance(images, str | os.PathLike):
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
-    shorter_side = shorter_side_of((height, width)) if crop else None
-    kind = _DigitFiles if is_digit else ImageFiles
+    if preparation == "digit" and skip_broken:
+        files, names = _of_digits(files, names)
+    shorter_side = shorter_side_of((height, width)) if preparation == "crop" else None
+    kind = _DigitFiles if preparation == "digit" else ImageFiles
     read = kind(files, (height, width), channels, cached=False, shorter_side=shorter_side)
     return cast(np.ndarray, read), names
+
+
+def _preparation(model: keras.Model, crop: bool | None) -> str:
+    """Return how files become images: as is asked for, or as the network was trained, where that is known."""
+    origin = origin_of(model)
+    known = "resize" if origin is None else origin.preparation
+    if crop and known == "digit":
+        raise ValueError("`crop` is for photographs, and this network was trained on digits. Received: crop=True")
+    return known if crop is None else "crop" if crop else "resize"
+
+
+def _of_digits(files: Sequence[Path], names: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the files that show a digit, with their names, and warn of the others."""
+    kept = [(file, name) for file, name in zip(files, names, strict=True) if _shows_digit(file)]
+    if not kept:
+        raise ValueError(f"There must be at least one image that shows a digit. Received none: {len(files)} images")
+    if len(kept) < len(files):
+        message = f"{len(files) - len(kept)} of {len(files)} images show no digit and are left out."
+        warnings.warn(message, stacklevel=4)
+    return [file for file, _ in kept], [name for _, name in kept]
+
+
+def _shows_digit(path: Path) -> bool:
+    try:
+        prepare_picture(read_picture(path), (32, 32, 1), "digit")
+    except ValueError:
+        return False
+    return True
 
 
 class _DigitFiles(ImageFiles):

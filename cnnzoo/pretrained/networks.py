@@ -117,10 +117,10 @@ def open_backbone(
     else:
         model = network if isinstance(network, keras.Model) else network.model
     backbone = without_head(model)
-    return _as_it_was(model, backbone if channels is None else with_channels(backbone, channels))
+    return _with_origin_of(model, backbone if channels is None else with_channels(backbone, channels))
 
 
-def _as_it_was(model: keras.Model, backbone: keras.Model) -> keras.Model:
+def _with_origin_of(model: keras.Model, backbone: keras.Model) -> keras.Model:
     """Return ``backbone``, and record that it was trained for what ``model`` was."""
     if backbone is not model and (origin := origin_of(model)) is not None:
         note_origin(backbone, origin)
@@ -221,7 +221,7 @@ def _open_zoo_backbone(
     own = card.input_shape[2] if is_published or channels is None else channels
     shape = (*(image_size or card.input_shape[:2]), own)
     backbone = create_model(name, include_top=False, weights=weights, input_shape=shape)
-    return _as_it_was(backbone, with_channels(backbone, channels or own))
+    return _with_origin_of(backbone, with_channels(backbone, channels or own))
 
 
 def _open_saved(name: str | os.PathLike[str]) -> keras.Model:

@@ -3,6 +3,8 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnnzoo._keras.weight_files import open_weights
 
@@ -49,7 +51,39 @@ def test_an_archive_that_others_packed_is_read(tmp_path, compression):
         other.comment = b"packed again"
         for info in archive.infolist():
             other.writestr(info.filename, archive.read(info))
-    with open_weights(tmp_path / "other.keras") as layers:
+    assert_same(tmp_path / "other.keras", model)
+    content = (tmp_path / "other.keras").read_bytes()
+    (tmp_path / "prefixed.keras").write_bytes(b"#!/usr/bin/env python\n" + content)
+    assert_same(tmp_path / "prefixed.keras", model)
+
+
+def assert_same(path, model):
+    with open_weights(path) as layers:
         assert [layer.name for layer in layers] == ["a", "b"]
         for layer in layers:
             assert all(map(np.array_equal, layer.arrays(), model.get_layer(layer.name).get_weights()))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A file of a network, to be damaged."""
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    keras.Sequential([keras.Input((8,)), keras.layers.Dense(30, name="a")]).save(path)
+    return path
+
+
+@given(data=st.data())
+def test_a_damaged_archive_is_told(saved, data):
+    """One byte of the weights or of their header is another, or the end is missing."""
+    with zipfile.ZipFile(saved) as archive:
+        info = archive.getinfo("model.weights.h5")
+    content = bytearray(saved.read_bytes())
+    path = saved.with_name("damaged.keras")
+    if data.draw(st.booleans()):
+        place = data.draw(st.integers(0, 3) | st.integers(100, info.file_size - 1)) + info.header_offset
+        content[place] ^= data.draw(st.integers(1, 255))
+    else:
+        del content[data.draw(st.integers(1, len(content) - 1)) :]
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged, truncated or another kind of file"), open_weights(path):
+        pass

@@ -241,9 +241,8 @@ def test_a_file_of_a_network_of_grey_images_is_taken(tmp_path, metadata):
     grey = {"input_shape": (64, 64, 1)}
     theirs = cnnzoo.create_model(NAME, num_classes=7, **grey)
     save_file(torch_state(theirs, CARD.torchvision.module), tmp_path / "a.safetensors", metadata)
-    said = (
-        contextlib.nullcontext() if metadata else pytest.warns(UserWarning, match="is of grey images, and does not say")
-    )
+    warned = pytest.warns(UserWarning, match="a network for grey images, and does not say")
+    said = contextlib.nullcontext() if metadata else warned
     with said:
         model = cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **grey)
     pixels = images()[..., :1]
@@ -252,6 +251,16 @@ def test_a_file_of_a_network_of_grey_images_is_taken(tmp_path, metadata):
     model.save(tmp_path / "a.keras")
     again = cnnzoo.create_model(NAME, weights=tmp_path / "a.keras", **grey)
     np.testing.assert_allclose(outputs(again, pixels), outputs(model, pixels), rtol=1e-4)
+    with pytest.raises(ValueError, match=r"for grey images: build this one with `input_shape=\(height, width, 1\)`"):
+        cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **SMALL)
+    with contextlib.nullcontext() if metadata else warned:
+        assert open_classifier(NAME, weights=tmp_path / "a.safetensors").model.input_shape == (None, 224, 224, 1)
+
+
+def test_a_normalisation_of_other_channels_is_refused(tmp_path, state):
+    save_file(state, tmp_path / "a.safetensors", {"mean": "[0.5]", "std": "[0.5]"})
+    with pytest.raises(ValueError, match="have a `mean` of 1 channels, and its kernels take images of 3"):
+        cnnzoo.create_model(NAME, weights=tmp_path / "a.safetensors", **SMALL)
 
 
 def test_a_checkpoint_without_a_head_warns(state, tmp_path):
@@ -332,7 +341,7 @@ def test_a_file_predicts_its_own_classes(tmp_path, state, monkeypatch):
     monkeypatch.setattr("cnnzoo.pretrained.classifying.create_model", lambda name, **given: built(name, given))
 
     def built(name, given):
-        return cnnzoo.create_model(name, **given, **SMALL)
+        return cnnzoo.create_model(name, **{**given, **SMALL})
 
     own = torch_state(cnnzoo.create_model(NAME, num_classes=7, **SMALL), CARD.torchvision.module)
     classifier = open_classifier(NAME, weights=write_zip(tmp_path / "a.pth", own))
@@ -388,7 +397,7 @@ def test_a_name_predicts_imagenets_classes_of_the_middle_of_a_photograph(server)
     assert squashed.probabilities != prediction.probabilities
 
 
-def test_a_model_with_published_weights_knows_its_classes_and_preparation(server):
+def test_a_model_with_published_weights_knows_its_classes_and_preparation(server, tmp_path):
     model = cnnzoo.create_model(NAME, weights="imagenet", **SMALL)
     found, _ = open_trained(model)
     alike = {"model": None, "engine": "keras"}
@@ -396,6 +405,8 @@ def test_a_model_with_published_weights_knows_its_classes_and_preparation(server
     smaller, _ = open_trained(cnnzoo.create_model(NAME, weights="imagenet", input_shape=(48, 48, 3)))
     assert (smaller.preparation, smaller.shorter_side, smaller.class_names[281]) == ("crop", None, "tabby")
     model.set_weights([each + 1 for each in model.get_weights()])
+    exported = cnnzoo.export(smaller.model, tmp_path / "a.keras", to="keras")
+    assert json.loads(exported.metadata["class_names"])[281] == "tabby"
     trained, _ = open_trained(model)
     assert (trained.preparation, trained.class_names[281], trained.identifiers) == ("resize", "281", ())
 

@@ -15,17 +15,10 @@ from cnnzoo.data import load_digits
 from cnnzoo.play import write_page
 from tests.browser import browser, watched  # noqa: F401  # fixtures
 from tests.play.explaining import see, unexplained
+from tests.play.families import FAMILIES
 
 pytestmark = pytest.mark.slow
 
-# Networks that a page can hold, of every family, at images that are small for them
-FAMILIES = {
-    **{name: None for name in ("lenet1", "lenet5_1998", "lenet5", "resnet20", "nin_cifar10")},
-    **{"squeezenet1_1": 67, "inception_v3": 75, "zfnet": 63, "alexnet": 163},
-    **{name: 32 for name in ("wrn_16_4", "densenet_40_12", "shufflenet_v2_x0_5", "mnasnet0_5", "mobilenet_v1")},
-    **{name: 32 for name in ("mobilenet_v2", "mobilenet_v3_small", "googlenet", "densenet121")},
-    **{name: 32 for name in ("resnet18", "resnext50_32x4d", "vgg11")},
-}
 SHIPPED = ("lenet1", "lenet5_1998", "lenet5", "resnet20")
 
 
@@ -176,20 +169,18 @@ def test_layers_and_heat_maps_are_those_of_python(watched, tmp_path, name):  # n
     page = watched(write_page(model, tmp_path / "short.html").path)
     difference, where = largest_difference(page, model, image)
     assert difference < 1e-3, where
-    tolerance = 0.05
-    if model.count_params() < 5_000_000:  # what larger ones compute, a smaller one does, too
-        tolerance = 1e-3
-        page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
-        difference, where = largest_difference(page, model, image)
-        assert difference < 1e-5, where
+    page = watched(write_page(model, tmp_path / "page.html", float32=True).path)
+    difference, where = largest_difference(page, model, image)
+    assert difference < 1e-5, where
     if name.startswith("lenet"):
         image = uncertain(model)
     label = prepare(page, image)
     assert unexplained(page) == []
-    heat = heat_of(page, f"return Array.from(subject.gradcam(subject.heatLayer(), {label}));")
-    wanted = cnnzoo.inspect.gradcam(model, image[None], label, scale="unit")[0]
-    assert wanted.max() == 1 or not wanted.any()
-    assert np.abs(heat.reshape(wanted.shape) - wanted).max() < tolerance
+    every = [cnnzoo.inspect.gradcam(model, image[None], each, scale="unit")[0] for each in range(3)]
+    shown = next(each for each, heat in enumerate(every) if heat.any())  # what supports a class may be nothing
+    heat = heat_of(page, f"return Array.from(subject.gradcam(subject.heatLayer(), {shown}));")
+    assert every[shown].max() == 1
+    assert np.abs(heat.reshape(every[shown].shape) - every[shown]).max() < 1e-3
     if name in SHIPPED:
         wanted = cnnzoo.inspect.occlusion(model, image[None], label, scale="unit")[0]
         assert np.abs(heat_of(page, OCCLUSION % label).reshape(wanted.shape) - wanted).max() < 1e-3

@@ -73,6 +73,10 @@ def test_digits_are_placed_as_the_network_saw_them(run, tmp_path):
     Image.new("L", (90, 120), 255).save(tmp_path / "blank.png")
     with pytest.raises(ValueError, match=r"'.*blank\.png': .*no digit"):
         embed(run, tmp_path)
+    with pytest.warns(UserWarning, match="1 of 2 images show no digit"):
+        assert embed(run, tmp_path, skip_broken=True).shape == (1, 120)
+    with pytest.raises(ValueError, match="`crop` is for photographs"):
+        embed(run, tmp_path, crop=True)
 
 
 @pytest.mark.slow

@@ -283,6 +283,7 @@ const engine = (() => {
       this.steps = program.steps;
       this.shapes = [program.shape, ...program.steps.map((step) => step.shape)];
       this.weights = weights;
+      this.products = program.steps.reduce((sum, step) => sum + (step.kernel ? count(step.kernel[1]) * count(step.shape) / step.shape[step.shape.length - 1] : 0), 0); // for an image
       /** @type {Lookup} */
       this.weight = ([first, shape]) => this.weights.subarray(first, first + count(shape));
       /** @type {Map<number, Set<number>>} The numbers of the maps that are switched off, by the number of their value. */

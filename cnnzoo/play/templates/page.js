@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const MOST_CLASSES = 10, MOST_MATTERING = 8, FEW_LAYERS = 12, MOST_LINKED = 4096, SLOW = 250, PAUSE = 150, SLICE = 12, LONGEST = 6000; // the last four in ms
+  const MOST_CLASSES = 10, MOST_MATTERING = 8, LEAST_CHANGE = 0.001, FEW_LAYERS = 12, MOST_LINKED = 4096, PRODUCTS_PER_MS = 1e6, SLOW = 250, PAUSE = 150, SLICE = 12, LONGEST = 6000; // the last four in ms
   const { say, percent } = words, { element, paintImage, paintHeat, frame } = painting;
   const $ = (id) => document.getElementById(id);
   const content = JSON.parse($("content").textContent);
@@ -16,22 +16,38 @@
   const tell = (text) => { $("message").textContent = text; };
   const board = new Board($("board"), brush, () => { unlook(); update(); }, tell);
 
-  let waiting = null, took = 0; // took: how long the last frame was computed, in ms
+  let running = 0; // the number of the last image: what is in progress for another one stops
+  let timer = null; // for what takes longer than a frame
+  let waiting = null; // for the next computation: a timer, or 0 for the next frame
+  let isDown = false; // the pen
+  let durations = Array(2).fill(subjects.reduce((sum, { network }) => sum + network.products / PRODUCTS_PER_MS, 0)); // of the last two computations for an image, in ms
 
-  /** Compute at the next frame; a network that takes longer than one waits for the pen to rest, so that strokes stay fluent. */
+  /** Compute at the next frame, or, where that takes longer than `SLOW`, once the pen is lifted, so that strokes stay fluent. */
   function update() {
-    const isSlow = took > SLOW;
+    running++; // what is in progress is for another image, and would delay the pen
+    clearTimeout(timer);
+    const isSlow = Math.min(...durations) > SLOW; // the least, as the first computations also wait for the browser's compiler
     if (waiting !== null && !isSlow) return;
     clearTimeout(waiting);
-    const act = () => { waiting = null; compute(); };
-    if (isSlow) waiting = setTimeout(act, PAUSE);
-    else { waiting = 0; requestAnimationFrame(act); }
+    if (isSlow) {
+      tell(say("The answer follows once the pen is lifted."));
+      rest();
+    } else {
+      waiting = 0;
+      requestAnimationFrame(compute);
+    }
+  }
+
+  /** Compute in a while, when the pen is not on the board. */
+  function rest() {
+    waiting = setTimeout(() => (isDown ? rest() : compute()), PAUSE);
   }
 
   function compute() {
     const begun = performance.now();
+    waiting = null;
     showAll();
-    took = performance.now() - begun;
+    if (!board.isEmpty()) durations = [durations[1], performance.now() - begun];
   }
 
   function showAll() {
@@ -93,8 +109,6 @@
 
   // What supports the answer
 
-  let running = 0; // the number of the last image that was computed: what is in progress for another one stops
-
   /** The class that is asked about: the answer, or another that is chosen. */
   const asked = () => ($("class").value === "" ? chosen.ranking()[0] : Number($("class").value));
 
@@ -133,8 +147,6 @@
     some();
   }
 
-  let timer = null;
-
   /** Do what takes longer than a frame once the drawing pauses. */
   function later() {
     clearTimeout(timer);
@@ -158,10 +170,12 @@
   function showMattering({ done, value }, isOver) {
     const list = $("mattering"), focused = list.contains(document.activeElement) ? document.activeElement.dataset.map ?? "" : null;
     const tried = done ? value : value.tried, sorted = [...tried].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
-    const part = done ? "" : percent(value.part), seconds = LONGEST / 1000;
-    $("mattering-note").textContent = done ? "" : isOver ? say("{part} were tried in {seconds} seconds, the others were not.", { part, seconds }) : say("Tried so far: {part}", { part });
+    const part = done ? "" : percent(value.part), seconds = LONGEST / 1000, told = sorted.filter(({ change }) => Math.abs(change) >= LEAST_CHANGE);
+    const name = chosen.image ? chosen.classes[asked()] : say("the answer");
+    $("mattering-text").textContent = say("How the probability of {name} changes, in percentage points, where one map, or value, is switched off.", { name });
+    $("mattering-note").textContent = done ? (sorted.length && !told.length ? say("None changes it by 0.1 points.") : "") : isOver ? say("{part} were tried in {seconds} seconds, the others were not.", { part, seconds }) : say("Tried so far: {part}", { part });
     const off = chosen.layers.flatMap((each) => [...chosen.network.off.get(each.number) || []].map((map) => ({ ...each, map })));
-    list.replaceChildren(...[...off, ...sorted.slice(0, MOST_MATTERING)].map((part) => {
+    list.replaceChildren(...[...off, ...told.slice(0, MOST_MATTERING)].map((part) => {
       const { number, layer, map, isMap, change } = part;
       const item = element("li"), name = say(isMap ? "{layer}, map {map}" : "{layer}, value {map}", { layer, map });
       const points = `${change < 0 ? "\u2212" : "+"}${(100 * Math.abs(change)).toFixed(1)}`;
@@ -344,6 +358,8 @@
   document.addEventListener("paste", (event) => { const [file] = event.clipboardData.files; if (file) board.open(file); });
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => { event.preventDefault(); const [file] = event.dataTransfer.files; if (file) board.open(file); });
+  on("board", "pointerdown", () => { isDown = true; });
+  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => { isDown = false; });
   on("undo", "click", () => board.undo());
   on("clear", "click", () => { erase(false); board.clear(); });
   on("save", "click", () => board.save());
@@ -353,7 +369,11 @@
   on("take", "click", () => { board.show(Board.flattened($("video"))); board.stop($("video")); showCamera(false); });
   on("stop", "click", () => { board.stop($("video")); showCamera(false); });
   for (const id of ["method", "class", "heat-layer"]) on(id, "change", () => { showHeat(); later(); });
-  on("jump", "change", () => view.parts[Number($("jump").value)].section.scrollIntoView());
+  on("go", "click", () => {
+    const { section, buttons } = view.parts[Number($("jump").value)];
+    section.scrollIntoView();
+    buttons[0].focus({ preventScroll: true });
+  });
   on("all-on", "click", () => {
     chosen.network.off.clear();
     for (const { number } of view.parts) view.showSwitches(number);
@@ -364,7 +384,7 @@
   on("morph", "input", morph);
   on("snapshot", "input", () => { first.at(Number($("snapshot").value), snapshots); showSnapshot(); update(); });
   on("language", "click", () => {
-    const asks = ["class", "heat-layer"].map((id) => [id, $(id).value]);
+    const asks = ["class", "heat-layer", "jump"].map((id) => [id, $(id).value]);
     words.switchLanguage();
     buildAll();
     for (const [id, value] of asks) $(id).value = value;

@@ -1,4 +1,4 @@
-"""Files in a zip archive that are stored as they are, read from any place."""
+"""Files in a zip archive that are stored as they are, read in place."""
 
 from __future__ import annotations
 
@@ -6,16 +6,36 @@ import contextlib
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+SIGNATURE = b"PK\x03\x04"  # of a file's own header, with which an archive begins, too
 LOCAL_HEADER = struct.Struct("<26xHH")  # ends in the lengths of the name and of the extra field, which follow it
+CHUNK = 2**20  # bytes
+
+
+def start_of(info: zipfile.ZipInfo, header: bytes) -> int:
+    """Return where the content of a file in an archive begins.
+
+    Args:
+        info: Its entry in the archive's directory.
+        header: What lies in the archive at ``info.header_offset``, of which the first 30 bytes are read.
+
+    Raises:
+        zipfile.BadZipFile, struct.error: No header of a file lies there.
+    """
+    if not header.startswith(SIGNATURE):
+        raise zipfile.BadZipFile("a file's header is not where the directory says")
+    return info.header_offset + LOCAL_HEADER.size + sum(LOCAL_HEADER.unpack_from(header))
 
 
 @contextlib.contextmanager
 def open_member(path: Path, name: str) -> Iterator[IO[bytes] | io.RawIOBase]:
-    """Open a file of an archive. One that is not compressed is read in place: ``zipfile`` goes back by reading it anew.
+    """Open a file in an archive, after comparing its checksum.
+
+    One that is not compressed is read in place. ``zipfile`` goes back in a file by reading it anew.
 
     Raises:
         KeyError: The archive has no file of that name.
@@ -28,8 +48,14 @@ def open_member(path: Path, name: str) -> Iterator[IO[bytes] | io.RawIOBase]:
                 yield member
             return
         file.seek(info.header_offset)
-        lengths = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-        yield _Part(file, info.header_offset + LOCAL_HEADER.size + sum(lengths), info.file_size)
+        part = _Part(file, start_of(info, file.read(LOCAL_HEADER.size)), info.file_size)
+        checksum = 0
+        while content := part.read(CHUNK):
+            checksum = zlib.crc32(content, checksum)
+        if checksum != info.CRC:
+            raise zipfile.BadZipFile(f"the checksum of '{name}' differs")
+        part.seek(0)
+        yield part
 
 
 class _Part(io.RawIOBase):
