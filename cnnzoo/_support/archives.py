@@ -28,7 +28,8 @@ def start_of(info: zipfile.ZipInfo, header: bytes) -> int:
     """
     if not header.startswith(SIGNATURE):
         raise zipfile.BadZipFile("a file's header is not where the directory says")
-    return info.header_offset + LOCAL_HEADER.size + sum(LOCAL_HEADER.unpack_from(header))
+    lengths: tuple[int, int] = LOCAL_HEADER.unpack_from(header)
+    return info.header_offset + LOCAL_HEADER.size + sum(lengths)
 
 
 @contextlib.contextmanager

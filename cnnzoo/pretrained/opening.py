@@ -69,13 +69,13 @@ def _of_model(model: keras.Model) -> Classifier:
     classes = count_classes(model)
     height, width = model.input_shape[1:3]
     size = None if None in (height, width) else (height, width)
-    unknown = Origin(tuple(map(str, range(classes))), "resize")
-    origin = origin_of(model) or unknown
-    names, identifiers = origin.class_names, ()
+    numbers, identifiers = tuple(map(str, range(classes))), ()
+    origin = origin_of(model) or Origin(numbers, "resize")
+    names = origin.class_names
     if names is None:
         identifiers, names = zip(*imagenet_classes(), strict=True)
     if len(names) != classes:  # a new head
-        origin, names, identifiers = unknown, unknown.class_names, ()
+        origin, names, identifiers = Origin(numbers, "resize"), numbers, ()
     preparation = cast("Preparation", origin.preparation)
     return Classifier(model, names, size, preparation, scale_of(model) or "unit", origin.shorter_side, identifiers)
 
