@@ -75,6 +75,11 @@ class PretrainedCard:
     gpu_ms: float | None
     family: Family
 
+    def __repr__(self) -> str:
+        """Show what the network is, in one line."""
+        figures = f"{self.params:,} parameters, top-1 {self.top1} %"
+        return f"<PretrainedCard {self.name}: {self.title} of Keras Applications, {figures}>"
+
     def _repr_html_(self) -> str:
         """Return the card for a notebook."""
         from cnnzoo._support.notebook import block, facts  # not when cards are only listed

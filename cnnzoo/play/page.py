@@ -83,13 +83,15 @@ def write_page(
 
     Raises:
         ValueError: The network is too large for a page, has a layer that a page cannot show, or takes values that
-            images do not have; the message says which.
+            images do not have; the message says which. Or ``path`` does not end in ".html".
         FileNotFoundError: ``network`` or ``beside`` names nothing.
         FileExistsError: ``path`` exists and ``force`` is false.
         OSError: The file cannot be written.
     """
-    if path is not None:
-        check_target(Path(path), force=force)  # before a network is loaded
+    if path is not None:  # before a network is loaded
+        if Path(path).suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"`path` (--out) must be a file that ends in .html. Received: '{path}'")
+        check_target(Path(path), force=force)
     opened = []
     for each in (network,) if beside is None else (network, beside):
         _check_size_by_name(each)

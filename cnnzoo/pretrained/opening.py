@@ -27,6 +27,7 @@ from cnnzoo.runs.run import Run, is_shipped, load_run
 Trained: TypeAlias = str | os.PathLike[str] | Run | Classifier | keras.Model
 
 SAVED = (".keras", ".h5")  # files of models
+WHAT = "The network must be a run folder, the name of a network, a Run, a Classifier, a Keras model, or its file"
 DIGITS = tuple(map(str, range(10)))
 
 
@@ -40,7 +41,8 @@ def open_trained(network: Trained) -> tuple[Classifier, Run | None]:
 
     Raises:
         FileNotFoundError: ``network`` names nothing.
-        ValueError: The run is damaged, the model is no classifier of images, or a classifier does not name all classes.
+        ValueError: The run is damaged, the model is no classifier of images, or a classifier does not name all classes;
+            or ``network`` is something else.
     """
     if isinstance(network, Classifier):
         check_classifier(network.model)
@@ -54,6 +56,8 @@ def open_trained(network: Trained) -> tuple[Classifier, Run | None]:
         return network.classifier, network
     if isinstance(network, keras.Model):
         return _of_model(network), None
+    if not isinstance(network, str | os.PathLike):
+        raise ValueError(f"{WHAT}. Received: {type(network).__name__}")
     path = Path(network)
     if path.suffix in SAVED and path.is_file() and not path.with_name(RECORD).is_file():  # the file of a run knows less
         return _of_model(read_model(path)), None

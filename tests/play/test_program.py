@@ -86,6 +86,14 @@ def test_existing_files_stay(tmp_path):
     assert write_page("lenet5", path, force=True).size == path.stat().st_size < 2_000_000
 
 
+def test_what_is_no_page_and_no_network_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"must be a file that ends in \.html"):
+        write_page("lenet5", tmp_path / "page.png")
+    with pytest.raises(ValueError, match=r"The network must be a run folder.*Received: int"):
+        write_page(5)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_names_are_text(tmp_path):
     from cnnzoo.evaluation import Classifier
 

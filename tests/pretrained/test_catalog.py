@@ -33,6 +33,11 @@ PUBLISHED = {
 }
 
 
+def test_a_card_is_one_line_in_a_terminal():
+    line = "<PretrainedCard vgg19: VGG19 of Keras Applications, 143,667,240 parameters, top-1 71.3 %>"
+    assert repr(pretrained_card("vgg19")) == line
+
+
 def test_every_network_that_keras_exports_has_a_card():
     exported = {name for name in dir(keras.applications) if inspect.isfunction(getattr(keras.applications, name))}
     assert {card.title for card in PRETRAINED_CARDS.values()} == exported
