@@ -30,7 +30,7 @@
     if (waiting !== null && !isSlow) return;
     clearTimeout(waiting);
     if (isSlow) {
-      tell(say("The answer follows once the pen is lifted."));
+      tell(say(isDown ? "The answer follows once the pen is lifted." : "The answer follows in a moment."));
       rest();
     } else {
       waiting = 0;

@@ -37,7 +37,7 @@ const words = (() => {
     "First image": "첫 번째 이미지", "Second image": "두 번째 이미지",
     "Draw, or open an image, first.": "먼저 그리거나 이미지를 여세요.",
     "Maps that matter most": "가장 중요한 맵",
-    "None changes it by 0.1 points.": "하나를 꺼도 0.1 %p 이상 바뀌지 않습니다.", "The answer follows once the pen is lifted.": "펜을 떼면 답을 계산합니다.",
+    "None changes it by 0.1 points.": "하나를 꺼도 0.1 %p 이상 바뀌지 않습니다.", "The answer follows once the pen is lifted.": "펜을 떼면 답을 계산합니다.", "The answer follows in a moment.": "잠시 후 답이 나옵니다.",
     "How the probability of {name} changes, in percentage points, where one map, or value, is switched off.": "맵이나 값 하나를 끌 때 {name}의 확률이 몇 퍼센트포인트 변하는지 보여 줍니다.",
     "Tried so far: {part}": "지금까지 확인: {part}", "{part} were tried in {seconds} seconds, the others were not.": "{seconds}초 동안 {part}를 확인했습니다. 나머지는 확인하지 않았습니다.",
     "{map}: switched off": "{map}: 꺼짐",
