@@ -155,8 +155,6 @@ def _pixels(
     if isinstance(images, str | os.PathLike):
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
-    if preparation == "digit" and skip_broken:
-        files, names = _of_digits(files, names)
     shorter_side = shorter_side_of((height, width)) if preparation == "crop" else None
     kind = _DigitFiles if preparation == "digit" else ImageFiles
     read = kind(files, (height, width), channels, cached=False, shorter_side=shorter_side)
@@ -172,34 +170,15 @@ def _preparation(model: keras.Model, crop: bool | None) -> str:
     return known if crop is None else "crop" if crop else "resize"
 
 
-def _of_digits(files: Sequence[Path], names: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Return the files that show a digit, with their names, and warn of the others."""
-    kept = [(file, name) for file, name in zip(files, names, strict=True) if _shows_digit(file)]
-    if not kept:
-        raise ValueError(f"There must be at least one image that shows a digit. Received none: {len(files)} images")
-    if len(kept) < len(files):
-        message = f"{len(files) - len(kept)} of {len(files)} images show no digit and are left out."
-        warnings.warn(message, stacklevel=4)
-    return [file for file, _ in kept], [name for _, name in kept]
-
-
-def _shows_digit(path: Path) -> bool:
-    try:
-        prepare_picture(read_picture(path), (32, 32, 1), "digit")
-    except ValueError:
-        return False
-    return True
-
-
 class _DigitFiles(ImageFiles):
-    """Image files whose stroke is placed as MNIST's digits are."""
+    """Image files whose stroke is placed as MNIST's digits are; one without a stroke is black."""
 
     def _pixels(self, path: str) -> np.ndarray:
         picture = read_picture(path)
         try:
             image = prepare_picture(picture, self.shape[1:], "digit")
-        except ValueError as error:
-            raise ValueError(f"'{path}': {error}") from error
+        except ValueError:  # it has a single colour
+            return np.zeros(self.shape[1:], np.uint8)
         return np.round(image * 255).astype(np.uint8)
 
 
