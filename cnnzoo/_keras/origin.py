@@ -17,7 +17,7 @@ class Origin(NamedTuple):
         class_names: Its classes, in the order of their numbers; None for ImageNet's 1,000.
         preparation: How a picture becomes an image for it, as of a ``Classifier``.
         shorter_side: With the preparation "crop", the length to which the shorter side is brought, in pixels; None
-            where its size tells.
+            for the usual one of its size.
     """
 
     class_names: tuple[str, ...] | None

@@ -61,7 +61,7 @@ Crop = Annotated[
     typer.Option(
         "--crop/--no-crop",
         help="Keep the proportions of photographs and see the middle, or squash them.  "
-        "[default: crop with ImageNet's weights from torchvision or timm]",
+        "[default: crop with ImageNet's weights from torchvision or timm; `embed` also as a run was trained]",
     ),
 ]
 EngineOption = Annotated[

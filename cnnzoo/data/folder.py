@@ -17,7 +17,7 @@ from cnnzoo.data._layout import Layout, find_layout, first_few, looks_like_paren
 from cnnzoo.data._listing import LOOSE, Listing, list_images, parts_below
 from cnnzoo.data._listing import passed_over_lines as passed_over_lines
 from cnnzoo.data.picture import picture_mode, read_picture
-from cnnzoo.data.preparing import cropped_pixels, resized_pixels, shorter_side_of
+from cnnzoo.data.preparing import cropped_pixels, prepare_picture, resized_pixels, shorter_side_of
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.sampling import sample_fraction
 from cnnzoo.data.split import Dataset, Split, take
@@ -100,6 +100,18 @@ class ImageFiles:
         selected.paths = self.paths[positions]
         selected.shape = (len(selected.paths), *self.shape[1:])
         return selected
+
+
+class DigitFiles(ImageFiles):
+    """Image files whose stroke is placed as MNIST's digits are; one without a stroke is black."""
+
+    def _pixels(self, path: str) -> np.ndarray:
+        picture = read_picture(path)
+        try:
+            image = prepare_picture(picture, self.shape[1:], "digit")
+        except ValueError:  # it has a single colour
+            return np.zeros(self.shape[1:], np.uint8)
+        return np.round(image * 255).astype(np.uint8)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Protocol
 
@@ -81,8 +81,8 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
     """Return how images in [0, 1] must be preprocessed for ``weights``, see ``preprocessed``; None if not at all.
 
     What torchvision and timm publish, and checkpoints of their networks, take images as torchvision's do; such files do
-    not say, unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. For grey
-    images, where torchvision has no usage, those of a file that does not say are left as they are. ``.keras``
+    not say, unless their metadata have a mean and a standard deviation, see ``cnnzoo.export.export_torch``. Grey
+    images, for which torchvision has no convention, are left as they are where the file does not say. ``.keras``
     files and run folders contain the preprocessing of the model that was saved; ``.weights.h5`` files only whether
     there is one.
 
@@ -113,8 +113,12 @@ def preprocessing_of(card: TrainedNetwork, weights: str | os.PathLike[str] | Non
 def is_for_grey(path: Path) -> bool:
     """Tell whether the network in a checkpoint takes grey images."""
     with open_checkpoint(path) as state:
-        taken = {tensor.shape[1] for tensor in state.values() if len(tensor.shape) == 4}
-    return 1 in taken and CHANNELS not in taken  # which depthwise kernels take, too, after one of three
+        return are_for_grey({tensor.shape[1] for tensor in state.values() if len(tensor.shape) == 4})
+
+
+def are_for_grey(taken: Set[int]) -> bool:
+    """Tell whether kernels that take these numbers of channels are of a network for grey images."""
+    return 1 in taken and CHANNELS not in taken  # depthwise ones take one, too, but follow one of three
 
 
 def _preprocessing_of_weights(card: TrainedNetwork, path: Path) -> str | None:

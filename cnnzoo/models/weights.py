@@ -36,7 +36,7 @@ from cnnzoo.models._matching import (
     pair_layers,
     shapes_of,
 )
-from cnnzoo.models._sources import TrainedNetwork, counterpart_of, find_file, find_source
+from cnnzoo.models._sources import TrainedNetwork, are_for_grey, counterpart_of, find_file, find_source
 from cnnzoo.models._sources import is_for_grey as is_for_grey
 from cnnzoo.models._sources import preprocessing_of as preprocessing_of
 from cnnzoo.models._torch_layout import FOREIGN, State, classes_of, stored_layers
@@ -115,7 +115,7 @@ def load_weights(model: keras.Model, card: TrainedNetwork, weights: str | os.Pat
         return set()
     with _open(source, model, card) as layers:
         loaded = _fill(model, layers, weights, (card.head,), source if isinstance(source, Path) else None)
-    if isinstance(source, Path) and is_checkpoint(source):
+    if isinstance(source, Path) and is_checkpoint(source) and model.inputs[0].shape[-1] == 1:
         _warn_of_grey(source)
     if [len(output.shape) for output in model.outputs] == [2]:
         compile_classifier(model)
@@ -307,7 +307,7 @@ def _not_of(
 def _for_grey(model: keras.Model, layers: Sequence[StoredLayer]) -> str:
     """Say that a file is of a network for grey images, where ``model`` takes colours."""
     taken = {layer.shapes[0][2] for layer in layers if layer.shapes and len(layer.shapes[0]) == 4}
-    if model.inputs[0].shape[-1] != 3 or 3 in taken or 1 not in taken:
+    if model.inputs[0].shape[-1] == 1 or not are_for_grey(taken):
         return ""
     return " It is of a network for grey images: build this one with `input_shape=(height, width, 1)`."
 

@@ -15,17 +15,16 @@ from cnnzoo.data.split import spread, take
 from cnnzoo.data.streaming import plain_batches
 from cnnzoo.evaluation.classifier import Classifier
 from cnnzoo.evaluation.evaluator import evaluate
-from cnnzoo.play._program import PackedWeights, write_program
+from cnnzoo.play._packing import pack
+from cnnzoo.play._program import Program, write_program
 from cnnzoo.pretrained.opening import images_at_hand
 from cnnzoo.runs.run import Run
 from cnnzoo.runs.snapshots import Snapshot
 
 LARGEST_NETWORK = 50_000_000  # weights: 134 MB as a page, and some seconds for an answer
 LARGEST_SNAPSHOTS = 4_000_000  # bytes of the weights of all snapshots
-LARGEST_EXAMPLES = (
-    400_000  # bytes of the pixels of all examples; of a large network, a byte for every five weights, a tenth of theirs
-)
-WEIGHTS_FOR_A_BYTE = 5
+LARGEST_EXAMPLES = 400_000  # bytes of the pixels of all examples
+WEIGHTS_PER_BYTE = 5  # of examples, where that gives more bytes: a tenth of what the weights take
 MISTAKES = 6
 FEWEST_SNAPSHOTS = 2
 EVALUATED = 1000  # images, to choose examples from
@@ -66,11 +65,12 @@ def content_of(name: str, classifier: Classifier, *, float32: bool) -> dict[str,
         "preparation": classifier.preparation,
         "shorterSide": classifier.shorter_side or shorter_side_of((program.shape[0], program.shape[1])),
         "program": {"shape": program.shape, "steps": program.steps},
-        "weights": _encoded(program.packed(in_full=float32)),
+        "weights": _encoded(program, in_full=float32),
     }
 
 
-def _encoded(weights: PackedWeights) -> dict[str, Any]:
+def _encoded(program: Program, *, in_full: bool) -> dict[str, Any]:
+    weights = pack(program.weights, in_full=in_full)
     texts = {"levels": _text(weights.levels), "floats": _text(weights.floats)}
     return {"size": weights.size, "kernels": weights.kernels} | texts
 
@@ -91,7 +91,7 @@ def examples_of(classifier: Classifier, run: Run | None) -> tuple[str, list[dict
     height, width, channels = classifier.model.input_shape[1:]
     options: dict[str, Any] = {"class_names": classifier.class_names, "image_size": (height, width)}
     evaluation = evaluate(classifier.model, images, **options, scale=classifier.scale, engine="keras")
-    largest = max(LARGEST_EXAMPLES, sum(count_parameters(classifier.model)) // WEIGHTS_FOR_A_BYTE)
+    largest = max(LARGEST_EXAMPLES, sum(count_parameters(classifier.model)) // WEIGHTS_PER_BYTE)
     chosen = evaluation.showcase(MISTAKES)[: largest // (height * width * channels)]
     if not len(chosen):
         return "", []
@@ -122,7 +122,7 @@ def snapshots_of(run: Run | None) -> dict[str, Any] | None:
     for snapshot in kept:
         if _can_show(snapshot, copy, run.model):
             shown.append(snapshot)
-            parts.append(_encoded(write_program(copy).packed(in_full=False)))
+            parts.append(_encoded(write_program(copy), in_full=False))
     if not shown:
         return None
     return {

@@ -1,4 +1,4 @@
-"""A network as a program for a browser: a step for every call of a layer, and the weights, packed."""
+"""A network as a program for a browser: a step for every call of a layer, and the weights."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ FUNCTIONS = {  # what `engine.js` computes
     *("exponential", "hard_sigmoid", "hard_silu", "silu", "leaky_relu"),
 }
 
-LARGEST_LEVEL = 32767  # of 16 bits with a sign
-
 
 @dataclass(frozen=True)
 class Value:
@@ -62,53 +60,6 @@ class Program:
     steps: list[Step] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
     size: int = 0
-
-    def packed(self, *, in_full: bool) -> PackedWeights:
-        """Return all weights as they are, or kernels in half the space."""
-        levels, floats, kernels = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)], []
-        first = 0
-        for weight in self.weights:
-            if weight.ndim > 1 and not in_full:
-                scales, numbers = _in_levels(weight)
-                kernels.append([first, weight.size, len(scales)])
-                floats.append(scales)
-                levels.append(numbers.ravel())
-            else:
-                floats.append(weight.ravel())
-            first += weight.size
-        whole, rest = np.concatenate(levels).astype("<i2"), np.concatenate(floats).astype("<f4")
-        return PackedWeights(self.size, kernels, whole.tobytes(), rest.tobytes())
-
-
-@dataclass(frozen=True)
-class PackedWeights:
-    """Weights as a page holds them.
-
-    Attributes:
-        size: How many there are.
-        kernels: Of each kernel that is stored as whole numbers: its first position among all weights, its size, and
-            its number of maps.
-        levels: Kernels as 16-bit whole numbers, one after the other, little-endian. Times its map's scale, each is a
-            weight.
-        floats: All else, float32, little-endian, in the order of the weights: in a kernel's place, the scales of its
-            maps.
-    """
-
-    size: int
-    kernels: list[list[int]]
-    levels: bytes
-    floats: bytes
-
-
-def _in_levels(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a scale for each map, the last axis, and the weights in units of it, rounded to whole numbers.
-
-    float16 would keep 11 bits of each weight; this keeps 16 of each map's largest, and a network's values are ten times
-    as close.
-    """
-    scales = (np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)), initial=0) / LARGEST_LEVEL).astype(np.float32)
-    scales[scales < np.finfo(np.float32).tiny] = 1  # of a map of zeros, or as good as that
-    return scales, np.rint(kernel / scales)
 
 
 def write_program(model: keras.Model) -> Program:

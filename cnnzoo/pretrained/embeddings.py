@@ -17,10 +17,9 @@ from cnnzoo._keras.origin import origin_of
 from cnnzoo._keras.scale import Scale, check_scale, scale_of
 from cnnzoo._support.arguments import shape_fits
 from cnnzoo._support.files import check_target, write_whole
-from cnnzoo.data.folder import ImageFiles, list_image_files, passed_over, passed_over_lines
-from cnnzoo.data.picture import read_picture
+from cnnzoo.data.folder import DigitFiles, ImageFiles, list_image_files, passed_over, passed_over_lines
 from cnnzoo.data.pixels import check_pixels
-from cnnzoo.data.preparing import prepare_picture, shorter_side_of
+from cnnzoo.data.preparing import shorter_side_of
 from cnnzoo.data.resize import check_image_size
 from cnnzoo.data.streaming import plain_batches, reraise_read_errors
 from cnnzoo.evaluation.evaluator import batch_size_for
@@ -156,7 +155,7 @@ def _pixels(
         for line in passed_over_lines(passed_over(images)):
             warnings.warn(line, stacklevel=4)
     shorter_side = shorter_side_of((height, width)) if preparation == "crop" else None
-    kind = _DigitFiles if preparation == "digit" else ImageFiles
+    kind = DigitFiles if preparation == "digit" else ImageFiles
     read = kind(files, (height, width), channels, cached=False, shorter_side=shorter_side)
     return cast(np.ndarray, read), names
 
@@ -168,18 +167,6 @@ def _preparation(model: keras.Model, crop: bool | None) -> str:
     if crop and known == "digit":
         raise ValueError("`crop` is for photographs, and this network was trained on digits. Received: crop=True")
     return known if crop is None else "crop" if crop else "resize"
-
-
-class _DigitFiles(ImageFiles):
-    """Image files whose stroke is placed as MNIST's digits are; one without a stroke is black."""
-
-    def _pixels(self, path: str) -> np.ndarray:
-        picture = read_picture(path)
-        try:
-            image = prepare_picture(picture, self.shape[1:], "digit")
-        except ValueError:  # it has a single colour
-            return np.zeros(self.shape[1:], np.uint8)
-        return np.round(image * 255).astype(np.uint8)
 
 
 def _batches(

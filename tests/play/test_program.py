@@ -13,6 +13,7 @@ import cnnzoo
 from cnnzoo.data.catalog import find_source
 from cnnzoo.play import write_page
 from cnnzoo.play._content import examples_of
+from cnnzoo.play._packing import pack
 from cnnzoo.play._program import write_program
 from cnnzoo.play.page import SCRIPTS, TEMPLATES
 from tests.play.families import FAMILIES
@@ -21,8 +22,8 @@ from tests.play.families import FAMILIES
 def test_a_program_has_every_weight_once():
     program = write_program(cnnzoo.models.lenet5())
     assert program.size == 61_706
-    assert len(program.packed(in_full=True).floats) == 4 * 61_706
-    assert len(program.packed(in_full=False).levels) == 2 * (61_706 - 236)  # biases are stored in full
+    assert len(pack(program.weights, in_full=True).floats) == 4 * 61_706
+    assert len(pack(program.weights, in_full=False).levels) == 2 * (61_706 - 236)  # biases are stored in full
     assert [step["layer"] for step in program.steps] == [
         *("c1", "c1", "s2", "c3", "c3", "s4", "c5", "c5", "flatten", "f6", "f6", "output", "output")
     ]
@@ -130,8 +131,8 @@ def test_kernels_keep_sixteen_bits_of_each_maps_largest_weight(factor):
     kernel.assign(np.random.default_rng(0).uniform(-1, 1, kernel.shape) * scales)
     program = write_program(model)
     weights = np.concatenate([each.ravel() for each in program.weights])
-    assert np.array_equal(unpacked(program.packed(in_full=True)), weights)
-    found = unpacked(program.packed(in_full=False))
+    assert np.array_equal(unpacked(pack(program.weights, in_full=True)), weights)
+    found = unpacked(pack(program.weights, in_full=False))
     errors = np.abs(found - weights)[: 9 * 3 * 4].reshape(-1, 4).max(axis=0)
     assert (errors <= scales / 2**16 * 1.01).all()
     assert found.shape == weights.shape
